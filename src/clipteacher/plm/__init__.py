@@ -1,0 +1,1 @@
+"""Pixel Learning Module: pseudo labels for ignored pixels, and prototypes that classify them."""

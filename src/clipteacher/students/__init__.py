@@ -1,0 +1,1 @@
+"""What a student must be, and builders of students."""

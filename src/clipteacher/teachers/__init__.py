@@ -1,0 +1,1 @@
+"""What a teacher must be, and the frozen ones."""

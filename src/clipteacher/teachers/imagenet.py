@@ -1,8 +1,8 @@
 """ImageNetTeacher: a teacher in closed form, for where no CLIP weights can be had.
 
 An ImageNet classifier and a sentence encoder become one joint space by ridge regression: A = (TᵀT + λI)⁻¹ TᵀW, with W
-the classifier's weights (1000 × 1280) and T the sentence vectors (1000 × 384) of "a photo of a {ImageNet name}". A dense
-token is A·feature, the CLS token their mean. It knows things and no stuff.
+the classifier's weights (1000 × 1280) and T the sentence vectors (1000 × 384) of "a photo of a {ImageNet name}". A
+dense token is A·feature, the CLS token their mean. It knows things and no stuff.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from open_clip import IMAGENET_CLASSNAMES
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble
+from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill
 from clipteacher.teachers.protocol import Frozen, TeacherTokens
 from clipteacher.weights import lite0_weights, package
 
@@ -40,7 +40,8 @@ def ridge_bridge(text: Tensor, weight: Tensor, ridge: float) -> Tensor:
         [[1.0], [2.0]]
     """
     gram = text.T @ text + ridge * torch.eye(text.shape[1], dtype=text.dtype, device=text.device)
-    return torch.linalg.solve(gram, text.T @ weight)
+    bridge: Tensor = torch.linalg.solve(gram, text.T @ weight)
+    return bridge
 
 
 class MiniLMText(nn.Module):
@@ -60,16 +61,18 @@ class MiniLMText(nn.Module):
         transformers = package("transformers", "transformers")
         self.templates = check_templates(templates)
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        self.tower = Frozen(transformers.AutoModel.from_pretrained(folder))
+        network = transformers.AutoModel.from_pretrained(folder)
+        self._width = int(network.config.hidden_size)
+        self.tower = Frozen(network)
 
     @property
     def width(self) -> int:
         """Channels C, 384."""
-        return int(self.tower.network.config.hidden_size)
+        return self._width
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Encode N names as unit vectors, (N, C), float32."""
-        sentences = [template.format(name) for name in names for template in self.templates]
+        sentences = fill(self.templates, names)
         vectors = [self._encode(sentences[i : i + _TEXT_BATCH]) for i in range(0, len(sentences), _TEXT_BATCH)]
         return ensemble(torch.cat(vectors).view(len(names), len(self.templates), self.width))
 
@@ -81,7 +84,8 @@ class MiniLMText(nn.Module):
         tokens = self.tokenizer(sentences, padding=True, truncation=True, return_tensors="pt").to(self.tower.device)
         hidden: Tensor = self.tower(**tokens).last_hidden_state
         mask = tokens["attention_mask"].unsqueeze(2)
-        return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        pooled: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        return pooled
 
 
 class ImageNetTeacher(nn.Module):
@@ -99,7 +103,7 @@ class ImageNetTeacher(nn.Module):
 
     def __init__(self, scale: float = 2.0, ridge: float = 1.0, templates: Sequence[str] = SINGLE) -> None:
         super().__init__()
-        network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         network.load_state_dict(lite0_weights())
         self.scale = scale
         self.text = MiniLMText(SINGLE)
@@ -125,8 +129,9 @@ class ImageNetTeacher(nn.Module):
         """
         size = [max(_STRIDE, round(side * self.scale)) for side in images.shape[2:]]
         images = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+        trunk: Any = self.trunk.network
         with torch.no_grad():
-            features = self.trunk.network.forward_features((images - 0.5) / 0.5)
+            features = trunk.forward_features((images - 0.5) / 0.5)
         dense = torch.einsum("cf,bfhw->bchw", self.bridge, features)
         return TeacherTokens(dense.mean(dim=(2, 3)), dense)
 

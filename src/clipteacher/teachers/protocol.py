@@ -83,8 +83,9 @@ class Frozen(nn.Module):
         return next(self.network.parameters()).device
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        self.network._apply(fn, recurse)
-        return super()._apply(fn, recurse)
+        self.network._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     @torch.no_grad()
     def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (whatever the network takes and gives)

@@ -1,0 +1,21 @@
+"""Mistakes of input end a command with one message and exit status 2, not with a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Print errors that name a bad input and exit; wrap only the parts that read what the user gave.
+
+    Raises:
+        SystemExit: With status 2, after the message.
+    """
+    try:
+        yield
+    except (FileNotFoundError, ImportError, TypeError, ValueError) as error:
+        print(f"clipteacher: error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error

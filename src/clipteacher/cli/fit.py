@@ -1,0 +1,101 @@
+"""`clipteacher fit`: trains a student under a teacher and leaves a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from clipteacher.cli.errors import user_errors
+from clipteacher.cli.table import print_scores
+from clipteacher.training.allocator import keep_freed_memory
+from clipteacher.training.datamodule import FolderDataModule
+from clipteacher.training.module import TrainingModule
+from clipteacher.training.run import KeepFirstModel, RunFolder, finish_run
+
+
+class FitCLI(LightningCLI):
+    """Lightning's command line with a run folder: `--out`, `--resume`, `--baseline`, `--report_rows`."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add our arguments and tie those that must agree."""
+        default_out = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
+        parser.add_argument("--out", type=str, default=str(default_out), help="run folder to write")
+        parser.add_argument(
+            "--resume", action="store_true", help="go on from the run folder's last checkpoint, if it has one"
+        )
+        parser.add_argument(
+            "--baseline", type=str | None, default=None, help="model/ of a student alone, for the report's third column"
+        )
+        parser.add_argument("--report_rows", type=int, default=8, help="photos in report.png")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults(
+            {"checkpoint.every_n_train_steps": 50, "checkpoint.save_last": True, "checkpoint.save_top_k": 0}
+        )
+        parser.link_arguments("out", "checkpoint.dirpath", compute_fn=lambda out: str(RunFolder(Path(out)).checkpoints))
+        parser.link_arguments("out", "trainer.default_root_dir")
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
+        parser.link_arguments("data.class_split", "model.class_split", apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse to write over a run."""
+        run = RunFolder(Path(self.config.out))
+        if not self.config.resume and (run.metrics.exists() or run.last_checkpoint.exists()):
+            raise ValueError(
+                f"out: {run.path} already holds a run; add --resume to go on with it, or name another --out"
+            )
+        if self.config.baseline is not None and not Path(self.config.baseline).is_dir():
+            raise FileNotFoundError(f"baseline: no folder {self.config.baseline}; expected model/ of another run")
+
+    def instantiate_trainer(self, **kwargs: object) -> Trainer:
+        """Log to CSV and TensorBoard in the run folder, unless a logger is configured."""
+        run = RunFolder(Path(self.config.out))
+        if self.config.trainer.logger is None:
+            # A resumed run gets its own version_N: neither logger writes over what is there.
+            kwargs["logger"] = [CSVLogger(run.path, "logs"), TensorBoardLogger(run.path, "tensorboard")]
+        trainer: Any = super().instantiate_trainer(**kwargs)
+        trainer.callbacks.append(KeepFirstModel(run.first_model))
+        return cast(Trainer, trainer)
+
+
+def fit(arguments: Sequence[str]) -> None:
+    """Run `clipteacher fit` with command-line arguments."""
+    with user_errors():
+        cli = FitCLI(
+            TrainingModule,
+            FolderDataModule,
+            args=list(arguments),
+            run=False,
+            seed_everything_default=0,
+            save_config_callback=None,
+            trainer_defaults={
+                "max_steps": 1000,
+                "max_epochs": 1,
+                "val_check_interval": 0.25,
+                "num_sanity_val_steps": 0,
+                "log_every_n_steps": 10,
+                # The step sampler shares the batches out itself.
+                "use_distributed_sampler": False,
+            },
+            parser_kwargs={"prog": "clipteacher fit", "description": fit.__doc__},
+        )
+        run = RunFolder(Path(cli.config.out))
+        cli.datamodule.setup("fit")
+        run.path.mkdir(parents=True, exist_ok=True)
+        cli.parser.save(cli.config, run.config, skip_none=False, overwrite=True)
+    keep_freed_memory()
+    resume = run.last_checkpoint if cli.config.resume and run.last_checkpoint.exists() else None
+    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resume, weights_only=True)
+    if cli.trainer.is_global_zero and not cli.trainer.interrupted:
+        data = cli.datamodule
+        baseline = Path(cli.config.baseline) if cli.config.baseline else None
+        result = finish_run(run, cli.model.segmenter(), data.val_set, data.protocol, baseline, cli.config.report_rows)
+        print_scores(result, data.class_split, data.protocol)
+        print(f"Written: {run.model}, {run.metrics}, {run.report}")

@@ -1,0 +1,50 @@
+"""The command `clipteacher`: picks the subcommand and loads only what it needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from clipteacher import __version__
+
+_USAGE = """\
+usage: clipteacher COMMAND [options]
+
+  fit       train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
+  evaluate  score a trained student:                clipteacher evaluate --model RUN/model --data DIR
+  segment   label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
+
+clipteacher COMMAND --help lists the options of a command.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: Command-line arguments; None takes those of the process.
+
+    Raises:
+        SystemExit: Status 2 for wrong arguments or input.
+    """
+    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    match command:
+        case "fit":
+            from clipteacher.cli.fit import fit
+
+            fit(rest)
+        case "evaluate":
+            from clipteacher.cli.evaluate import evaluate
+
+            evaluate(rest)
+        case "segment":
+            from clipteacher.cli.segment import segment
+
+            segment(rest)
+        case "-h" | "--help":
+            print(_USAGE, end="")
+        case "--version":
+            print(f"clipteacher {__version__}")
+        case _:
+            print(f"clipteacher: error: got command {command!r}\n{_USAGE}", end="", file=sys.stderr)
+            raise SystemExit(2)

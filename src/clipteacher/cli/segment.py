@@ -1,0 +1,64 @@
+"""`clipteacher segment`: labels photographs with names of one's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jsonargparse import ArgumentParser
+from rich.progress import track
+
+from clipteacher.cli.errors import user_errors
+from clipteacher.data.folder import IMAGE_SUFFIXES, read_image
+from clipteacher.pictures import overlay, save_id_png, save_picture
+from clipteacher.storage import load_segmenter
+
+
+def segment(arguments: Sequence[str]) -> None:
+    """Segment photographs into named classes: an overlay with a legend and a PNG of ids for each."""
+    parser = ArgumentParser(prog="clipteacher segment", description=segment.__doc__)
+    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders of them")
+    parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
+    parser.add_argument("--classes", type=str | None, default=None, help='"cat, grass, sky"; default: the model\'s own')
+    parser.add_argument("--out", type=Path, required=True, help="folder for <photo>.png and <photo>_ids.png")
+    parser.add_argument("--opacity", type=float, default=0.55, help="of the colours over the photo, 0..1")
+    parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
+    given = parser.parse_args(list(arguments))
+    with user_errors():
+        segmenter = load_segmenter(given.model)
+        if given.classes is not None:
+            segmenter = segmenter.with_names([name.strip() for name in given.classes.split(",")])
+        segmenter = segmenter.to(given.device)
+        photos = _photos(given.photos)
+        given.out.mkdir(parents=True, exist_ok=True)
+        for photo in track(photos, "Segmenting"):
+            pixels = read_image(photo)
+            image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+            ids = segmenter.segment(image).numpy()
+            picture = overlay(pixels, ids, segmenter.names, opacity=given.opacity)
+            save_picture(picture, given.out / f"{photo.stem}.png")
+            save_id_png(ids, given.out / f"{photo.stem}_ids.png")
+    print("Ids: " + ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.names)))
+    print(f"Written: {2 * len(photos)} pictures in {given.out}")
+
+
+def _photos(paths: Sequence[Path]) -> list[Path]:
+    """List photos, folders opened; two of one stem would write over each other, so they are refused."""
+    photos: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            photos += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        elif path.is_file():
+            photos.append(path)
+        else:
+            raise FileNotFoundError(f"photo: no file or folder {path}")
+    if not photos:
+        raise ValueError(f"photo: no photograph in {', '.join(map(str, paths))}; expected {', '.join(IMAGE_SUFFIXES)}")
+    stems = [photo.stem for photo in photos]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise ValueError(
+            f"photo: got several photos named {twice[0]!r}, whose results would share one file; rename one"
+        )
+    return photos

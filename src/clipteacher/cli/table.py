@@ -1,0 +1,35 @@
+"""The table of scores: U and hIoU first, S and pAcc beside them, the protocol's name over them."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from clipteacher.metrics import Scores
+from clipteacher.protocols.splits import ClassSplit
+
+
+def print_scores(result: Scores, split: ClassSplit, protocol: str) -> None:
+    """Print the scores in percent, then the IoU of each class, unseen ones marked.
+
+    Args:
+        result: The scores.
+        split: The classes.
+        protocol: The protocol's name.
+    """
+    console = Console()
+    table = Table(title=protocol)
+    for title in ("U", "hIoU", "S", "pAcc"):
+        table.add_column(title, justify="right")
+    table.add_row(*(_percent(x) for x in (result.mIoU_unseen, result.hIoU, result.mIoU_seen, result.pAcc)))
+    console.print(table)
+    classes = Table(title="IoU by class (* unseen)")
+    classes.add_column("class")
+    classes.add_column("IoU", justify="right")
+    for name in (*split.unseen, *split.seen):
+        classes.add_row(f"* {name}" if name in split.unseen else name, _percent(result.IoU[name]))
+    console.print(classes)
+
+
+def _percent(share: float) -> str:
+    return "absent" if share != share else f"{100 * share:.1f}"

@@ -1,0 +1,139 @@
+"""A trained student on disk: a folder of safetensors and config.json. No pickle, no image tower of a teacher."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from clipteacher.segmenter import Segmenter
+from clipteacher.students.protocol import check_student, student_spec
+
+_FORMAT = 1
+_STUDENT, _VOCABULARY, _CONFIG = "student.safetensors", "vocabulary.safetensors", "config.json"
+
+
+def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, Any] | None = None) -> None:
+    """Write a segmenter: `student.safetensors`, `vocabulary.safetensors` (text vectors) and `config.json`.
+
+    The folder appears whole or not at all; an older one of the same name is replaced.
+
+    Args:
+        segmenter: What to write.
+        folder: The folder.
+        extra: Further JSON-ready entries of config.json, such as the protocol's name.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    config = {
+        "format": _FORMAT,
+        "student": student_spec(segmenter.student),
+        "student_class": f"{type(segmenter.student).__module__}.{type(segmenter.student).__qualname__}",
+        "names": list(segmenter.names),
+        "unseen": list(segmenter.unseen),
+        "text_encoder": segmenter.text_spec,
+        "pad_multiple": segmenter.pad_multiple,
+        **(extra or {}),
+    }
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in segmenter.student.state_dict().items()}
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        fresh.chmod(0o755)
+        # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
+        save_file({name: tensor.clone() for name, tensor in state.items()}, fresh / _STUDENT)
+        save_file({"vectors": segmenter.vectors.cpu().contiguous()}, fresh / _VOCABULARY)
+        (fresh / _CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            folder.rename(old / "was")
+            fresh.rename(folder)
+            shutil.rmtree(old)
+        else:
+            fresh.rename(folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """Read a model folder's config.json.
+
+    Raises:
+        FileNotFoundError: It is not a model folder.
+        ValueError: The file is no JSON, or of a format that this version does not know.
+    """
+    path = Path(folder) / _CONFIG
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"model: no {_CONFIG} in {folder}; expected the folder model/ of a run of `clipteacher fit`"
+        )
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"model: {path} is no JSON ({error})") from error
+    if not isinstance(config, dict) or config.get("format") != _FORMAT:
+        got = config.get("format") if isinstance(config, dict) else type(config).__name__
+        raise ValueError(f"model: {path} has format {got!r}, expected {_FORMAT}. Update clipteacher, or fit again.")
+    return config
+
+
+def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segmenter:
+    """Read a segmenter that `save_segmenter` wrote.
+
+    Args:
+        folder: The folder.
+        student: The network to fill, where it is one's own. None builds the one that config.json describes.
+
+    Returns:
+        The segmenter in eval mode on the CPU.
+
+    Raises:
+        FileNotFoundError: A file of the folder is missing.
+        ValueError: config.json does not say how to build the student, or the weights do not fit it.
+    """
+    folder, config = Path(folder), read_config(folder)
+    for name in (_STUDENT, _VOCABULARY):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
+    student = student if student is not None else _build_student(config, folder)
+    try:
+        state, vectors = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
+    except Exception as error:
+        raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
+    try:
+        student.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(
+            f"model: {folder / _STUDENT} does not fit {type(student).__name__}: {error}. Hand over the network that "
+            f"was trained ({config['student_class']})."
+        ) from error
+    student.eval()
+    check_student(student, vectors.shape[1])
+    return Segmenter(
+        student,
+        config["names"],
+        torch.as_tensor(vectors),
+        unseen=config["unseen"],
+        text_spec=config["text_encoder"],
+        pad_multiple=config["pad_multiple"],
+    ).eval()
+
+
+def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
+    spec = config["student"]
+    if spec is None:
+        raise ValueError(
+            f"model: {folder} holds a network of one's own ({config['student_class']}), which clipteacher cannot "
+            "build. From Python: load_segmenter(folder, student=YourNetwork())."
+        )
+    if spec.get("kind") != "smp":
+        raise ValueError(f"model: {folder} has a student of kind {spec.get('kind')!r}, expected 'smp'")
+    from clipteacher.students.smp import SMPStudent
+
+    return SMPStudent(**{name: value for name, value in spec.items() if name != "kind"})

@@ -1,0 +1,150 @@
+"""Finds an open_clip model's configuration and weights, and refuses what would be silently wrong.
+
+open_clip only warns when a model's activation (QuickGELU) is not the one its weights were trained with; here that is
+an error, raised before anything is downloaded. open_clip's global table of models is read, never added to.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import open_clip as _untyped
+
+open_clip: Any = _untyped  # open_clip ships no types
+
+HUB = "hf-hub:"
+_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+
+
+def read_config(model: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read a model's configuration and its preprocessing configuration, which may be empty.
+
+    Raises:
+        FileNotFoundError: The JSON file is missing.
+        RuntimeError: The hub's configuration could not be fetched.
+        ValueError: Unknown name, or a file that holds no configuration.
+    """
+    if model.startswith(HUB):
+        hub_id = model.removeprefix(HUB)
+        file = _fetch(model, open_clip.pretrained.download_pretrained_from_hf, hub_id, "open_clip_config.json")
+    elif model.endswith(".json"):
+        file = Path(model)
+        if not file.is_file():
+            raise FileNotFoundError(f"model: no configuration file at {file.absolute()}.")
+    elif model.startswith("local-dir:"):
+        raise ValueError(
+            f"model: got {model!r}; expected a name, hf-hub:org/name or a JSON file. "
+            "Give the folder's open_clip_config.json as model and its weights file as pretrained."
+        )
+    else:
+        known = open_clip.list_models()
+        name = clean_name(model)
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=5, cutoff=0.4)
+            raise ValueError(
+                f"model: got {model!r}; expected a name that open_clip lists, hf-hub:org/name or a JSON file. "
+                f"Close matches: {', '.join(close) or 'none'}."
+            )
+        return open_clip.get_model_config(name), {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        config = content.get("model_cfg", content)
+        missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in config]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"model: {file} holds no JSON object with a model configuration: {error}.") from error
+    if missing:
+        raise ValueError(f"model: {file} lacks {', '.join(missing)}; expected open_clip's model configuration.")
+    return config, dict(content.get("preprocess_cfg", {}))
+
+
+def clean_name(model: str) -> str:
+    """Spell a model's name as open_clip's table does: `ViT-B/16` is `ViT-B-16`."""
+    return model.replace("/", "-")
+
+
+def check_image_tower(model: str, config: dict[str, Any]) -> None:
+    """Check that the image tower has a CLS token and dense tokens of one joint space.
+
+    Raises:
+        ValueError: It is timm's or CoCa's, or pools its patches by learned queries.
+    """
+    vision = config["vision_cfg"]
+    if vision.get("timm_model_name"):
+        found = f"timm's {vision['timm_model_name']}"
+    elif "multimodal_cfg" in config:
+        found = "CoCa's"
+    elif vision.get("attentional_pool"):
+        found = "one with learned pooling queries"
+    elif vision.get("pool_type", "tok") not in ("tok", "avg"):
+        found = f"one with pool_type={vision['pool_type']!r}"
+    else:
+        return
+    raise ValueError(
+        f"model: the image tower of {model} is {found}; expected open_clip's own vision transformer with a class "
+        "token or its ResNet. Choose a ViT-* or RN* model, such as ViT-B-16-quickgelu."
+    )
+
+
+def find_weights(model: str, pretrained: str | None, config: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+    """Find a weights file, downloading it if need be, and the tag's preprocessing configuration.
+
+    Raises:
+        FileNotFoundError: `pretrained` looks like a path and no file is there.
+        RuntimeError: The download failed.
+        ValueError: `pretrained` is given for a hub id, is an unknown tag, or its QuickGELU is not the model's.
+    """
+    if model.startswith(HUB):
+        if pretrained is not None:
+            raise ValueError(
+                f"pretrained: got {pretrained!r} for {model}; a hub id brings its own weights. Set pretrained=None."
+            )
+        return _fetch(model, open_clip.pretrained.download_pretrained_from_hf, model.removeprefix(HUB)), {}
+    if pretrained is None:
+        return None, {}
+    tag = open_clip.get_pretrained_cfg(clean_name(model), pretrained)
+    if tag:
+        # Only this direction: a tag's record without `quick_gelu` may say nothing (roberta-ViT-B-32).
+        if tag.get("quick_gelu") and not config.get("quick_gelu"):
+            raise quick_gelu_error(model, f"its tag {pretrained!r}")
+        return _fetch(f"{model}, {pretrained}", open_clip.download_pretrained, tag), tag
+    file = Path(pretrained)
+    if file.is_file():
+        return file, {}
+    if file.suffix in _SUFFIXES or "/" in pretrained or "\\" in pretrained or model.endswith(".json"):
+        raise FileNotFoundError(f"pretrained: no weights file at {file.absolute()}.")
+    raise _unknown_tag(clean_name(model), pretrained)
+
+
+def _unknown_tag(name: str, tag: str) -> ValueError:
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    close = difflib.get_close_matches(tag, tags, n=5, cutoff=0.4) or tags
+    plain = name.removesuffix("-quickgelu")
+    if plain != name and open_clip.get_pretrained_cfg(plain, tag):
+        fix = f"These weights were trained with plain GELU: set model={plain!r}."
+    else:
+        fix = f"Close matches: {', '.join(close) or 'none; this model has no tags'}."
+    return ValueError(f"pretrained: got {tag!r}; expected a tag of {name} or the path of a weights file. {fix}")
+
+
+def quick_gelu_error(model: str, source: str) -> ValueError:
+    """Make the error for plain GELU under weights that `source` says were trained with QuickGELU."""
+    name = f"{clean_name(model)}-quickgelu"
+    fix = f"Set model={name!r}" if name in open_clip.list_models() else 'Set "quick_gelu": true in the configuration'
+    return ValueError(
+        f"model: got {model} with plain GELU; expected QuickGELU, with which {source} was trained "
+        f"(other activations give wrong vectors without a sign). {fix}."
+    )
+
+
+def _fetch(what: str, download: Callable[..., str], *args: Any) -> Path:  # noqa: ANN401 (handed to `download`)
+    try:
+        return Path(download(*args))
+    except Exception as error:
+        raise RuntimeError(
+            f"could not fetch {what}: {error} Check the name and the network, or download the files elsewhere and "
+            "give their paths (model: a JSON file, or the name; pretrained: the weights file)."
+        ) from error

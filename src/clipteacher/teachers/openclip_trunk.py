@@ -1,0 +1,160 @@
+"""CLIP's image towers read for a CLS token and dense tokens in one forward, at any image size.
+
+Pure functions of open_clip's own modules: no weight is changed and no layer replaced. Two kinds of dense tokens:
+
+- "tokens": what the last layer gives at each position.
+- "value": the value path of the last attention, of MaskCLIP (arXiv 2112.01071, section 3.2): as if each position of
+  the last attention looked at itself only. It localises far better.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
+from open_clip.transformer import Attention, VisionTransformer
+from torch import Tensor
+
+Dense = Literal["tokens", "value"]
+"""Which dense tokens an image tower gives."""
+
+
+def resize_positions(table: Tensor, native: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """Resize a table of learned positions to another grid; the class token's position, the first, stays.
+
+    Bicubic with antialiasing, in float32, as open_clip itself resizes positions when it loads a checkpoint.
+    Deviation: MaskCLIP's code (arXiv 2112.01071) is bicubic without antialiasing.
+
+    Args:
+        table: Positions, (1 + native height · native width, D), floating point.
+        native: Rows and columns that the table was learned for.
+        grid: Rows and columns wanted.
+
+    Returns:
+        Positions, (1 + grid height · grid width, D), same dtype; `table` itself where the grids are equal.
+
+    Raises:
+        ValueError: The table does not hold 1 + native height · native width positions.
+    """
+    if len(table) != 1 + native[0] * native[1]:
+        raise ValueError(
+            f"positions: got {len(table)} for a grid of {native[0]}x{native[1]}; expected one a cell and one for the "
+            "class token. Image towers without a class token are not supported."
+        )
+    if grid == native:
+        return table
+    cells = table[1:].float().T.reshape(1, -1, *native)
+    cells = F.interpolate(cells, size=grid, mode="bicubic", align_corners=False, antialias=True)
+    return torch.cat([table[:1], cells[0].flatten(1).T.to(table.dtype)])
+
+
+def vit_tokens(visual: VisionTransformer, images: Tensor, dense: Dense) -> tuple[Tensor, Tensor]:
+    """Run a vision transformer once for its CLS token and its dense tokens.
+
+    Args:
+        visual: open_clip's vision transformer with a class token, pooled by that token or by the patches' mean.
+        images: Normalised images, (B, 3, H, W), floating point; H and W multiples of the patch size.
+        dense: "tokens": the last layer's patch tokens. "value": MaskCLIP's; the residual connection and the MLP of
+            the last block are kept, as in its code. Both then go through the final norm and projection.
+
+    Returns:
+        CLS (B, C), as the tower's own forward gives it, and dense tokens (B, C, H / patch, W / patch).
+    """
+    maps = visual.conv1(images)
+    grid = (maps.shape[-2], maps.shape[-1])
+    cls = visual.class_embedding.to(maps.dtype).expand(len(maps), 1, -1)
+    positions = resize_positions(visual.positional_embedding, visual.grid_size, grid)
+    x = torch.cat([cls, maps.flatten(2).transpose(1, 2)], dim=1) + positions.to(maps.dtype)
+    x = visual.ln_pre(x)
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        x = block(x)
+    final = last(x)
+    local = final[:, 1:] if dense == "tokens" else value_block(last, x[:, 1:])
+    pooled, local = _pool(visual, final), visual.ln_post(local)
+    if visual.proj is not None:
+        pooled, local = pooled @ visual.proj, local @ visual.proj
+    return pooled, _as_map(local, grid)
+
+
+def _pool(visual: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (mypy cannot infer the type of open_clip's `pool_type`)
+    """Pool tokens (B, 1 + L, D) to (B, D) as the tower does: class token or mean, final norm before or after."""
+    if visual.pool_type == "tok":
+        return visual.ln_post(x[:, 0])  # type: ignore[no-any-return]
+    if visual.final_ln_after_pool:
+        return visual.ln_post(x[:, 1:].mean(dim=1))  # type: ignore[no-any-return]
+    return visual.ln_post(x[:, 1:]).mean(dim=1)  # type: ignore[no-any-return]
+
+
+def _as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Lay tokens (B, L, C) out as a map (B, C, *grid)."""
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
+
+
+def value_block(block: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (either of open_clip's two block classes)
+    """Run a transformer block with its attention replaced by the identity: every token attends to itself only.
+
+    Source: `TransformerEncoderLayer.forward` of MaskCLIP's code (arXiv 2112.01071), for open_clip's blocks, LayerScale
+    and sub-norms included. Needs no other token, so its cost is linear in L.
+
+    Args:
+        block: open_clip's `ResidualAttentionBlock` or `CustomResidualAttentionBlock`.
+        x: Tokens that enter the block, (B, L, D).
+
+    Returns:
+        Tokens, (B, L, D): u + MLP(LN(u)) with u = x + out(v(LN(x))).
+    """
+    attention = block.attn
+    bias = attention.in_proj_bias
+    values = F.linear(block.ln_1(x), attention.in_proj_weight.chunk(3)[2], None if bias is None else bias.chunk(3)[2])
+    if isinstance(attention, Attention):
+        if attention.head_scale is not None:
+            heads = values.reshape(*values.shape[:2], attention.num_heads, -1)
+            values = (heads * attention.head_scale.view(-1, 1)).flatten(-2)
+        values = block.ln_attn(attention.out_proj(attention.ln_inner(values)))
+    else:
+        values = attention.out_proj(values)
+    x = x + block.ls_1(values)
+    return x + block.ls_2(block.mlp(block.ln_2(x)))  # type: ignore[no-any-return]
+
+
+def resnet_tokens(visual: ModifiedResNet, images: Tensor, dense: Dense) -> tuple[Tensor, Tensor]:
+    """Run CLIP's ResNet once for its CLS token (the attention pool's) and its dense tokens.
+
+    Args:
+        visual: open_clip's modified ResNet.
+        images: Normalised images, (B, 3, H, W), floating point; H and W multiples of 32.
+        dense: "tokens": the attention pool asked by every position instead of by the mean. "value": the pool's value
+            and output projections of each position, without position embeddings, as in MaskCLIP's code.
+
+    Returns:
+        CLS (B, C), as the tower's own forward gives it, and dense tokens (B, C, H / 32, W / 32).
+    """
+    maps = images
+    for layer in (visual.stem, visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+        maps = layer(maps)
+    pool = visual.attnpool
+    grid = (maps.shape[-2], maps.shape[-1])
+    side = math.isqrt(len(pool.positional_embedding) - 1)
+    cells = maps.flatten(2).transpose(1, 2)
+    x = torch.cat([cells.mean(dim=1, keepdim=True), cells], dim=1)
+    x = x + resize_positions(pool.positional_embedding, (side, side), grid).to(x.dtype)
+    if dense == "tokens":
+        out = _attend(pool, x, x)
+        pooled, local = out[:, 0], out[:, 1:]
+    else:
+        pooled, local = _attend(pool, x[:, :1], x)[:, 0], pool.c_proj(pool.v_proj(cells))
+    return pooled, _as_map(local, grid)
+
+
+def _attend(pool: AttentionPool2d, queries: Tensor, x: Tensor) -> Tensor:
+    """Multi-head attention of queries (B, Q, D) over x (B, L, D) with the pool's weights: (B, Q, C)."""
+    q, k, v = (
+        projection(tokens).reshape(*tokens.shape[:2], pool.num_heads, -1).transpose(1, 2)
+        for projection, tokens in ((pool.q_proj, queries), (pool.k_proj, x), (pool.v_proj, x))
+    )
+    out = F.scaled_dot_product_attention(q, k, v)
+    return pool.c_proj(out.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]

@@ -1,0 +1,114 @@
+"""The trainer's view of CLIPTeacher: one step, one validation, one optimiser."""
+
+from __future__ import annotations
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from clipteacher.data.dataset import Sample
+from clipteacher.framework import CLIPTeacher, LossConfig
+from clipteacher.glm import GLMConfig
+from clipteacher.metrics import PooledConfusion, scores
+from clipteacher.plm.module import PLMConfig
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.segmenter import Segmenter, class_logits
+from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
+
+
+class TrainingModule(LightningModule):
+    """Trains a student under a teacher.
+
+    Args:
+        student: The network, see `clipteacher.students.protocol.Student`.
+        teacher: The frozen teacher, see `clipteacher.teachers.protocol.Teacher`.
+        class_split: Seen and unseen names; training takes the seen ones alone. The command line gives it the data's.
+        glm: Knobs of GLM; None (`--model.glm null`) switches it off.
+        plm: Knobs of PLM; None (`--model.plm null`) switches it off.
+        losses: Weights of the loss terms and scales of the logits.
+        optimizer: Knobs of the optimiser and its schedule.
+        channels_last: Keep images and convolutions channels-last in memory, which is faster on most hardware.
+        pad_multiple: At test, photos are padded to a multiple of this.
+        seed: Seed of what is drawn inside a step (dropout). The command line gives it that of `seed_everything`.
+
+    Raises:
+        TypeError: Student or teacher is not what it must be.
+        ValueError: The student's channels are not the teacher's width.
+    """
+
+    text: Tensor
+
+    def __init__(
+        self,
+        student: nn.Module,
+        teacher: nn.Module,
+        class_split: ClassSplit,
+        *,
+        glm: GLMConfig | None = GLMConfig(),
+        plm: PLMConfig | None = PLMConfig(),
+        losses: LossConfig = LossConfig(),
+        optimizer: OptimizerConfig = OptimizerConfig(),
+        channels_last: bool = True,
+        pad_multiple: int = 32,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.framework = CLIPTeacher(student, teacher, class_split.seen, glm=glm, plm=plm, losses=losses)  # type: ignore[arg-type]
+        self.class_split = class_split
+        self.optimizer_config = optimizer
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.framework.to(memory_format=self.memory_format)
+        self.pad_multiple = pad_multiple
+        self.seed = seed
+        self.confusion = PooledConfusion(len(class_split.names))
+
+    def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
+        """Seed each step by its number, so that a resumed run draws what the whole run would have drawn."""
+        # Knuth's multiplier keeps the streams of neighbouring seeds apart; the rank gives each device its own dropout.
+        torch.manual_seed(((self.seed * 2654435761 + self.global_step) * 1024 + self.global_rank) % 2**63)
+
+    def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
+        """Return the summed loss of a batch of photos (B, 3, H, W) and labels (B, H, W); logs every term."""
+        losses = self.framework(batch.image.contiguous(memory_format=self.memory_format), batch.mask)
+        total = torch.stack(list(losses.values())).sum()
+        self.log_dict({f"loss/{name}": value.detach() for name, value in losses.items()})
+        self.log("loss", total.detach(), prog_bar=True)
+        return total
+
+    def on_validation_start(self) -> None:
+        """Encode all names, unseen ones too: they are for the scores alone and leave nothing behind in training."""
+        self.text = self.framework.teacher.encode_text(self.class_split.names).float().to(self.device)
+
+    def validation_step(self, batch: Sample, batch_idx: int) -> None:
+        """Count one test photo into the pooled confusion."""
+        images = batch.image.contiguous(memory_format=self.memory_format)
+        prediction = class_logits(self.framework.student, self.text, images, self.pad_multiple).argmax(dim=1)
+        self.confusion.update(batch.mask, prediction)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores."""
+        result = scores(torch.as_tensor(self.confusion.compute()), self.class_split)
+        self.confusion.reset()
+        values = {"pAcc": result.pAcc, "S": result.mIoU_seen, "U": result.mIoU_unseen, "hIoU": result.hIoU}
+        self.log_dict({f"val/{name}": value for name, value in values.items()}, sync_dist=False)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build AdamW and its schedule over the trainer's steps."""
+        config, steps = self.optimizer_config, int(self.trainer.estimated_stepping_batches)
+        optimizer = build_optimizer(self.framework, config)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, steps, config))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def segmenter(self) -> Segmenter:
+        """Return the student with the vectors of all names: what is kept of a run."""
+        teacher = self.framework.teacher
+        vectors = teacher.encode_text(self.class_split.names)
+        return Segmenter(
+            self.framework.student,
+            self.class_split.names,
+            vectors,
+            unseen=self.class_split.unseen,
+            text_spec=teacher.spec(),
+            pad_multiple=self.pad_multiple,
+        )

@@ -1,0 +1,157 @@
+"""A run's folder: what is where, and what a finished run leaves in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from numpy.typing import NDArray
+
+from clipteacher.data.dataset import FolderDataset
+from clipteacher.evaluation import pooled_confusion
+from clipteacher.files import write_json
+from clipteacher.metrics import Scores, scores
+from clipteacher.pictures import ReportRow, report, save_picture
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.segmenter import Segmenter
+from clipteacher.storage import load_segmenter, save_segmenter
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run.
+
+    Attributes:
+        path: The folder, `--out`.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The whole configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The trainer's checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The checkpoint to resume from."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def first_model(self) -> Path:
+        """The student as it was at the first validation."""
+        return self.checkpoints / "first_model"
+
+    @property
+    def model(self) -> Path:
+        """The trained student."""
+        return self.path / "model"
+
+    @property
+    def metrics(self) -> Path:
+        """The scores; written last but one, so it marks a finished run."""
+        return self.path / "metrics.json"
+
+    @property
+    def report(self) -> Path:
+        """The picture."""
+        return self.path / "report.png"
+
+
+class KeepFirstModel(Callback):
+    """Writes the student down at the first validation of a run, for the report to compare with.
+
+    Args:
+        folder: Where to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write once; a resumed run keeps what it has."""
+        if trainer.is_global_zero and not trainer.sanity_checking and not self.folder.exists():
+            save_segmenter(pl_module.segmenter(), self.folder)  # type: ignore[operator]  # TrainingModule has it
+
+
+def finish_run(
+    run: RunFolder, segmenter: Segmenter, val_set: FolderDataset, protocol: str, baseline: Path | None, rows: int
+) -> Scores:
+    """Score the trained student and write `model/`, `report.png` and `metrics.json`.
+
+    Args:
+        run: The run's folder.
+        segmenter: The trained student.
+        val_set: Test photos.
+        protocol: Name of the protocol, written beside the scores.
+        baseline: Model folder for the report's third column; None is the run's own first checkpoint.
+        rows: Photos in the report.
+
+    Returns:
+        The scores.
+    """
+    split = val_set.class_split
+    result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
+    save_segmenter(segmenter, run.model, {"protocol": protocol})
+    title = "student alone" if baseline is not None else "first checkpoint"
+    other = load_segmenter(baseline or run.first_model)
+    draw_report(run.report, val_set, other, segmenter, title, rows)
+    write_json(run.metrics, {"protocol": protocol, **result.to_dict()})
+    return result
+
+
+def draw_report(
+    path: Path, val_set: FolderDataset, baseline: Segmenter, student: Segmenter, title: str, rows: int
+) -> None:
+    """Draw photo | truth | baseline | student for a few test photos.
+
+    Args:
+        path: The PNG to write.
+        val_set: Test photos.
+        baseline: Segmenter of the third column.
+        student: Segmenter of the fourth.
+        title: Title of the third column.
+        rows: Number of photos.
+    """
+    split = val_set.class_split
+    drawn = []
+    for index in report_rows([val_set[i].mask.numpy() for i in range(len(val_set))], split, rows):
+        sample = val_set[index]
+        photo = (sample.image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+        labels = [segmenter.segment(sample.image).numpy() for segmenter in (baseline, student)]
+        drawn.append(ReportRow(photo, sample.mask.numpy(), *labels))
+    save_picture(report(drawn, split.names, split.unseen, ("photo", "truth", title, "student")), path)
+
+
+def report_rows(masks: Sequence[NDArray[np.int64]], split: ClassSplit, rows: int) -> list[int]:
+    """Choose photos for the report by their truth alone: by turns, each unseen class's photos by its share of them.
+
+    Photos without an unseen class fill up the rest, in order. Nothing of a prediction enters, so nothing is picked
+    for its success.
+
+    Args:
+        masks: Truth of every photo, (H, W), int64 in 0..N-1, 255 = ignore.
+        split: The classes.
+        rows: Number of photos.
+
+    Returns:
+        Indices, at most `rows`, none twice.
+    """
+    shares = np.array([[np.mean(mask == unseen) for unseen in split.unseen_ids] for mask in masks])
+    chosen: list[int] = []
+    # The median share among the photos that hold the class: neither its easiest view nor a sliver of it.
+    for column in shares.T:
+        holders = np.argsort(-column, kind="stable")[: int(np.count_nonzero(column))]
+        fresh = [int(index) for index in holders[len(holders) // 2 :] if int(index) not in chosen]
+        chosen += fresh[: max(1, rows // max(1, shares.shape[1]))]
+    chosen += [index for index in range(len(masks)) if index not in chosen]
+    return chosen[:rows]

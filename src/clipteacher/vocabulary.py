@@ -1,0 +1,77 @@
+"""Words after training: vectors of class names, kept with the student or asked of the teacher's text tower."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipteacher.teachers.protocol import TextEncoder
+
+
+def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
+    """Build a text tower from the description that its teacher gave.
+
+    Args:
+        spec: What `TextEncoder.spec` returned: "kind" and the tower's own arguments.
+
+    Returns:
+        The text tower; no image tower is kept with it.
+
+    Raises:
+        ValueError: The kind is not one of clipteacher's own.
+    """
+    arguments = {name: value for name, value in spec.items() if name != "kind"}
+    match spec.get("kind"):
+        case "minilm":
+            from clipteacher.teachers.imagenet import MiniLMText
+
+            return MiniLMText(**arguments)
+        case "openclip":
+            from clipteacher.teachers.openclip import OpenClipText
+
+            return OpenClipText(**arguments)
+        case kind:
+            raise ValueError(
+                f"text encoder: got kind {kind!r}, expected 'minilm' or 'openclip'. A text tower of one's own is "
+                "handed over from Python: segmenter.with_names(names, text_encoder=...)."
+            )
+
+
+def encode_names(
+    names: Sequence[str],
+    known: Mapping[str, Tensor],
+    spec: Mapping[str, Any] | None,
+    text_encoder: TextEncoder | None = None,
+) -> Tensor:
+    """Look names up among the known vectors and ask the text tower only for the others.
+
+    Args:
+        names: N class names, any words.
+        known: Vectors (C,) by name.
+        spec: Description of the text tower, or None where there is none.
+        text_encoder: The tower itself, in place of `spec`.
+
+    Returns:
+        (N, C), float32, unit vectors.
+
+    Raises:
+        ValueError: No names, an empty name or one given twice; or a name is unknown and no text tower can be built.
+    """
+    if not names or any(not name.strip() for name in names) or len(set(names)) != len(names):
+        raise ValueError(
+            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
+        )
+    unknown = [name for name in names if name not in known]
+    found = dict(known)
+    if unknown:
+        if text_encoder is None and spec is None:
+            raise ValueError(
+                f"classes: {unknown} are not among the model's own ({', '.join(known)}), and its teacher left no text "
+                "tower to ask. Hand one over: segmenter.with_names(names, text_encoder=...)."
+            )
+        encoder = text_encoder if text_encoder is not None else build_text_encoder(spec or {})
+        found |= dict(zip(unknown, encoder.encode_text(unknown).float().cpu(), strict=True))
+    return torch.stack([found[name] for name in names])
