@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import RandomHorizontalFlip, RandomPhotometricDistort  # type: ignore[attr-defined]
-from torchvision.transforms.v2.functional import crop, pad, resize  # type: ignore[attr-defined]
-from torchvision.tv_tensors import Image, Mask  # type: ignore[attr-defined]
+from torchvision.transforms.v2 import RandomHorizontalFlip, RandomPhotometricDistort
+from torchvision.transforms.v2.functional import crop, pad, resize
+from torchvision.tv_tensors import Image, Mask
 
 from clipteacher.protocols.splits import IGNORE
 

@@ -1,4 +1,4 @@
-"""Synthesizer: prototypes of seen and latent ids from the student's features and CLIP's CLS tokens (arXiv 2310.02296)."""
+"""Synthesizer: prototypes of seen and latent ids from student features and CLS tokens (arXiv 2310.02296, PLM)."""
 
 from __future__ import annotations
 

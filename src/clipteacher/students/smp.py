@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class SMPStudent(nn.Module):
         mean: Mean of the input's normalisation by channel, for images in [0, 1]. None is what the encoder was trained
             with where timm knows it, else ImageNet's.
         std: Its standard deviation, likewise.
-        **options: Further arguments of the architecture, such as `decoder_channels=128`.
+        options: Further arguments of the architecture, such as {"decoder_channels": 128}.
 
     Raises:
         ValueError: Unknown architecture or encoder, or weights that do not fit.
@@ -51,7 +51,7 @@ class SMPStudent(nn.Module):
         weights: str | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
-        **options: Any,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         timm_name, tag = encoder.removeprefix("tu-"), None
@@ -67,11 +67,11 @@ class SMPStudent(nn.Module):
             "channels": channels,
             "mean": list(mean),
             "std": list(std),
-            **options,
+            "options": dict(options or {}),
         }
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.network = _build(architecture, encoder, tag, channels, options)
+        self.network: Any = _build(architecture, encoder, tag, channels, dict(options or {}))
         if weights is not None and tag is None:
             state = lite0_weights() if weights == LITE0_PACKAGE else read_weights(weights)
             load_encoder(self.network.encoder, state, weights)
@@ -89,7 +89,7 @@ class SMPStudent(nn.Module):
         return dict(self._spec)
 
 
-def _build(architecture: str, encoder: str, tag: str | None, channels: int, options: dict[str, Any]) -> nn.Module:
+def _build(architecture: str, encoder: str, tag: str | None, channels: int, options: dict[str, Any]) -> Any:  # noqa: ANN401 (smp is untyped)
     architectures = {cls.__name__.lower(): cls for cls in smp.MODEL_ARCHITECTURES_MAPPING.values()}
     if architecture.lower() not in architectures:
         names = ", ".join(cls.__name__ for cls in architectures.values())
@@ -97,7 +97,7 @@ def _build(architecture: str, encoder: str, tag: str | None, channels: int, opti
     # segmentation_models_pytorch takes timm's tag in the encoder's name, and downloads for anything but None.
     name, first = (f"{encoder}.{tag}", True) if tag and encoder.startswith("tu-") else (encoder, tag)
     try:
-        network: nn.Module = architectures[architecture.lower()](
+        network = architectures[architecture.lower()](
             encoder_name=name, encoder_weights=first, classes=channels, **options
         )
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
