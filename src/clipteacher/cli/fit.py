@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from clipteacher.cli.errors import user_errors
@@ -43,6 +43,10 @@ class FitCLI(LightningCLI):
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
         parser.link_arguments("data.class_split", "model.class_split", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse what is handed over, without Lightning's warning that the process has arguments too."""
+        self.config = parser.parse_args(args)
 
     def before_instantiate_classes(self) -> None:
         """Refuse to write over a run."""

@@ -32,10 +32,10 @@ class PLMConfig:
         dropout: Its dropout.
     """
 
-    windows: tuple[int, ...] = (4, 8)
+    windows: tuple[int, ...] = (6, 14)
     overlap: float = 0.5
     iterations: int = 10
-    fusion_threshold: float = 0.5
+    fusion_threshold: float = 0.4
     center: bool = True
     layers: int = 1
     heads: int = 8

@@ -40,6 +40,10 @@ def mean_features(features: Tensor, labels: Tensor, num_ids: int) -> tuple[Tenso
 class Synthesizer(nn.Module):
     """A transformer decoder: mean student features ask CLIP's CLS tokens; its outputs are prototypes.
 
+    Deviation: a linear layer follows the decoder. The decoder's residual path alone would make each prototype look like
+    its query at the start of training, when all pixels of an image look alike, so that every pixel would be taken for
+    every latent id; behind the layer the first cosines are near 0.
+
     Args:
         width: Channels C.
         layers: Decoder layers.
@@ -59,6 +63,7 @@ class Synthesizer(nn.Module):
             raise ValueError(f"Synthesizer: got {heads} heads for width {width}, expected a divisor of the width")
         layer = nn.TransformerDecoderLayer(width, heads, feedforward, dropout, batch_first=True)
         self.decoder = nn.TransformerDecoder(layer, layers)
+        self.project = nn.Linear(width, width)
 
     def forward(self, queries: Tensor, exists: Tensor, cls: Tensor) -> Tensor:
         """Turn queries into prototypes.
@@ -74,5 +79,5 @@ class Synthesizer(nn.Module):
         # An image without any id would leave a softmax over nothing (NaN): its rows see each other instead.
         absent = ~exists & exists.any(dim=1, keepdim=True)
         memory = cls.unsqueeze(0).expand(len(queries), -1, -1)
-        prototypes: Tensor = self.decoder(queries, memory, tgt_key_padding_mask=absent)
+        prototypes: Tensor = self.project(self.decoder(queries, memory, tgt_key_padding_mask=absent))
         return prototypes

@@ -1,0 +1,190 @@
+"""A photo with its classes in colour, and a legend of what is to be seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from clipteacher.pictures.colours import palette
+from clipteacher.pictures.legend import LegendEntry, draw_legend
+from clipteacher.pictures.typesetting import printable
+from clipteacher.protocols.splits import IGNORE
+
+
+def overlay(
+    photo: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]],
+    names: Sequence[str],
+    *,
+    opacity: float = 0.55,
+    ignore: int = IGNORE,
+) -> Image.Image:
+    """Lay class colours over a photo, with a legend of the classes present beneath.
+
+    The legend lists the classes by size, with their shares of the photo; what is ignored counts for no class, so the
+    shares need not reach 100 %. Type grows with the photo. The photo stands at the top left, unscaled.
+
+    Args:
+        photo: The photo (H, W, 3), uint8, RGB, 0..255.
+        labels: Class ids (H, W), integer, values 0..N-1 or `ignore`.
+        names: The N class names in the order of their ids.
+        opacity: Weight of the colours, 0 (the photo alone) to 1 (colours alone).
+        ignore: Id of pixels that stay photo; no class id.
+
+    Returns:
+        An RGB picture, at least as wide as the photo and higher by the legend.
+
+    Raises:
+        ValueError: A shape, a type, an id, `ignore` or `opacity` is not as above.
+    """
+    check_photo(photo)
+    check_labels("labels", labels, photo, names, ignore)
+    height, width = labels.shape
+    size = min(96, max(13, round(0.024 * math.sqrt(height * width))))
+    margin = round(0.8 * size)
+    counts = np.bincount(labels[labels != ignore].ravel(), minlength=len(names))
+    colours = palette(len(names))
+    entries = [
+        LegendEntry(printable(names[i], f"class {i}"), _rgb(colours[i]), share_text(counts[i] / labels.size))
+        for i in np.argsort(-counts, kind="stable")
+        if counts[i]
+    ]
+    legend_width = max(width - 2 * margin, 16 * size)
+    legend = draw_legend(entries, legend_width, size)
+    picture = Image.new("RGB", (max(width, legend_width + 2 * margin), height + legend.height + 2 * margin), "white")
+    picture.paste(Image.fromarray(paint(photo, labels, opacity=opacity, ignore=ignore)), (0, 0))
+    picture.paste(legend, (margin, height + margin))
+    return picture
+
+
+def paint(
+    photo: NDArray[np.uint8], labels: NDArray[np.integer[Any]], *, opacity: float = 0.55, ignore: int = IGNORE
+) -> NDArray[np.uint8]:
+    """Blend class colours with a photo, and draw thin borders between classes.
+
+    A border is the class's own colour, darker; it takes no pixel of an ignored region.
+
+    Args:
+        photo: The photo (H, W, 3), uint8, RGB, 0..255.
+        labels: Class ids (H, W), integer, at least 0, or `ignore`.
+        opacity: Weight of the colours, 0 (the photo alone) to 1 (colours alone).
+        ignore: Id of pixels that stay photo.
+
+    Returns:
+        The painted photo (H, W, 3), uint8, RGB.
+
+    Raises:
+        ValueError: A shape, a type, an id or `opacity` is not as above.
+    """
+    check_photo(photo)
+    check_labels("labels", labels, photo, None, ignore)
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity: got {opacity}, expected 0 (the photo alone) to 1 (colours alone). Try 0.55.")
+    known = labels != ignore
+    if not known.any() or opacity == 0:
+        return photo.copy()
+    ids = np.where(known, labels, 0)
+    table = palette(int(ids.max()) + 1)
+    colours = table[ids]
+    weight = np.where(known, np.uint8(round(255 * opacity)), np.uint8(0))
+    border = _borders(labels, known)
+    colours[border] = (table * 0.35).astype(np.uint8)[ids[border]]
+    weight[border] = round(255 * min(1, 1.6 * opacity))
+    return np.asarray(Image.composite(*(Image.fromarray(array) for array in (colours, photo, weight))))
+
+
+def check_photo(photo: NDArray[np.uint8]) -> None:
+    """Check that an array is a photo (H, W, 3), uint8, of at least one pixel.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
+        raise ValueError(
+            f"photo: got shape {photo.shape} of {photo.dtype}, expected (H, W, 3) of uint8, RGB. Put the channels "
+            "last, and scale values to 0..255."
+        )
+
+
+def check_labels(
+    field: str,
+    labels: NDArray[np.integer[Any]],
+    photo: NDArray[np.uint8],
+    names: Sequence[str] | None,
+    ignore: int,
+) -> None:
+    """Check that an array holds the class ids of a photo.
+
+    Args:
+        field: What to call it.
+        labels: Class ids (H, W), integer, values 0..N-1 or `ignore`.
+        photo: The photo (H, W, 3).
+        names: The N class names; None allows any id from 0 on.
+        ignore: Id of pixels without a class.
+
+    Raises:
+        ValueError: Its shape, its type or an id is not as above, or `ignore` is a class id.
+    """
+    if labels.shape != photo.shape[:2]:
+        raise ValueError(
+            f"{field}: got shape {labels.shape}, expected {photo.shape[:2]} as the photo. Bring the ids to the "
+            "photo's size without smoothing, and give ids (argmax), not logits."
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"{field}: got {labels.dtype}, expected an integer type with class ids. Take the argmax.")
+    if names is not None and 0 <= ignore < len(names):
+        raise ValueError(
+            f"ignore: got {ignore}, which is the class id of {names[ignore]!r}, expected a value outside "
+            f"0..{len(names) - 1}. Pass ignore=-1 where every pixel has a class."
+        )
+    highest = np.iinfo(labels.dtype).max if names is None else len(names) - 1
+    wrong = labels[(labels != ignore) & ((labels < 0) | (labels > highest))]
+    if wrong.size:
+        expected = "0 or more" if names is None else f"0..{highest}, one for each of the {len(names)} names,"
+        raise ValueError(
+            f"{field}: got id {wrong[0]} ({wrong.size} pixels out of range), expected {expected} or {ignore} = ignore. "
+            "Give one name for each id."
+        )
+
+
+def share_text(share: float) -> str:
+    """Write a share as whole per cent.
+
+    Args:
+        share: A part of 1, above 0.
+
+    Returns:
+        Such as "12 %", or "< 1 %".
+
+    Example:
+        >>> share_text(0.5), share_text(0.001)
+        ('50 %', '< 1 %')
+    """
+    return f"{share * 100:.0f} %" if share >= 0.005 else "< 1 %"
+
+
+def _rgb(colour: NDArray[np.uint8]) -> tuple[int, int, int]:
+    """A colour (3,) as Pillow takes it."""
+    return int(colour[0]), int(colour[1]), int(colour[2])
+
+
+def _borders(labels: NDArray[np.integer[Any]], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels (H, W), bool, beside another class or an ignored region; a pixel wide, wider in large photos."""
+    border = np.zeros(labels.shape, dtype=bool)
+    for this, other in (
+        ((slice(None, -1),), (slice(1, None),)),
+        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+    ):
+        differs = labels[this] != labels[other]
+        border[this] |= differs & known[this]
+        border[other] |= differs & ~known[this]
+    wider = round(min(labels.shape) / 1000)
+    if wider:
+        grown = Image.fromarray(border.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * wider + 1))
+        border = np.asarray(grown, dtype=bool)
+    return border & known

