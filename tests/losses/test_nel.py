@@ -10,12 +10,12 @@ from torch import Tensor
 from clipteacher.losses.nel import dice, one_hot_targets, sigmoid_focal
 
 
+IGNORED = 255
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
-
-
-IGNORED = 255
 
 
 def sigmoid(x: float) -> float:
