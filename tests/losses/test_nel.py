@@ -9,7 +9,6 @@ from torch import Tensor
 
 from clipteacher.losses.nel import dice, one_hot_targets, sigmoid_focal
 
-
 IGNORED = 255
 
 

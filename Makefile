@@ -1,0 +1,58 @@
+# Every target sets itself up: a virtual environment in .venv, filled once from the package index.
+# Needed beforehand: make, Python 3.11 or later with venv, about 6 GB of disk for PyTorch.
+
+PYTHON ?= python3
+DATA ?= ../shared/msrc21
+CONFIG ?= configs/msrc21.yaml
+OUT ?= runs/quickstart
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install test quickstart data lint types clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  Variables: PYTHON=$(PYTHON)  DATA=$(DATA)  CONFIG=$(CONFIG)  OUT=$(OUT)  ARGS=$(ARGS)"
+
+install: $(STAMP)  ## set up .venv; the other targets do so themselves
+
+# Filled again only when pyproject.toml changes; an installation that was interrupted leaves no stamp and is taken up.
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: no $(PYTHON), expected Python 3.11 or later. Install it (Debian: apt install python3 python3-venv), or name another: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) --version), expected Python 3.11 or later. Name another: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) has no venv, which Debian packs apart. Run: apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install -e ".[imagenet,dev]"
+	@touch $@
+
+test: $(STAMP)  ## run the tests and the examples in docstrings
+	$(BIN)/python -m pytest $(ARGS)
+
+quickstart: data $(STAMP)  ## train CONFIG on DATA, score it, and draw OUT/report.png
+	$(BIN)/clipteacher fit --config $(CONFIG) --data.root $(DATA) --out $(OUT) $(ARGS)
+
+data:
+	@test -f "$(DATA)/classes.txt" || { printf '%s\n' \
+		"error: no data at DATA=$(DATA), expected a folder with" \
+		"  classes.txt                 one class name a line, in the order of the mask ids" \
+		"  images/train/, images/val/  photos" \
+		"  masks/train/, masks/val/    one PNG of class ids for each photo, 255 = ignore" \
+		"Run: make quickstart DATA=/path/to/your/data CONFIG=your.yaml" \
+		"where your.yaml is a copy of configs/msrc21.yaml that names unseen classes of yours." >&2; exit 1; }
+
+lint: $(STAMP)  ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## check types (mypy, strict)
+	$(BIN)/mypy
+
+clean:  ## remove caches and build outputs; .venv and runs/ stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
