@@ -35,7 +35,7 @@ test: $(STAMP)  ## run the tests and the examples in docstrings
 	$(BIN)/python -m pytest $(ARGS)
 
 quickstart: data $(STAMP)  ## train CONFIG on DATA, score it, and draw OUT/report.png
-	$(BIN)/clipteacher fit --config $(CONFIG) --data.root $(DATA) --out $(OUT) $(ARGS)
+	$(BIN)/clipteacher fit --config $(CONFIG) --data.root $(DATA) --out $(OUT) --resume $(ARGS)
 
 data:
 	@test -f "$(DATA)/classes.txt" || { printf '%s\n' \

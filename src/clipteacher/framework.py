@@ -83,6 +83,9 @@ class CLIPTeacher(nn.Module):
         plm: Knobs of PLM; None switches it off.
         losses: Weights and scales. With `glm=None, plm=None` this is the student alone.
 
+    Attributes:
+        text: T_seen, (N_s, C), float32, unit vectors.
+
     Raises:
         TypeError: Student or teacher is not what it must be.
         ValueError: The student's channels are not the teacher's width.

@@ -59,8 +59,12 @@ class CLSBank(nn.Module):
     """A ring of CLS tokens of earlier batches, V in the paper. It is saved with a checkpoint, so runs resume exactly.
 
     Args:
-        size: Rows kept.
+        size: Rows M kept.
         width: Channels C.
+
+    Attributes:
+        tokens: (M, C), float32; rows never written are zero.
+        written: Number of tokens ever written, int64, a scalar.
     """
 
     tokens: Tensor
@@ -72,7 +76,7 @@ class CLSBank(nn.Module):
         self.register_buffer("written", torch.zeros((), dtype=torch.int64))
 
     def read(self) -> Tensor:
-        """Return the rows written so far, (≤ size, C)."""
+        """Return the rows written so far, (m, C) with m ≤ M."""
         return self.tokens[: min(int(self.written), len(self.tokens))]
 
     @torch.no_grad()

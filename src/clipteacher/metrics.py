@@ -165,7 +165,7 @@ class PooledConfusion(Metric):
         self.add_state("confusion", torch.zeros(num_classes, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, truth: Tensor, prediction: Tensor) -> None:
-        """Add a batch; see `confusion_matrix` for the two tensors and for what is raised."""
+        """Add a batch of true and predicted ids, any shape, the same for both; raises as `confusion_matrix`."""
         self.confusion += confusion_matrix(truth, prediction, self.num_classes, self.ignore)
 
     def compute(self) -> Tensor:

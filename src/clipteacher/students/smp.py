@@ -34,6 +34,10 @@ class SMPStudent(nn.Module):
         std: Its standard deviation, likewise.
         options: Further arguments of the architecture, such as {"decoder_channels": 128}.
 
+    Attributes:
+        mean: (1, 3, 1, 1), float32.
+        std: (1, 3, 1, 1), float32.
+
     Raises:
         ValueError: Unknown architecture or encoder, or weights that do not fit.
         FileNotFoundError: The file of weights is missing.

@@ -26,7 +26,7 @@ class Built(NamedTuple):
     Attributes:
         visual: Its image tower.
         text: The rest of open_clip's `CLIP` or `CustomTextCLIP`; its `encode_text` works.
-        tokenizer: Turns a list of N prompts into token ids, (N, context length), int64.
+        tokenizer: Turns a list of N prompts into token ids, (N, P), int64; P is the context length.
         mean: Mean of its training images' channels, in [0, 1].
         std: Standard deviation of its training images' channels.
         width: Channels C of the joint space.
@@ -90,6 +90,8 @@ def build(model: str, pretrained: str | None, precision: Precision = "fp32") -> 
 
 def make_tokenizer(text: dict[str, Any]) -> Callable[[list[str]], Tensor]:
     """Make the tokenizer of a text configuration, as `open_clip.get_tokenizer` does for a model it lists.
+
+    It turns N prompts into token ids, (N, P), int64; P is the context length.
 
     Raises:
         ValueError: The tokenizer's ids go beyond the configured vocabulary.

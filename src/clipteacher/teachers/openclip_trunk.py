@@ -29,12 +29,12 @@ def resize_positions(table: Tensor, native: tuple[int, int], grid: tuple[int, in
     Deviation: MaskCLIP's code (arXiv 2112.01071) is bicubic without antialiasing.
 
     Args:
-        table: Positions, (1 + native height · native width, D), floating point.
+        table: Positions, (L, D), floating point, L = 1 + native height · native width.
         native: Rows and columns that the table was learned for.
         grid: Rows and columns wanted.
 
     Returns:
-        Positions, (1 + grid height · grid width, D), same dtype; `table` itself where the grids are equal.
+        Positions, (L', D), same dtype, L' = 1 + grid height · grid width; `table` itself where the grids are equal.
 
     Raises:
         ValueError: The table does not hold 1 + native height · native width positions.

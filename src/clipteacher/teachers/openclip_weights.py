@@ -72,7 +72,7 @@ def _convert_text(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
-    """Read a file's state dict onto the CPU, without running any code that it may hold.
+    """Read a file's state dict (tensors of any shape) onto the CPU, without running any code that it may hold.
 
     Raises:
         ValueError: It is none of `.safetensors`, `torch.save` or TorchScript, or holds no tensors.

@@ -32,6 +32,9 @@ class TrainingModule(LightningModule):
         pad_multiple: At test, photos are padded to a multiple of this.
         seed: Seed of what is drawn inside a step (dropout). The command line gives it that of `seed_everything`.
 
+    Attributes:
+        text: Vectors of all names, (N, C), float32; there from the first validation on.
+
     Raises:
         TypeError: Student or teacher is not what it must be.
         ValueError: The student's channels are not the teacher's width.

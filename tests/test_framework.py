@@ -1,0 +1,311 @@
+"""CLIPTeacher: which terms each setting has, what reaches the student, and what of the teacher stays outside."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clipteacher.framework import IGNORE_INDEX, CLIPTeacher, LossConfig, pixel_logits
+from clipteacher.glm import GLMConfig
+from clipteacher.losses.classification import pixel_cross_entropy
+from clipteacher.losses.nel import dice, sigmoid_focal
+from clipteacher.plm.module import PLMConfig
+from clipteacher.teachers.protocol import Frozen, TeacherTokens
+
+WIDTH = 16
+SEEN = ("sky", "grass", "house")
+GLM_ON = GLMConfig(bank_size=8)
+PLM_ON = PLMConfig(windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "student alone": {"glm": None, "plm": None},
+    "GLM": {"glm": GLM_ON, "plm": None},
+    "PLM": {"glm": None, "plm": PLM_ON},
+    "both": {"glm": GLM_ON, "plm": PLM_ON},
+}
+TERMS = {
+    "student alone": {"focal", "dice", "ce"},
+    "GLM": {"glm", "focal", "dice", "ce"},
+    "PLM": {"bce", "focal", "dice", "ce"},
+    "both": {"glm", "bce", "focal", "dice", "ce"},
+}
+WEIGHTS = ("glm", "focal", "dice", "ce", "bce")
+
+
+class TinyStudent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=4, padding=1)
+        self.head = nn.Conv2d(8, WIDTH, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.head(self.stem(images).tanh())
+        return features
+
+
+class TinyTeacher(nn.Module):
+    """A frozen convolution for images, hashes for words."""
+
+    width = WIDTH
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(7)
+            self.tower = Frozen(nn.Sequential(nn.Conv2d(3, WIDTH, 8, 8), nn.BatchNorm2d(WIDTH), nn.Tanh()))
+        self.encoded: list[list[str]] = []
+        self.images = 0
+
+    def encode_image(self, images: Tensor) -> TeacherTokens:
+        self.images += len(images)
+        dense = self.tower(images)
+        return TeacherTokens(dense.mean(dim=(2, 3)), dense)
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        self.encoded.append(list(names))
+        seeds = [zlib.crc32(name.encode()) for name in names]
+        rows = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        return F.normalize(torch.stack(rows), dim=1)
+
+    def spec(self) -> dict[str, Any] | None:
+        return None
+
+
+def build(setting: str = "both", **losses: Any) -> CLIPTeacher:  # noqa: ANN401
+    torch.manual_seed(0)
+    return CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, losses=LossConfig(**losses), **SETTINGS[setting])
+
+
+def batch(images: int = 3, ignored: str = "some") -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    pictures = torch.rand(images, 3, 8, 8, generator=generator).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    labels = torch.randint(3, (images, 8, 8), generator=generator).repeat_interleave(4, 1).repeat_interleave(4, 2)
+    if ignored == "some":
+        labels[:, 12:, :20] = 255
+    elif ignored == "all":
+        labels[:] = 255
+    return pictures, labels
+
+
+def gradients(module: CLIPTeacher, losses: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    names, parameters = zip(*module.named_parameters(), strict=True)
+    total = torch.stack(list(losses.values())).sum()
+    return dict(zip(names, torch.autograd.grad(total, parameters, allow_unused=True), strict=True))
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("images", [1, 3])
+def test_each_setting_has_its_terms_and_they_reach_the_student(setting: str, images: int) -> None:
+    module = build(setting)
+    losses = module(*batch(images))
+    assert losses.keys() == TERMS[setting]
+    for name, loss in losses.items():
+        assert loss.shape == ()
+        assert loss.isfinite()
+        assert loss > 0 or (name, images) == ("glm", 1)  # one image has no negative yet
+    for name, gradient in gradients(module, losses).items():
+        assert gradient is not None, name
+        assert gradient.isfinite().all(), name
+        assert (gradient != 0).any() or "self_attn.in_proj" in name, name
+
+
+@pytest.mark.parametrize("term", WEIGHTS)
+def test_every_term_alone_reaches_the_student(term: str) -> None:
+    module = build(**{name: float(name == term) for name in WEIGHTS})
+    losses = module(*batch())
+    assert losses.keys() == {term}
+    gradient = gradients(module, losses)["student.stem.weight"]
+    assert gradient is not None
+    assert (gradient != 0).any()
+
+
+@pytest.mark.parametrize("term", WEIGHTS)
+def test_weights_scale_their_term_alone(term: str) -> None:
+    plain = build(**dict.fromkeys(WEIGHTS, 1.0))(*batch())
+    tripled = build(**dict.fromkeys(WEIGHTS, 1.0) | {term: 3.0})(*batch())
+    for name in WEIGHTS:
+        torch.testing.assert_close(tripled[name], plain[name] * (3 if name == term else 1))
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("term", WEIGHTS)
+def test_a_term_of_weight_zero_is_absent_and_the_others_stay(setting: str, term: str) -> None:
+    plain, without = build(setting)(*batch()), build(setting, **{term: 0.0})(*batch())
+    assert without.keys() == TERMS[setting] - {term}
+    for name, loss in without.items():
+        torch.testing.assert_close(loss, plain[name])
+
+
+def test_the_student_alone_as_its_parts_give_it() -> None:
+    module = build("student alone", alpha=2.0)
+    images, labels = batch()
+    features = module.student(images)
+    small = labels[:, 2::4, 2::4].clone()  # blocks of 4 × 4 pixels are alike, so the stride of 4 loses nothing
+    small[small == 255] = IGNORE_INDEX
+    logits = torch.zeros(3, 3, 8, 8)
+    for n, name in enumerate(SEEN):
+        logits[:, n] = 2 * (features * TinyTeacher().encode_text([name]).view(1, WIDTH, 1, 1)).sum(dim=1)
+    losses = module(images, labels)
+    torch.testing.assert_close(losses["focal"], 100 * sigmoid_focal(logits, small, ignore_index=IGNORE_INDEX))
+    torch.testing.assert_close(losses["dice"], dice(logits, small, ignore_index=IGNORE_INDEX))
+    torch.testing.assert_close(losses["ce"], pixel_cross_entropy(logits, small, ignore_index=IGNORE_INDEX))
+
+
+def test_labels_come_to_the_students_stride_by_nearest_neighbour() -> None:
+    """What lies off the centres of the student's cells is not looked at."""
+    module = build("student alone")
+    images, labels = batch()
+    centres = torch.zeros(32, 32, dtype=torch.bool)
+    centres[2::4, 2::4] = True
+    changed = torch.where(centres, labels, 255)
+    assert (changed != labels).any()
+    plain, other = module(images, labels), module(images, changed)
+    assert all(torch.equal(plain[name], other[name]) for name in plain)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("negatives", [True, False])
+def test_everything_ignored_stays_finite(setting: str, negatives: bool) -> None:
+    module = build(setting, ignored_are_negatives=negatives)
+    losses = module(*batch(ignored="all"))
+    assert losses.keys() == TERMS[setting]
+    assert all(loss.isfinite() for loss in losses.values())
+    if "bce" in losses:
+        assert losses["bce"] == 0
+        assert losses["ce"] > 0  # the latent ids are all there is to learn
+    elif not negatives:
+        assert losses["focal"] == losses["dice"] == losses["ce"] == 0
+    for name, gradient in gradients(module, losses).items():
+        assert gradient is None or gradient.isfinite().all(), name
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nothing_ignored_stays_finite(setting: str) -> None:
+    module = build(setting)
+    losses = module(*batch(ignored="none"))
+    assert losses.keys() == TERMS[setting]
+    assert all(loss.isfinite() for loss in losses.values())
+    assert all(gradient is None or gradient.isfinite().all() for gradient in gradients(module, losses).values())
+
+
+def test_images_with_different_numbers_of_latent_ids_stay_finite() -> None:
+    module = build()
+    images, labels = batch()
+    labels[0], labels[1] = 255, labels[1].clamp(max=2)
+    losses = module(images, labels)
+    assert all(loss.isfinite() for loss in losses.values())
+    assert all(gradient is None or gradient.isfinite().all() for gradient in gradients(module, losses).values())
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nothing_of_the_teacher_is_saved_or_trained(setting: str) -> None:
+    module = build(setting).train()
+    teacher: Any = module.teacher
+    before = {name: tensor.clone() for name, tensor in teacher.tower.network.state_dict().items()}
+    allowed = ("student.", "glm.bank.", "plm.synthesizer.")
+    assert all(name.startswith(allowed) for name in module.state_dict())
+    assert all(name.startswith(allowed) for name, _ in module.named_parameters())
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, weight_decay=0.1)
+    torch.autograd.backward(torch.stack(list(module(*batch()).values())).sum())
+    optimizer.step()
+    assert all(parameter.grad is None for parameter in teacher.tower.network.parameters())
+    assert not any(part.training for part in teacher.tower.network.modules())
+    for name, tensor in teacher.tower.network.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert not module.text.requires_grad
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_seen_names_alone_are_encoded_and_once(setting: str) -> None:
+    module = build(setting)
+    teacher: Any = module.teacher
+    for _ in range(2):
+        module(*batch())
+    assert teacher.encoded == [list(SEEN)]
+    torch.testing.assert_close(module.text, TinyTeacher().encode_text(SEEN))
+
+
+@pytest.mark.parametrize(("setting", "images"), [("student alone", 0), ("GLM", 3), ("PLM", 3), ("both", 3)])
+def test_the_teacher_looks_at_each_image_once_or_never(setting: str, images: int) -> None:
+    module = build(setting)
+    module(*batch())
+    teacher: Any = module.teacher
+    assert teacher.images == images
+
+
+KNOBS: dict[str, Any] = dict.fromkeys(WEIGHTS, 0.5) | {"alpha": 3.0, "beta": 2.0, "ignored_are_negatives": False}
+# The terms that a knob moves.
+MOVES = {name: {name} for name in WEIGHTS} | dict.fromkeys(("alpha", "beta"), {"focal", "dice", "ce"})
+
+
+def test_every_knob_is_tried() -> None:
+    assert {field.name for field in fields(LossConfig)} == KNOBS.keys()
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_each_knob_changes_its_terms(knob: str) -> None:
+    setting = "student alone" if knob == "ignored_are_negatives" else "both"  # with PLM nothing is left ignored
+    plain, other = build(setting)(*batch()), build(setting, **{knob: KNOBS[knob]})(*batch())
+    moved = {name for name in plain if not torch.isclose(plain[name], other[name], rtol=1e-4, atol=0)}
+    assert moved == MOVES.get(knob, {"focal", "dice"})
+
+
+def test_beta_is_nothing_without_latent_ids() -> None:
+    plain, other = build("GLM")(*batch()), build("GLM", beta=2.0)(*batch())
+    assert all(torch.equal(plain[name], other[name]) for name in plain)
+
+
+def test_knobs_of_glm_and_plm_arrive() -> None:
+    torch.manual_seed(0)
+    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, glm=GLM_ON, plm=PLM_ON)
+    assert module.glm is not None
+    assert module.plm is not None
+    assert module.glm.config is GLM_ON
+    assert module.plm.config is PLM_ON
+    assert module.glm.bank.tokens.shape == (8, WIDTH)
+
+
+def test_pixel_logits_as_a_loop_computes_them() -> None:
+    torch.manual_seed(0)
+    features, text, pseudo = torch.randn(2, 4, 2, 3), F.normalize(torch.randn(3, 4), dim=1), torch.randn(2, 2, 4)
+    exists = torch.tensor([[True, False], [True, True]])
+    logits = pixel_logits(features, text, pseudo, exists, alpha=0.5, beta=7.0)
+    assert logits.shape == (2, 5, 2, 3)
+    for b, y, x in [(b, y, x) for b in range(2) for y in range(2) for x in range(3)]:
+        pixel = features[b, :, y, x]
+        names = [0.5 * float(pixel @ name) for name in text]
+        cosines = [7 * float(F.cosine_similarity(pixel, prototype, dim=0)) for prototype in pseudo[b]]
+        expected = names + [c if exists[b, m] else -torch.inf for m, c in enumerate(cosines)]
+        torch.testing.assert_close(logits[b, :, y, x], torch.tensor(expected), rtol=1e-4, atol=1e-5)
+    alone = pixel_logits(features, text, None, None, alpha=0.5, beta=7.0)
+    torch.testing.assert_close(alone, logits[:, :3])
+    assert pixel_logits(features, text, pseudo[:, :0], exists[:, :0], alpha=0.5, beta=7.0).shape == (2, 3, 2, 3)
+
+
+def test_training_lowers_the_loss() -> None:
+    module = build(focal=1.0)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
+    first = last = 0.0
+    for step in range(40):
+        optimizer.zero_grad()
+        loss = torch.stack([loss for name, loss in module(*batch()).items() if name != "glm"]).sum()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        last = loss.item()
+        first = first if step else last
+    assert last < 0.7 * first
+
+
+def test_wrong_students_and_teachers() -> None:
+    with pytest.raises(ValueError, match="student: got 5 channels, expected 16"):
+        CLIPTeacher(nn.Conv2d(3, 5, 1), TinyTeacher(), SEEN)
+    not_a_teacher: Any = nn.Identity()
+    with pytest.raises(TypeError, match="teacher: got Identity without width, encode_image, encode_text, spec"):
+        CLIPTeacher(TinyStudent(), not_a_teacher, SEEN)
+    not_a_student: Any = "resnet50"
+    with pytest.raises(TypeError, match=r"student: got str, expected an nn\.Module"):
+        CLIPTeacher(not_a_student, TinyTeacher(), SEEN)
