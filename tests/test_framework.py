@@ -110,7 +110,7 @@ def test_each_setting_has_its_terms_and_they_reach_the_student(setting: str, ima
     for name, gradient in gradients(module, losses).items():
         assert gradient is not None, name
         assert gradient.isfinite().all(), name
-        assert (gradient != 0).any() or "self_attn.in_proj" in name, name
+        assert (gradient != 0).any(), name
 
 
 @pytest.mark.parametrize("term", WEIGHTS)
@@ -239,7 +239,7 @@ def test_the_teacher_looks_at_each_image_once_or_never(setting: str, images: int
 
 KNOBS: dict[str, Any] = dict.fromkeys(WEIGHTS, 0.5) | {"alpha": 3.0, "beta": 2.0, "ignored_are_negatives": False}
 # The terms that a knob moves.
-MOVES = {name: {name} for name in WEIGHTS} | dict.fromkeys(("alpha", "beta"), {"focal", "dice", "ce"})
+MOVES = {name: {name} for name in WEIGHTS} | {key: {"focal", "dice", "ce"} for key in ("alpha", "beta")}
 
 
 def test_every_knob_is_tried() -> None:
@@ -290,14 +290,14 @@ def test_training_lowers_the_loss() -> None:
     module = build(focal=1.0)
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
     first = last = 0.0
-    for step in range(40):
+    for step in range(60):
         optimizer.zero_grad()
         loss = torch.stack([loss for name, loss in module(*batch()).items() if name != "glm"]).sum()
         torch.autograd.backward(loss)
         optimizer.step()
         last = loss.item()
         first = first if step else last
-    assert last < 0.7 * first
+    assert last < 0.75 * first
 
 
 def test_wrong_students_and_teachers() -> None:

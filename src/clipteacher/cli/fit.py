@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -46,7 +47,7 @@ class FitCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse what is handed over, without Lightning's warning that the process has arguments too."""
-        self.config = parser.parse_args(args)
+        self.config = parser.parse_object(args) if isinstance(args, dict | Namespace) else parser.parse_args(args)
 
     def before_instantiate_classes(self) -> None:
         """Refuse to write over a run."""

@@ -1,0 +1,116 @@
+"""The matched-backbone ablation: teacher alone, student alone, +GLM, +PLM, both, over seeds, in one table.
+
+Each run is the command `clipteacher fit` with two switches; a run that is finished already is read, not repeated, and
+one that was interrupted goes on. From the project's root:
+
+    .venv/bin/python benchmarks/settings.py --runs runs/settings --seeds 0 1 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clipteacher.data.dataset import FolderDataset
+from clipteacher.data.folder import read_class_names
+from clipteacher.evaluation import pooled_confusion
+from clipteacher.files import write_json
+from clipteacher.metrics import scores
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.segmenter import Segmenter
+from clipteacher.teachers.imagenet import ImageNetTeacher
+
+SWITCHES = {
+    "student alone": ["--model.glm", "null", "--model.plm", "null"],
+    "+ GLM": ["--model.plm", "null"],
+    "+ PLM": ["--model.glm", "null"],
+    "+ GLM + PLM": [],
+}
+SCORES = ("mIoU_unseen", "hIoU", "mIoU_seen", "pAcc")
+
+
+class TeacherAlone(nn.Module):
+    """The teacher's dense tokens in the place of a student's features."""
+
+    def __init__(self, teacher: ImageNetTeacher) -> None:
+        super().__init__()
+        self.teacher = teacher
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W) to dense tokens (B, C, h, w)."""
+        return self.teacher.encode_image(images).dense
+
+
+def teacher_alone(data: Path, unseen: list[str]) -> dict[str, Any]:
+    """Score the teacher's own dense prediction."""
+    split = ClassSplit(names=read_class_names(data), unseen=tuple(unseen))
+    teacher = ImageNetTeacher()
+    # Photos go in unpadded: the teacher takes any size.
+    segmenter = Segmenter(TeacherAlone(teacher), split.names, teacher.encode_text(split.names), pad_multiple=1)
+    val_set = FolderDataset(data, "val", split, training=False)
+    result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
+    return {"protocol": f"{data.resolve().name}-{split.label}", **result.to_dict()}
+
+
+def student_run(config: Path, data: Path, out: Path, seed: int, switches: list[str]) -> dict[str, Any]:
+    """Run `clipteacher fit`, unless the run is finished, and read its scores."""
+    if not (out / "metrics.json").exists():
+        command = [str(Path(sys.executable).with_name("clipteacher")), "fit", "--config", str(config)]
+        command += ["--data.root", str(data), "--seed_everything", str(seed), "--out", str(out), "--resume", *switches]
+        subprocess.run(command, check=True)  # noqa: S603 (our own command)
+    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    return metrics
+
+
+def main() -> None:
+    """Run or read all settings and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("configs/msrc21.yaml"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/msrc21"))
+    parser.add_argument("--unseen", nargs="+", default=["cat", "car", "flower", "sign", "cow"])
+    parser.add_argument("--runs", type=Path, default=Path("runs/settings"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--settings", nargs="+", choices=list(SWITCHES), default=list(SWITCHES))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/msrc21_settings.json"))
+    given = parser.parse_args()
+    rows: dict[str, list[dict[str, Any]]] = {"teacher alone": [teacher_alone(given.data, given.unseen)]}
+    for seed in given.seeds:
+        for setting in given.settings:
+            name = setting.replace("+ ", "").replace(" ", "-").lower()
+            run = student_run(given.config, given.data, given.runs / f"{name}-seed{seed}", seed, SWITCHES[setting])
+            rows.setdefault(setting, []).append(run)
+    protocol = rows["teacher alone"][0]["protocol"]
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__.split('+')[0]}"
+    write_json(
+        given.out,
+        {
+            "command": "python benchmarks/settings.py --seeds " + " ".join(map(str, given.seeds)),
+            "protocol": protocol,
+            "seeds": given.seeds,
+            "machine": machine,
+            "date": time.strftime("%Y-%m-%d"),
+            "settings": rows,
+        },
+    )
+    print(f"{protocol}; seeds {given.seeds}; {machine}\n\n| setting | U | hIoU | S | pAcc |\n|---|---|---|---|---|")
+    for setting, runs in rows.items():
+        cells = []
+        for score in SCORES:
+            values = [100 * run[score] for run in runs]
+            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.1f}{spread}")
+        print(f"| {setting} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
