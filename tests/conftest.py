@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
+from clipteacher.cli.main import main
+
 open_clip: Any = _untyped
 
 NAMES = ("sky", "grass", "sun", "house")
@@ -98,3 +100,25 @@ def tiny_config(tmp_path: Path, folder: Path, tiny_clip: tuple[Path, Path]) -> P
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_clip: tuple[Path, Path]) -> tuple[Path, Path]:
+    """A finished run whose student predicts every class, and the folder it learned on. Nothing may write to either."""
+    root = tmp_path_factory.mktemp("trained")
+    folder = write_folder(root / "drawn", {"train": 5, "val": 3})
+    main(
+        [
+            *("fit", "--out", str(root / "run"), "--report_rows", "1"),
+            *("--data.root", str(folder), "--data.unseen", "[sun]", "--data.batch_size", "2", "--data.workers", "0"),
+            *("--data.augment.crop_size", "[64, 64]", "--data.augment.scale", "[0.9, 1.2]"),
+            *("--model.student", "clipteacher.students.smp.SMPStudent", "--model.student.channels", "16"),
+            *("--model.student.architecture", "FPN", "--model.student.encoder", "tu-test_efficientnet"),
+            *("--model.teacher", "clipteacher.teachers.openclip.OpenClipTeacher"),
+            *("--model.teacher.model", str(tiny_clip[0]), "--model.teacher.pretrained", str(tiny_clip[1])),
+            *("--model.glm", "null", "--model.plm", "null", "--model.losses.alpha", "10"),
+            *("--model.optimizer.lr", "5e-3", "--model.optimizer.warmup_steps", "2"),
+            *("--trainer.max_steps", "8", "--trainer.accelerator", "cpu", "--trainer.logger", "false"),
+        ]
+    )
+    return root / "run", folder

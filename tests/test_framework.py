@@ -75,7 +75,7 @@ class TinyTeacher(nn.Module):
         return None
 
 
-def build(setting: str = "both", **losses: Any) -> CLIPTeacher:  # noqa: ANN401
+def build(setting: str = "both", /, **losses: Any) -> CLIPTeacher:  # noqa: ANN401
     torch.manual_seed(0)
     return CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, losses=LossConfig(**losses), **SETTINGS[setting])
 

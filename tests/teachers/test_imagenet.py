@@ -70,7 +70,7 @@ def test_tokens_are_the_bridge_on_the_networks_features(teacher: ImageNetTeacher
     network: Any = teacher.trunk.network
     with torch.no_grad():
         features = network.forward_features(large * 2 - 1)
-    expected = (teacher.bridge @ features[0].flatten(1)).view(384, 4, 4)
+    expected = (teacher.get_buffer("bridge") @ features[0].flatten(1)).view(384, 4, 4)
     torch.testing.assert_close(teacher.encode_image(images).dense[0], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_the_joint_space_knows_its_own_classifiers(teacher: ImageNetTeacher) -> 
     names = ["goldfish", "school bus", "pizza", "grand piano"]
     rows = [1, 779, 963, 579]  # of ImageNet
     network: Any = teacher.trunk.network
-    images = F.normalize(network.classifier.weight[rows] @ teacher.bridge.T, dim=1)
+    images = F.normalize(network.classifier.weight[rows] @ teacher.get_buffer("bridge").T, dim=1)
     assert (images @ teacher.encode_text(names).T).argmax(dim=1).tolist() == [0, 1, 2, 3]
 
 
@@ -108,7 +108,7 @@ def test_templates_are_averaged_and_leave_the_bridge(teacher: ImageNetTeacher) -
     mean = F.normalize(one.encode_text(names) + other.encode_text(names), dim=1)
     torch.testing.assert_close(both.encode_text(names), mean, rtol=1e-4, atol=1e-5)
     winter = ImageNetTeacher(templates=["the {} in winter"], ridge=1.0)
-    torch.testing.assert_close(winter.bridge, teacher.bridge)
+    torch.testing.assert_close(winter.get_buffer("bridge"), teacher.get_buffer("bridge"))
     torch.testing.assert_close(winter.encode_text(names), other.encode_text(names))
     assert winter.spec() == {"kind": "minilm", "templates": ["the {} in winter"]}
 
@@ -117,7 +117,7 @@ def test_scale_and_ridge_do_something(teacher: ImageNetTeacher) -> None:
     images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     other = ImageNetTeacher(scale=1.0, ridge=10.0)
     assert other.encode_image(images).dense.shape == (1, 384, 2, 2)
-    assert not torch.allclose(other.bridge, teacher.bridge, rtol=1e-2)
+    assert not torch.allclose(other.get_buffer("bridge"), teacher.get_buffer("bridge"), rtol=1e-2)
 
 
 def test_text_tower_is_built_again_from_its_spec(teacher: ImageNetTeacher) -> None:

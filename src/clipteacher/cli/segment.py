@@ -36,7 +36,8 @@ def segment(arguments: Sequence[str]) -> None:
             pixels = read_image(photo)
             image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
             ids = segmenter.segment(image).numpy()
-            picture = overlay(pixels, ids, segmenter.names, opacity=given.opacity)
+            # No pixel is ignored here, and with many names 255 is one of them.
+            picture = overlay(pixels, ids, segmenter.names, opacity=given.opacity, ignore=-1)
             save_picture(picture, given.out / f"{photo.stem}.png")
             save_id_png(ids, given.out / f"{photo.stem}_ids.png")
     print("Ids: " + ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.names)))
