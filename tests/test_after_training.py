@@ -54,7 +54,7 @@ def test_class_logits_against_a_twin_pixel_by_pixel(size: tuple[int, int]) -> No
     padded = torch.zeros(1, 3, -(-size[0] // 16) * 16, -(-size[1] // 16) * 16)
     padded[:, :, : size[0], : size[1]] = image
     features = model.student(padded)[0]
-    small = torch.stack([sum(t[c] * features[c] for c in range(WIDTH)) for t in model.vectors])  # type: ignore[misc]
+    small = torch.stack([sum(t[c] * features[c] for c in range(WIDTH)) for t in model.vectors])
     full = F.interpolate(small[None], size=padded.shape[2:], mode="bilinear", align_corners=False)
     assert logits.shape == (1, 3, *size)
     assert torch.allclose(logits, full[:, :, : size[0], : size[1]], atol=1e-5)
@@ -63,11 +63,11 @@ def test_class_logits_against_a_twin_pixel_by_pixel(size: tuple[int, int]) -> No
 
 def test_segment_is_in_eval_mode_whatever_the_mode_was() -> None:
     model, image = segmenter().train(), torch.rand(3, 16, 16)
-    before = model.student[1].running_mean.clone()  # type: ignore[index, union-attr]
+    before = model.student[1].running_mean.clone()  # type: ignore[index]
     ids = model.segment(image)
     assert ids.dtype == torch.int64
     assert not model.training
-    assert torch.equal(model.student[1].running_mean, before)  # type: ignore[index, union-attr, arg-type]
+    assert torch.equal(model.student[1].running_mean, before)  # type: ignore[index]
 
 
 def test_known_names_need_no_text_tower_and_others_ask_it_once() -> None:

@@ -92,7 +92,7 @@ def fit(arguments: Sequence[str]) -> None:
             parser_kwargs={"prog": "clipteacher fit", "description": fit.__doc__},
         )
         run = RunFolder(Path(cli.config.out))
-        cli.datamodule.setup("fit")
+        cli.datamodule.setup("fit")  # reads every file, so that a bad one is an error of input
         run.path.mkdir(parents=True, exist_ok=True)
         cli.parser.save(cli.config, run.config, skip_none=False, overwrite=True)
     keep_freed_memory()

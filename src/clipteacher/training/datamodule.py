@@ -68,6 +68,7 @@ class FolderDataModule(LightningDataModule):
         if stage == "fit" and self.verify:
             self.train_set.verify()
             self.val_set.verify()
+            self.verify = False  # once is enough: the command asks before the trainer does
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return one endless epoch cut to the trainer's `max_steps`, from the step that a resumed run has reached."""

@@ -1,0 +1,108 @@
+"""The command itself: usage, exit statuses, and that it loads only what it needs."""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+from clipteacher import __version__
+from clipteacher.cli.main import main
+
+HEAVY = ["lightning", "open_clip", "segmentation_models_pytorch", "timm", "transformers", "jsonargparse"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
+def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main(arguments)
+    out, err = capsys.readouterr()
+    assert out.startswith("usage: clipteacher COMMAND")
+    assert not err
+    for command in ("fit", "evaluate", "segment"):
+        assert f"clipteacher {command} " in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--version"])
+    assert capsys.readouterr().out == f"clipteacher {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["predict", "Fit", "--versoin", ""])
+def test_unknown_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command])
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert f"got command {command!r}" in err
+    assert "usage: clipteacher COMMAND" in err
+
+
+def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["clipteacher", "--version"])
+    main()
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("fit", ["--out", "--resume", "--baseline", "--data.root", "--model.glm", "--trainer.max_steps"]),
+        ("evaluate", ["--model", "--data", "--split", "--unseen", "--protocol", "--out", "--device"]),
+        ("segment", ["PHOTO", "--model", "--classes", "--out", "--opacity", "--device"]),
+    ],
+)
+def test_help_of_each_command(command: str, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert f"clipteacher {command}" in out
+    for option in options:
+        assert option in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [(["evaluate", "--model", "run/model"], "data"), (["segment", "photo.png", "--model", "run/model"], "out")],
+)
+def test_a_missing_option(arguments: list[str], missing: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    err = capsys.readouterr().err
+    assert "required" in err
+    assert missing in err
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate", "segment"])
+def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--colour", "red"])
+    assert stop.value.code == 2
+    assert "colour" in capsys.readouterr().err
+
+
+def test_the_script_is_this_function() -> None:
+    (script,) = entry_points(group="console_scripts", name="clipteacher")
+    assert script.load() is main
+
+
+def test_only_what_is_needed_is_loaded() -> None:
+    """The package and its command are light; what follows training needs no trainer, no CLIP and no student."""
+    program = f"""
+import json, sys
+loaded = {{}}
+for step in ("clipteacher", "clipteacher.cli.main", "clipteacher.storage", "clipteacher.framework"):
+    __import__(step)
+    loaded[step] = [name for name in {[*HEAVY, "torch"]!r} if name in sys.modules]
+print(json.dumps(loaded))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    assert json.loads(result.stdout) == {
+        "clipteacher": [],
+        "clipteacher.cli.main": [],
+        "clipteacher.storage": ["torch"],
+        "clipteacher.framework": ["torch"],
+    }

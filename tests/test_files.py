@@ -1,0 +1,105 @@
+"""Files are written whole or not at all."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from clipteacher.files import write_atomically, write_json
+
+
+def test_a_new_file_in_a_new_folder(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "text.txt"
+    write_atomically(path, lambda temporary: temporary.write_text("whole"))
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_path_may_be_a_string(tmp_path: Path) -> None:
+    write_atomically(str(tmp_path / "text.txt"), lambda temporary: temporary.write_text("whole"))
+    assert (tmp_path / "text.txt").read_text() == "whole"
+
+
+def test_an_older_file_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_text("old")
+    seen: list[str] = []
+
+    def write(temporary: Path) -> None:
+        assert temporary.parent == path.parent, "another disk could not be renamed from"
+        assert temporary.suffix == ".png", "Pillow goes by the suffix"
+        assert temporary.name.startswith("."), "a listing shows no half files"
+        temporary.write_text("half")
+        seen.append(path.read_text())
+        temporary.write_text("new")
+
+    write_atomically(path, write)
+    assert seen == ["old"]
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("older", [True, False])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_failing_leaves_the_old_file_and_no_other(tmp_path: Path, older: bool, error: BaseException) -> None:
+    path = tmp_path / "text.txt"
+    if older:
+        path.write_text("old")
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise error
+
+    with pytest.raises(type(error)):
+        write_atomically(path, write)
+    assert [entry.read_text() for entry in tmp_path.iterdir()] == (["old"] if older else [])
+
+
+def test_a_writer_that_takes_its_file_away_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError):
+        write_atomically(path, lambda temporary: temporary.unlink())
+    assert [entry.read_text() for entry in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_folder_in_the_way_stays_and_no_temporary_file_is_left(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(OSError, match="runs"):
+        write_atomically(tmp_path / "runs", lambda temporary: temporary.write_text("whole"))
+    assert [entry.is_dir() for entry in tmp_path.iterdir()] == [True]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_everyone_may_read(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    write_atomically(path, lambda temporary: temporary.write_text("whole"))
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_json_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    value = {"pAcc": 0.1 + 0.2, "hIoU": None, "IoU": {"naïve 木": 1e-17}}
+    write_json(path, value)
+    text = path.read_text(encoding="utf-8")
+    assert json.loads(text) == value, "floats come back to the bit"
+    assert list(json.loads(text)) == ["pAcc", "hIoU", "IoU"]
+    assert "naïve 木" in text
+    assert text.endswith("}\n")
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_json_has_no_number_for(tmp_path: Path, number: float) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"IoU": {"sky": [number]}})
+    assert [entry.read_text() for entry in tmp_path.iterdir()] == ["old"]
+
+
+def test_what_json_has_no_type_for(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(tmp_path / "new" / "metrics.json", {"out": tmp_path})
+    assert not list(tmp_path.iterdir())
