@@ -329,7 +329,9 @@ UNNAMED: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.xfail(reason="the error does not name the folder, or is a bare KeyError, TypeError or IndexError", strict=True)
+@pytest.mark.xfail(
+    reason="the error does not name the folder, or is a bare KeyError, TypeError or IndexError", strict=True
+)
 @pytest.mark.parametrize("fault", UNNAMED)
 def test_a_folder_with_a_wrong_entry_is_named(model: Path, fault: str) -> None:
     UNNAMED[fault](model)

@@ -193,9 +193,7 @@ def test_wrong_input_ends_with_one_message(
     assert not out.exists()
 
 
-def test_a_split_without_photos(
-    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_split_without_photos(trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = relabelled(trained[1], tmp_path / "other", NAMES, range(4))
     for kind in ("images", "masks"):
         (other / kind / "test").mkdir()

@@ -1,6 +1,8 @@
 """`clipteacher fit` from the command line to the run folder, on drawn photographs and a tiny CLIP."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +220,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         configs = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
         assert configs
         metafunc.parametrize("shipped_config", configs, ids=[path.stem for path in configs])
+
+
+def test_two_devices_finish_a_run(tiny_config: Path, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("clipteacher")), "fit", "--config", str(tiny_config)]
+    command += ["--out", str(tmp_path / "run"), "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    # A process of its own: Lightning starts the second one by running the same command again.
+    subprocess.run(command, check=True, capture_output=True, timeout=300)  # noqa: S603 (our own command)
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["protocol"] == "drawn-3-1"

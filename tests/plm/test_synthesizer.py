@@ -126,6 +126,14 @@ def test_an_image_without_any_id_stays_finite(nothing: list[int]) -> None:
         assert tensor.grad.isfinite().all()
 
 
+def test_an_image_without_any_id_stays_finite_in_eval_mode() -> None:
+    """There torch takes a fast path, whose softmax over nothing is NaN."""
+    queries, exists, cls = inputs()
+    exists[0] = False
+    with torch.no_grad():
+        assert small()(queries * exists.unsqueeze(2), exists, cls).isfinite().all()
+
+
 def test_a_batch_of_one() -> None:
     queries, exists, cls = inputs(images=1)
     assert small()(queries, exists, cls[:1]).shape == (1, 5, 16)

@@ -93,8 +93,9 @@ def fit(arguments: Sequence[str]) -> None:
         )
         run = RunFolder(Path(cli.config.out))
         cli.datamodule.setup("fit")  # reads every file, so that a bad one is an error of input
-        run.path.mkdir(parents=True, exist_ok=True)
-        cli.parser.save(cli.config, run.config, skip_none=False, overwrite=True)
+        if cli.trainer.is_global_zero:
+            run.path.mkdir(parents=True, exist_ok=True)
+            cli.parser.save(cli.config, run.config, skip_none=False, overwrite=True)
     keep_freed_memory()
     resume = run.last_checkpoint if cli.config.resume and run.last_checkpoint.exists() else None
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resume, weights_only=True)

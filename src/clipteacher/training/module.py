@@ -94,7 +94,7 @@ class TrainingModule(LightningModule):
         result = scores(torch.as_tensor(self.confusion.compute()), self.class_split)
         self.confusion.reset()
         values = {"pAcc": result.pAcc, "S": result.mIoU_seen, "U": result.mIoU_unseen, "hIoU": result.hIoU}
-        self.log_dict({f"val/{name}": value for name, value in values.items()}, sync_dist=False)
+        self.log_dict({f"val/{name}": value for name, value in values.items()}, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build AdamW and its schedule over the trainer's steps."""
