@@ -13,8 +13,10 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from clipteacher.cli.main import main
+from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.training.module import TrainingModule
 
@@ -228,3 +230,29 @@ def test_two_devices_finish_a_run(tiny_config: Path, tmp_path: Path) -> None:
     # A process of its own: Lightning starts the second one by running the same command again.
     subprocess.run(command, check=True, capture_output=True, timeout=300)  # noqa: S603 (our own command)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["protocol"] == "drawn-3-1"
+
+
+class OwnNetwork(nn.Module):
+    """One's own student: any module from images (B, 3, H, W) to features (B, 16, h, w)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.ReLU(), nn.Conv2d(8, 16, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.layers(images)
+        return features
+
+
+def test_ones_own_network_and_no_validation(tiny_config: Path, tmp_path: Path) -> None:
+    config = yaml.safe_load(tiny_config.read_text())
+    config["model"]["student"] = {"class_path": f"{OwnNetwork.__module__}.OwnNetwork"}
+    config["trainer"]["limit_val_batches"] = 0
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(config))
+    fit(own, tmp_path / "run")
+    with pytest.raises(ValueError, match="OwnNetwork"):
+        load_segmenter(tmp_path / "run" / "model")
+    segmenter = load_segmenter(tmp_path / "run" / "model", OwnNetwork())
+    assert segmenter.segment(torch.rand(3, 50, 40)).shape == (50, 40)
+    assert (tmp_path / "run" / "report.png").exists()

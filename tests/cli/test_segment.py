@@ -208,7 +208,9 @@ def test_two_results_never_share_a_file(
     assert "scene0_ids" in fails(capsys, trained[0], tmp_path / "out", photos[0], photos[0].parent / "scene0_ids.png")
 
 
-@pytest.mark.xfail(reason="hidden files, such as macOS's ._photo.png, are taken for photos", strict=True, raises=SystemExit)
+@pytest.mark.xfail(
+    reason="hidden files, such as macOS's ._photo.png, are taken for photos", strict=True, raises=SystemExit
+)
 def test_hidden_files_are_no_photos(trained: tuple[Path, Path], photos: list[Path], tmp_path: Path) -> None:
     (photos[0].parent / "._scene0.png").write_bytes(b"a resource fork")
     segment(trained[0], tmp_path / "out", photos[0].parent)

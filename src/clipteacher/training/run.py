@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """The scores; written last but one, so it marks a finished run."""
+        """The scores; they mark a run as trained to its end."""
         return self.path / "metrics.json"
 
     @property
@@ -79,6 +80,13 @@ class KeepFirstModel(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write once; a resumed run keeps what it has."""
+        self._write(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write at the end, where there was no validation before."""
+        self._write(trainer, pl_module)
+
+    def _write(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero and not trainer.sanity_checking and not self.folder.exists():
             save_segmenter(pl_module.segmenter(), self.folder)  # type: ignore[operator]  # TrainingModule has it
 
@@ -102,10 +110,13 @@ def finish_run(
     split = val_set.class_split
     result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
     save_segmenter(segmenter, run.model, {"protocol": protocol})
-    title = "student alone" if baseline is not None else "first checkpoint"
-    other = load_segmenter(baseline or run.first_model)
-    draw_report(run.report, val_set, other, segmenter, title, rows)
     write_json(run.metrics, {"protocol": protocol, **result.to_dict()})
+    if baseline is not None:
+        title, other = "student alone", load_segmenter(baseline)
+    else:
+        # The run's own network, which may be one that config.json cannot describe.
+        title, other = "first checkpoint", load_segmenter(run.first_model, copy.deepcopy(segmenter.student))
+    draw_report(run.report, val_set, other.to(segmenter.vectors.device), segmenter, title, rows)
     return result
 
 
