@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -157,12 +158,12 @@ def report_rows(masks: Sequence[NDArray[np.int64]], split: ClassSplit, rows: int
     Returns:
         Indices, at most `rows`, none twice.
     """
-    shares = np.array([[np.mean(mask == unseen) for unseen in split.unseen_ids] for mask in masks])
-    chosen: list[int] = []
-    # The median share among the photos that hold the class: neither its easiest view nor a sliver of it.
-    for column in shares.T:
-        holders = np.argsort(-column, kind="stable")[: int(np.count_nonzero(column))]
-        fresh = [int(index) for index in holders[len(holders) // 2 :] if int(index) not in chosen]
-        chosen += fresh[: max(1, rows // max(1, shares.shape[1]))]
-    chosen += [index for index in range(len(masks)) if index not in chosen]
-    return chosen[:rows]
+    queues = []
+    for unseen in split.unseen_ids:
+        shares = np.array([np.mean(mask == unseen) for mask in masks])
+        holders = [int(index) for index in np.argsort(-shares, kind="stable")[: np.count_nonzero(shares)]]
+        # From the median share on: neither the class's easiest view nor a sliver of it.
+        queues.append(holders[len(holders) // 2 :])
+    by_turns = [index for turn in zip_longest(*queues) for index in turn if index is not None]
+    # A dict keeps the first place of each index.
+    return list(dict.fromkeys([*by_turns, *range(len(masks))]))[:rows]

@@ -1,0 +1,216 @@
+"""Folder data for the trainer: what each argument does, resuming, and shares of several devices."""
+
+import inspect
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from clipteacher.data.augment import Augment
+from clipteacher.data.dataset import Sample
+from clipteacher.data.folder import DataError
+from clipteacher.data.sampler import StepBatchSampler
+from clipteacher.training.datamodule import FolderDataModule
+
+AUGMENT = Augment(crop_size=(32, 32), scale=(0.9, 1.2))
+
+
+def attach(data: FolderDataModule, **state: int) -> FolderDataModule:
+    """Give the data what a trainer would tell it."""
+    trainer: Any = SimpleNamespace(
+        **{"max_steps": 6, "accumulate_grad_batches": 1, "global_rank": 0, "world_size": 1, "global_step": 0} | state,
+        num_devices=1,
+        accelerator=None,
+    )
+    data.trainer = trainer
+    return data
+
+
+def make(folder: Path, **arguments: Any) -> FolderDataModule:  # noqa: ANN401
+    defaults: dict[str, Any] = {"root": folder, "unseen": ["sun"], "batch_size": 2, "workers": 0, "augment": AUGMENT}
+    return FolderDataModule(**defaults | arguments)
+
+
+def train_keys(data: FolderDataModule) -> list[list[tuple[int, int]]]:
+    sampler: Any = data.train_dataloader().batch_sampler
+    return list(sampler)
+
+
+def first_batch(data: FolderDataModule) -> Sample:
+    batch: Sample = next(iter(data.train_dataloader()))
+    return batch
+
+
+def spoil(folder: Path, split: str) -> None:
+    path = folder / "masks" / split / "scene1.png"
+    with Image.open(path) as picture:
+        mask = np.array(picture)
+    mask[0, 0] = 77
+    Image.fromarray(mask).save(path)
+
+
+def test_protocol_is_named_after_the_folder_and_the_split(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make(folder).protocol == "drawn-3-1"
+    assert make(folder, unseen=[]).protocol == "drawn-4-0"
+    assert make(folder, protocol="mine").protocol == "mine"
+    monkeypatch.chdir(folder)
+    assert make(Path(".")).protocol == "drawn-3-1"
+    assert make(tmp_path / "drawn" / "images" / "..").protocol == "drawn-3-1"
+
+
+def test_classes_are_those_of_the_folder(folder: Path) -> None:
+    split = make(folder, unseen=["house", "sun"]).class_split
+    assert split.names == ("sky", "grass", "sun", "house")
+    assert split.unseen == ("sun", "house")
+    with pytest.raises(ValueError, match="Did you mean 'sun'"):
+        make(folder, unseen=["sum"])
+
+
+def test_training_photos_are_augmented_and_test_photos_are_not(folder: Path) -> None:
+    data = attach(make(folder))
+    batch = first_batch(data)
+    assert batch.image.shape == (2, 3, 32, 32)
+    assert batch.mask.shape == (2, 32, 32)
+    assert set(batch.mask.unique().tolist()) <= {0, 1, 2, 255}
+    tests = [sample.image.shape for sample in data.val_dataloader()]
+    assert tests == [(1, 3, 70, 90), (1, 3, 72, 90), (1, 3, 70, 90)]
+    assert any((sample.mask == 3).any() for sample in data.val_dataloader()), "test masks keep the file's ids"
+
+
+@pytest.mark.parametrize("max_steps", [-1, 0])
+def test_steps_must_be_given(folder: Path, max_steps: int) -> None:
+    with pytest.raises(ValueError, match="expected trainer.max_steps >= 1"):
+        attach(make(folder), max_steps=max_steps).train_dataloader()
+
+
+def test_without_a_trainer(folder: Path) -> None:
+    data = make(folder)
+    with pytest.raises(ValueError, match="expected trainer.max_steps >= 1"):
+        data.train_dataloader()
+    assert len(data.val_dataloader()) == 3
+    assert data.state_dict() == {"step": 0}
+
+
+def test_batches_are_the_samplers(folder: Path) -> None:
+    data = attach(make(folder, seed=3))
+    assert train_keys(data) == list(StepBatchSampler(5, 2, steps=6, seed=3))
+    assert len(data.train_dataloader()) == 6
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_resumed_run_goes_on_at_its_step(folder: Path, accumulate: int) -> None:
+    """The trainer counts steps of the optimiser; each takes `accumulate` batches."""
+    whole = attach(make(folder), accumulate_grad_batches=accumulate)
+    keys = train_keys(whole)
+    assert len(keys) == 6 * accumulate
+    attach(whole, accumulate_grad_batches=accumulate, global_step=4)
+    resumed = attach(make(folder), accumulate_grad_batches=accumulate)
+    resumed.load_state_dict(whole.state_dict())
+    assert train_keys(resumed) == keys[4 * accumulate :]
+    assert len(resumed.train_dataloader()) == 6 * accumulate, "the trainer counts against the whole run"
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+def test_test_photos_are_shared_out_once_each(folder: Path, world_size: int) -> None:
+    shares = []
+    for rank in range(world_size):
+        data = attach(make(folder), global_rank=rank, world_size=world_size)
+        shares.append([sample.name[0] for sample in data.val_dataloader()])
+    assert sorted(sum(shares, [])) == ["scene0", "scene1", "scene2"]
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_training_batches_are_cut_in_slices(folder: Path) -> None:
+    whole = train_keys(attach(make(folder, batch_size=4)))
+    slices = [train_keys(attach(make(folder, batch_size=4), global_rank=rank, world_size=2)) for rank in range(2)]
+    assert [one + other for one, other in zip(*slices, strict=True)] == whole
+    with pytest.raises(ValueError, match="batch_size: got 4 for 3 ranks"):
+        attach(make(folder, batch_size=4), world_size=3).train_dataloader()
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_bad_files_show_before_training_unless_that_is_switched_off(folder: Path, split: str) -> None:
+    spoil(folder, split)
+    with pytest.raises(DataError, match=r"scene1\.png: got value 77"):
+        make(folder).setup("fit")
+    make(folder, verify=False).setup("fit")
+    make(folder).setup("validate")
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_cache_keeps_what_was_read(folder: Path, cache: bool) -> None:
+    data = attach(make(folder, cache=cache))
+    data.setup("fit")
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"gone")
+    if cache:
+        assert first_batch(data).image.shape == (2, 3, 32, 32)
+        assert len(list(data.val_dataloader())) == 3
+    else:
+        with pytest.raises(DataError, match="cannot be read"):
+            first_batch(data)
+        with pytest.raises(DataError, match="cannot be read"):
+            next(iter(data.val_dataloader()))
+
+
+def test_workers_change_nothing_but_the_time(folder: Path) -> None:
+    alone, helped = attach(make(folder)), attach(make(folder, workers=1))
+    assert helped.val_dataloader().num_workers == helped.train_dataloader().num_workers == 1
+    one, other = first_batch(alone), first_batch(helped)
+    assert torch.equal(one.image, other.image)
+    assert torch.equal(one.mask, other.mask)
+
+
+def described(data: FolderDataModule) -> dict[str, Any]:
+    """All that an argument may change, in comparable parts."""
+    batch = first_batch(attach(data))
+    return {
+        "names": data.class_split,
+        "protocol": data.protocol,
+        "train": [record.image for record in data.train_set.records],
+        "val": [record.image for record in data.val_set.records],
+        "pixels": batch.image.flatten().tolist(),
+        "labels": batch.mask.flatten().tolist(),
+        "workers": data.train_dataloader().num_workers,
+        "cached": len(data.train_set._decoded),
+        "verified": data.verify,
+    }
+
+
+# Another value of each argument, and what it changes at least.
+KNOBS: dict[str, tuple[Any, str]] = {
+    "root": (None, "train"),
+    "unseen": (["house"], "labels"),
+    "protocol": ("mine", "protocol"),
+    "train_split": ("val", "train"),
+    "val_split": ("train", "val"),
+    "batch_size": (3, "pixels"),
+    "augment": (Augment(crop_size=(24, 24)), "pixels"),
+    "workers": (1, "workers"),
+    "cache": (True, "cached"),
+    "verify": (False, "verified"),
+    "seed": (1, "pixels"),
+}
+
+
+def test_every_argument_is_tried() -> None:
+    assert list(inspect.signature(FolderDataModule).parameters) == list(KNOBS)
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_each_argument_changes_something(folder: Path, tmp_path: Path, knob: str) -> None:
+    value, part = KNOBS[knob]
+    if knob == "root":
+        value = tmp_path / "moved"
+        folder.rename(value)
+        other = described(make(value))
+        value.rename(folder)
+    else:
+        other = described(make(folder, **{knob: value}))
+    assert other[part] != described(make(folder))[part]
