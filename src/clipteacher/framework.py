@@ -123,16 +123,24 @@ class CLIPTeacher(nn.Module):
         Returns:
             Weighted losses by name: "glm", "focal", "dice", "ce", "bce" (those that are switched on), all scalars.
 
+        Raises:
+            ValueError: A label is no seen class and not 255.
+
         Deviation: labels are brought to the student's stride by nearest neighbour; the logits are not brought to full
         size. That is 16 times less work at stride 4.
         """
         features = self.student(images).float()
         labels = F.interpolate(labels[:, None].double(), size=features.shape[2:], mode="nearest-exact")[:, 0].long()
         labels = labels.masked_fill(labels == IGNORE, IGNORE_INDEX)
+        if int(labels.max()) >= len(self.text):
+            raise ValueError(
+                f"labels: got id {int(labels.max())}, expected 0..{len(self.text) - 1} (the seen classes, renumbered) "
+                f"or {IGNORE} = ignore. Renumber them with ClassSplit.training_labels."
+            )
         weights, out = self.losses, {}
         fused: FusedLabels | None = None
         pseudo = exists = None
-        if self.glm is not None or self.plm is not None:
+        if (self.glm is not None and weights.glm) or self.plm is not None:
             cls, dense = self.teacher.encode_image(images)
         if self.glm is not None and weights.glm:
             out["glm"] = weights.glm * self.glm(cls.float(), features)

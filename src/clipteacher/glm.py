@@ -109,8 +109,9 @@ class GLM(nn.Module):
 
         The bank is read before the batch is enqueued: otherwise each positive would also be a negative.
         """
-        cls = F.normalize(cls, dim=1)
-        pooled, _ = global_attention(cls, features, scale=self.config.scale, normalize=self.config.normalize)
-        loss = info_nce(pooled, cls, self.bank.read(), temperature=self.config.temperature)
-        self.bank.enqueue(cls)
+        unit = F.normalize(cls, dim=1)
+        asks = unit if self.config.normalize else cls
+        pooled, _ = global_attention(asks, features, scale=self.config.scale, normalize=self.config.normalize)
+        loss = info_nce(pooled, unit, self.bank.read(), temperature=self.config.temperature)
+        self.bank.enqueue(unit)
         return loss

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -49,7 +50,7 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
     """Load classification weights into an encoder: each of its tensors must be there, in shape.
 
     What the encoder does not have (a classifier, say) is left in the file. Names match as they are or, for encoders
-    that wrap a timm network, behind "model.".
+    that wrap a timm network, behind "model." and with stages flattened ("stages_0" for "stages.0").
 
     Args:
         encoder: The encoder of a student.
@@ -60,7 +61,7 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
         ValueError: A tensor is missing or has another shape; nothing is loaded then.
     """
     own = encoder.state_dict()
-    names = {name: name if name in state else name.removeprefix("model.") for name in own}
+    names = {name: next((alias for alias in _aliases(name) if alias in state), name) for name in own}
     # Counters of batch norm are no weights; older files lack them.
     wanted = {name: source_name for name, source_name in names.items() if not name.endswith("num_batches_tracked")}
     missing = [name for name, source_name in wanted.items() if source_name not in state]
@@ -78,6 +79,12 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
     encoder.load_state_dict(
         {name: state[source_name] for name, source_name in names.items() if source_name in state}, strict=False
     )
+
+
+def _aliases(name: str) -> tuple[str, ...]:
+    """Names of a tensor in a file: as it is, without the wrapper, and without timm's flattening of stages."""
+    bare = name.removeprefix("model.")
+    return name, bare, re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", bare)
 
 
 def package(module: str, distribution: str) -> ModuleType:

@@ -22,7 +22,6 @@ SIDES = {"PAN": 128}  # its pyramid pools stride 16 three times
 # Output side over input side; those that are missing here decode to full size.
 STRIDES = {"FPN": 4, "PSPNet": 8, "DeepLabV3": 8, "DeepLabV3Plus": 4, "PAN": 4, "UPerNet": 4, "Segformer": 4, "DPT": 2}
 ARCHITECTURES = [cls.__name__ for cls in smp.MODEL_ARCHITECTURES_MAPPING.values()]
-FULL_SIZE_DPT = "DPT's head calls F.interpolate itself, which replacing nn.Upsample does not reach"
 
 
 class ReachedForTheNetworkError(Exception):
@@ -72,10 +71,7 @@ def test_every_architecture_is_a_student_without_the_network(architecture: str) 
 
 @pytest.mark.parametrize(
     "architecture",
-    [
-        pytest.param(name, marks=[pytest.mark.xfail(reason=FULL_SIZE_DPT, strict=True)] if name == "DPT" else [])
-        for name in ARCHITECTURES
-    ],
+    [*ARCHITECTURES],
 )
 def test_output_is_at_the_decoders_stride(architecture: str) -> None:
     side = SIDES.get(architecture, 64)
@@ -83,9 +79,6 @@ def test_output_is_at_the_decoders_stride(architecture: str) -> None:
     assert run(build(architecture), side).shape == (1, 16, expected, expected)
 
 
-@pytest.mark.xfail(
-    reason="check_student's 64 pixels are too few for PAN, whose pooling needs 128", strict=True, raises=RuntimeError
-)
 def test_pan_passes_the_check_as_clipteacher_calls_it() -> None:
     check_student(build("PAN"), 16)
 
@@ -165,9 +158,6 @@ def test_an_encoder_that_does_not_go(architecture: str, encoder: str, reason: st
         SMPStudent(architecture, encoder, 16)
 
 
-@pytest.mark.xfail(
-    reason="segmentation_models_pytorch drops unknown options of its own encoders in silence", strict=True
-)
 def test_an_unknown_option_is_an_error() -> None:
     with pytest.raises(ValueError, match="decoder_chanels"):
         SMPStudent("FPN", "resnet18", 16, options={"decoder_chanels": 32})
@@ -188,7 +178,6 @@ def test_weights_from_a_file_in_timms_names(tmp_path: Path, encoder: str, name: 
         assert torch.equal(tensor, state[key.removeprefix("model.")]), key
 
 
-@pytest.mark.xfail(reason="timm's features_only renames stages.0 to stages_0 in some families", strict=True)
 def test_weights_from_a_file_where_timm_flattens_the_stages(tmp_path: Path) -> None:
     path = tmp_path / "encoder.pt"
     torch.save(timm.create_model("test_convnext", pretrained=False).state_dict(), path)
@@ -243,7 +232,6 @@ def test_an_unknown_tag() -> None:
         SMPStudent("FPN", "tu-resnet18", 16, weights="a1_in2k")
 
 
-@pytest.mark.xfail(reason="the normalisation is looked up without the tag", strict=True)
 def test_normalisation_is_that_of_the_tag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("timm.models._builder.load_pretrained", lambda *args, **kwargs: None)
     student = SMPStudent("FPN", "tu-tf_efficientnet_b0", 16, weights="ap_in1k")

@@ -143,6 +143,13 @@ def test_bad_files_show_before_training_unless_that_is_switched_off(folder: Path
     make(folder).setup("validate")
 
 
+def test_every_file_is_read_once_however_often_the_data_is_set_up(folder: Path) -> None:
+    data = make(folder)
+    data.setup("fit")
+    spoil(folder, "train")
+    data.setup("fit")
+
+
 @pytest.mark.parametrize("cache", [True, False])
 def test_a_cache_keeps_what_was_read(folder: Path, cache: bool) -> None:
     data = attach(make(folder, cache=cache))

@@ -44,6 +44,8 @@ def sigmoid_focal(
     Mean over an image's pixels, sum over images and ids, divided by the number of masks in the batch (an id that is
     present in an image is one mask; at least 1). That is the normalisation of ZegCLIP's released `SegPlusCriterion`.
 
+    Deviation: ZegCLIP averages the number of masks over devices; here each device counts its own.
+
     Args:
         logits: (B, N, h, w) before the sigmoid.
         labels: (B, h, w) int64 in 0..N-1 or `ignore_index`.

@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_NO_DIRECTION = 1e-6  # vectors shorter than this, among points of length about 1, are rounding noise
+
 
 def window_seeds(tokens: Tensor, windows: Sequence[int], overlap: float = 0.5) -> Tensor:
     """Slide windows of several sizes over the token map; the mean token of each window is a seed.
+
+    Windows begin at the top left; where the step does not divide the map, a strip at the far edge seeds nothing.
 
     Args:
         tokens: D, (B, C, h, w).
@@ -51,7 +55,8 @@ def kmeans(points: Tensor, seeds: Tensor, iterations: int) -> tuple[Tensor, Tens
         iterations: Number of updates of the centroids, ≥ 0.
 
     Returns:
-        Centroids, (B, K, C), unit vectors, and labels, (B, L) int64 in 0..K-1.
+        Centroids, (B, K, C), unit vectors (zero for a seed of no direction that won no point), and labels, (B, L)
+        int64 in 0..K-1.
 
     Raises:
         ValueError: Shapes do not fit, or iterations is negative.
@@ -67,15 +72,22 @@ def kmeans(points: Tensor, seeds: Tensor, iterations: int) -> tuple[Tensor, Tens
         )
     if iterations < 0:
         raise ValueError(f"kmeans: got {iterations} iterations, expected 0 or more")
-    points, centroids = F.normalize(points, dim=2), F.normalize(seeds, dim=2)
+    points, centroids = F.normalize(points, dim=2), _unit(seeds)
     labels = _nearest(points, centroids)
     for _ in range(iterations):
         members = F.one_hot(labels, centroids.shape[1]).to(points.dtype)
         sums = torch.einsum("blk,blc->bkc", members, points)
-        empty = members.sum(1).unsqueeze(2) == 0
+        # No points, or points that cancel out: there is no direction to move to.
+        empty = sums.norm(dim=2, keepdim=True) < _NO_DIRECTION
         centroids = torch.where(empty, centroids, F.normalize(sums, dim=2))
         labels = _nearest(points, centroids)
     return centroids, labels
+
+
+def _unit(seeds: Tensor) -> Tensor:
+    """Bring seeds to unit length; one that is rounding noise alone, as the mean of centred tokens, becomes zero."""
+    noise = seeds.norm(dim=2, keepdim=True) < _NO_DIRECTION
+    return F.normalize(seeds, dim=2).masked_fill(noise, 0.0)
 
 
 def _nearest(points: Tensor, centroids: Tensor) -> Tensor:

@@ -68,13 +68,15 @@ def latent_masks(dense: Tensor, config: PLMConfig) -> Tensor:
     Returns:
         (B, h, w) int64, the latent mask of each token, 0..M_b-1.
     """
-    tokens = F.normalize(dense.float(), dim=1)
-    if config.center:
-        tokens = tokens - tokens.mean(dim=(0, 2, 3), keepdim=True)
-    seeds = window_seeds(tokens, config.windows, config.overlap)
-    centroids, labels = kmeans(tokens.flatten(2).transpose(1, 2), seeds, config.iterations)
-    sizes = F.one_hot(labels, centroids.shape[1]).sum(dim=1)
-    fused = fuse_masks(centroids, sizes, config.fusion_threshold)
+    # In mixed precision the clusters would hang on rounding.
+    with torch.autocast(dense.device.type, enabled=False):
+        tokens = F.normalize(dense.float(), dim=1)
+        if config.center:
+            tokens = tokens - tokens.mean(dim=(0, 2, 3), keepdim=True)
+        seeds = window_seeds(tokens, config.windows, config.overlap)
+        centroids, labels = kmeans(tokens.flatten(2).transpose(1, 2), seeds, config.iterations)
+        sizes = F.one_hot(labels, centroids.shape[1]).sum(dim=1)
+        fused = fuse_masks(centroids, sizes, config.fusion_threshold)
     return fused.gather(1, labels).view(len(dense), *dense.shape[2:])
 
 

@@ -31,7 +31,7 @@ def student_spec(student: nn.Module) -> dict[str, Any] | None:
     return describe() if callable(describe) else None
 
 
-def check_student(student: nn.Module, width: int, image_size: int = 64) -> None:
+def check_student(student: nn.Module, width: int, image_size: int = 128) -> None:
     """Run a student once on a blank image and check what comes out.
 
     Args:
@@ -41,7 +41,7 @@ def check_student(student: nn.Module, width: int, image_size: int = 64) -> None:
 
     Raises:
         TypeError: It is not an `nn.Module`.
-        ValueError: Its output is not (1, width, h, w).
+        ValueError: It fails on the blank image, or its output is not (1, width, h, w).
     """
     if not isinstance(student, nn.Module):
         raise TypeError(f"student: got {type(student).__name__}, expected an nn.Module")
@@ -52,6 +52,11 @@ def check_student(student: nn.Module, width: int, image_size: int = 64) -> None:
     try:
         with torch.no_grad():
             features = student(torch.zeros(1, 3, image_size, image_size, device=device))
+    except Exception as error:
+        raise ValueError(
+            f"student: {type(student).__name__} fails on an image (1, 3, {image_size}, {image_size}): {error}. "
+            "Expected a network for images of many sizes (for a ViT of timm: options={'dynamic_img_size': True})."
+        ) from error
     finally:
         for module, training in modes:
             module.training = training

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,9 @@ class SMPStudent(nn.Module):
         timm_name, tag = encoder.removeprefix("tu-"), None
         if weights is not None and weights != LITE0_PACKAGE and Path(weights).suffix not in _WEIGHT_FILES:
             tag = weights
-        known = timm.models.get_pretrained_cfg(timm_name.removeprefix("timm-"), allow_unregistered=True)
+        self.network: Any = _build(architecture, encoder, tag, channels, dict(options or {}))
+        tagged = f"{timm_name}.{tag}" if tag and encoder.startswith("tu-") else timm_name.removeprefix("timm-")
+        known = timm.models.get_pretrained_cfg(tagged, allow_unregistered=True)
         mean = mean or (known.mean if known is not None else IMAGENET_DEFAULT_MEAN)
         std = std or (known.std if known is not None else IMAGENET_DEFAULT_STD)
         self._spec = {
@@ -75,7 +79,6 @@ class SMPStudent(nn.Module):
         }
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.network: Any = _build(architecture, encoder, tag, channels, dict(options or {}))
         if weights is not None and tag is None:
             state = lite0_weights() if weights == LITE0_PACKAGE else read_weights(weights)
             load_encoder(self.network.encoder, state, weights)
@@ -90,7 +93,7 @@ class SMPStudent(nn.Module):
 
     def spec(self) -> dict[str, Any]:
         """Return the arguments that build this network again, without its first weights."""
-        return dict(self._spec)
+        return copy.deepcopy(self._spec)
 
 
 def _build(architecture: str, encoder: str, tag: str | None, channels: int, options: dict[str, Any]) -> Any:  # noqa: ANN401 (smp is untyped)
@@ -98,6 +101,11 @@ def _build(architecture: str, encoder: str, tag: str | None, channels: int, opti
     if architecture.lower() not in architectures:
         names = ", ".join(cls.__name__ for cls in architectures.values())
         raise ValueError(f"student: got architecture {architecture!r}, expected one of {names}")
+    # For its own encoders segmentation_models_pytorch drops what it does not know; only timm's take further options.
+    known = set(inspect.signature(architectures[architecture.lower()]).parameters)
+    strange = [] if encoder.startswith("tu-") else sorted(set(options) - known)
+    if strange:
+        raise ValueError(f"student: got option {strange[0]!r}, expected one of {', '.join(sorted(known - {'kwargs'}))}")
     # segmentation_models_pytorch takes timm's tag in the encoder's name, and downloads for anything but None.
     name, first = (f"{encoder}.{tag}", True) if tag and encoder.startswith("tu-") else (encoder, tag)
     try:
@@ -110,6 +118,8 @@ def _build(architecture: str, encoder: str, tag: str | None, channels: int, opti
             "segmentation_models_pytorch, or 'tu-' and a model of timm that gives feature maps."
         ) from error
     head = network.segmentation_head
+    if hasattr(head, "upsampling_factor"):  # DPT's head upsamples in its forward
+        head.upsampling_factor = 1
     for path, module in list(head.named_modules()):
         if isinstance(module, nn.Upsample):
             parent, _, attribute = path.rpartition(".")

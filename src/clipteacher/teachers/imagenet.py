@@ -96,10 +96,15 @@ class ImageNetTeacher(nn.Module):
         ridge: λ of the bridge.
         templates: Prompts for class names. The bridge itself stands on "a photo of a {}".
 
+    Attributes:
+        bridge: A, (384, 1280), float32.
+
     Raises:
         ImportError: The extra `clipteacher[imagenet]` is not installed.
         ValueError: A template has not exactly one "{}".
     """
+
+    bridge: Tensor
 
     def __init__(self, scale: float = 2.0, ridge: float = 1.0, templates: Sequence[str] = SINGLE) -> None:
         super().__init__()

@@ -1,0 +1,249 @@
+"""A run's folder: where things lie, which photos the report shows, and what a finished run leaves."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from clipteacher.data.dataset import FolderDataset
+from clipteacher.evaluation import pooled_confusion
+from clipteacher.metrics import scores
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.segmenter import Segmenter
+from clipteacher.storage import load_segmenter, read_config, save_segmenter
+from clipteacher.students.smp import SMPStudent
+from clipteacher.training.run import KeepFirstModel, RunFolder, draw_report, finish_run, report_rows
+
+NAMES = ("sky", "grass", "sun", "house")
+SPLIT = ClassSplit(names=NAMES, unseen=("sun",))
+TWO = ClassSplit(names=NAMES, unseen=("sun", "house"))
+NONE = ClassSplit(names=NAMES, unseen=())
+
+
+class Student(nn.Sequential):
+    """A network of one's own, which clipteacher cannot build again."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 4, 1))
+
+
+def segmenter(seed: int, names: tuple[str, ...] = NAMES) -> Segmenter:
+    torch.manual_seed(seed)
+    return Segmenter(Student(), names, torch.randn(len(names), 4), unseen=("sun",))
+
+
+def truth(*shares: tuple[int, float], size: int = 100) -> NDArray[np.int64]:
+    """A mask (10, 10) of sky with these shares of other ids."""
+    mask = np.zeros(size, np.int64)
+    at = 0
+    for label, share in shares:
+        mask[at : at + round(share * size)] = label
+        at += round(share * size)
+    return mask.reshape(10, -1)
+
+
+def random_masks(seed: int, count: int, labels: int) -> list[NDArray[np.int64]]:
+    random = np.random.default_rng(seed)
+    masks = []
+    for _ in range(count):
+        present = random.choice([*range(labels), 255], random.integers(1, labels + 1), replace=False)
+        masks.append(random.choice(present, (6, 7)).astype(np.int64))
+    return masks
+
+
+def test_paths(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    names = {
+        "config": "config.yaml",
+        "checkpoints": "checkpoints",
+        "last_checkpoint": "checkpoints/last.ckpt",
+        "first_model": "checkpoints/first_model",
+        "model": "model",
+        "metrics": "metrics.json",
+        "report": "report.png",
+    }
+    properties = {name for name, value in vars(RunFolder).items() if isinstance(value, property)}
+    assert properties == names.keys()
+    for name, path in names.items():
+        assert getattr(run, name) == tmp_path / "run" / path
+    assert not run.path.exists(), "naming a path makes none"
+
+
+def test_the_middle_of_the_photos_with_an_unseen_class_comes_first() -> None:
+    """Of five with a sun, of shares 0.5 > 0.4 > 0.3 > 0.2 > 0.1, the third, then the smaller ones."""
+    shares = [0.2, 0.0, 0.5, 0.1, 0.4, 0.3]
+    masks = [truth((2, share)) for share in shares]
+    assert report_rows(masks, SPLIT, 1) == [5]
+    assert report_rows(masks, SPLIT, 3) == [5, 0, 3]
+    assert report_rows(masks, SPLIT, 6) == [5, 0, 3, 1, 2, 4]
+
+
+def test_rows_are_shared_among_the_unseen_classes() -> None:
+    masks = [truth((1, 0.3)), *(truth((2, s)) for s in (0.1, 0.2, 0.3)), *(truth((3, s)) for s in (0.1, 0.2, 0.3))]
+    rows = report_rows(masks, TWO, 4)
+    assert [sum((masks[row] == label).any() for row in rows) for label in (2, 3)] == [2, 2]
+
+
+@pytest.mark.parametrize("split", [SPLIT, TWO, NONE, ClassSplit(names=NAMES, unseen=NAMES[1:])])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 5, 8, 30])
+def test_whatever_the_truth(split: ClassSplit, rows: int) -> None:
+    """At most so many rows, none twice, as many as there are photos, and each unseen class where there is room."""
+    for seed in range(20):
+        masks = random_masks(seed, count=seed % 13, labels=4)
+        chosen = report_rows(masks, split, rows)
+        assert len(chosen) == len(set(chosen)) == min(rows, len(masks))
+        assert set(chosen) <= set(range(len(masks)))
+        assert all(type(index) is int for index in chosen)
+        if rows >= len(split.unseen):
+            for label in split.unseen_ids:
+                if any((mask == label).any() for mask in masks):
+                    assert any((masks[index] == label).any() for index in chosen), (seed, label)
+
+
+def test_the_choice_is_a_function_of_the_truth() -> None:
+    masks = random_masks(3, count=9, labels=4)
+    before = [mask.copy() for mask in masks]
+    first = report_rows(masks, TWO, 4)
+    np.random.seed(1)  # noqa: NPY002 (whatever the global generator holds)
+    torch.manual_seed(1)
+    assert report_rows(masks, TWO, 4) == first
+    assert all(np.array_equal(mask, old) for mask, old in zip(masks, before, strict=True))
+    turned = [mask[::-1, ::-1] for mask in masks]
+    assert report_rows(turned, TWO, 4) == first, "where in the photo a class lies plays no part"
+
+
+def test_no_unseen_class_shows_the_first_photos() -> None:
+    assert report_rows(random_masks(0, count=5, labels=4), NONE, 3) == [0, 1, 2]
+
+
+def keeper(folder: Path) -> tuple[KeepFirstModel, Any]:
+    trainer: Any = SimpleNamespace(is_global_zero=True, sanity_checking=False)
+    return KeepFirstModel(folder), trainer
+
+
+def test_the_first_model_is_written_once(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints" / "first_model"
+    callback, trainer = keeper(folder)
+    first, second = segmenter(1), segmenter(2)
+    module: Any = SimpleNamespace(segmenter=lambda: first)
+    callback.on_validation_end(trainer, module)
+    written = (folder / "student.safetensors").read_bytes()
+    module.segmenter = lambda: second
+    callback.on_validation_end(trainer, module)
+    keeper(folder)[0].on_validation_end(trainer, module)  # a resumed run
+    assert (folder / "student.safetensors").read_bytes() == written
+    assert torch.equal(load_segmenter(folder, Student()).vectors, first.vectors)
+
+
+def test_without_a_validation_the_model_is_written_at_the_end(tmp_path: Path) -> None:
+    callback, trainer = keeper(tmp_path / "first_model")
+    module: Any = SimpleNamespace(segmenter=lambda: segmenter(1))
+    callback.on_train_end(trainer, module)
+    written = (tmp_path / "first_model" / "student.safetensors").read_bytes()
+    module.segmenter = lambda: segmenter(2)
+    callback.on_train_end(trainer, module)
+    assert (tmp_path / "first_model" / "student.safetensors").read_bytes() == written
+
+
+@pytest.mark.parametrize(("zero", "sanity"), [(False, False), (True, True), (False, True)])
+def test_no_first_model_of_another_device_or_of_a_sanity_check(tmp_path: Path, zero: bool, sanity: bool) -> None:
+    callback, trainer = keeper(tmp_path / "first_model")
+    trainer.is_global_zero, trainer.sanity_checking = zero, sanity
+    module: Any = SimpleNamespace(segmenter=lambda: segmenter(1))
+    callback.on_validation_end(trainer, module)
+    callback.on_train_end(trainer, module)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def val_set(folder: Path) -> FolderDataset:
+    return FolderDataset(folder, "val", SPLIT, training=False)
+
+
+def test_a_finished_run(val_set: FolderDataset, tmp_path: Path) -> None:
+    run, student = RunFolder(tmp_path / "run"), segmenter(1)
+    save_segmenter(segmenter(2), run.first_model)
+    result = finish_run(run, student, val_set, "drawn-3-1", None, 2)
+    samples = [val_set[index] for index in range(len(val_set))]
+    assert result.to_dict() == scores(pooled_confusion(student, samples), SPLIT).to_dict()
+    written = json.loads(run.metrics.read_text())
+    assert written == {"protocol": "drawn-3-1", **result.to_dict()}
+    assert read_config(run.model)["protocol"] == "drawn-3-1"
+    again = load_segmenter(run.model, Student())
+    assert all(torch.equal(again.segment(s.image), student.segment(s.image)) for s in samples)
+    with Image.open(run.report) as picture:
+        assert picture.width > 4 * 90
+        assert picture.height > 2 * 70
+    assert sorted(path.name for path in run.path.iterdir()) == ["checkpoints", "metrics.json", "model", "report.png"]
+
+
+def report_bytes(val_set: FolderDataset, path: Path, baseline: Segmenter, student: Segmenter, **other: Any) -> bytes:  # noqa: ANN401
+    options: dict[str, Any] = {"title": "first checkpoint", "rows": 2} | other
+    draw_report(path, val_set, baseline, student, **options)
+    return path.read_bytes()
+
+
+def test_each_part_of_the_report_shows(val_set: FolderDataset, tmp_path: Path) -> None:
+    one, other, path = segmenter(1), segmenter(2), tmp_path / "report.png"
+    plain = report_bytes(val_set, path, one, other)
+    assert report_bytes(val_set, path, one, other) == plain
+    assert report_bytes(val_set, path, other, one) != plain
+    assert report_bytes(val_set, path, one, one) != plain
+    assert report_bytes(val_set, path, one, other, title="student alone") != plain
+    assert report_bytes(val_set, path, one, other, rows=1) != plain
+
+
+def test_another_baseline_changes_the_report_and_no_score(val_set: FolderDataset, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    alone = Segmenter(SMPStudent("FPN", "tu-test_efficientnet", 4), NAMES, torch.randn(4, 4), unseen=("sun",))
+    save_segmenter(alone, tmp_path / "alone")
+    pictures, metrics = [], []
+    for name, baseline in (("a", None), ("b", tmp_path / "alone")):
+        run = RunFolder(tmp_path / name)
+        save_segmenter(segmenter(2), run.first_model)
+        finish_run(run, segmenter(1), val_set, "drawn-3-1", baseline, 2)
+        pictures.append(run.report.read_bytes())
+        metrics.append(run.metrics.read_text())
+    assert pictures[0] != pictures[1]
+    assert metrics[0] == metrics[1]
+
+
+def test_the_first_model_is_filled_into_a_copy_of_the_student(val_set: FolderDataset, tmp_path: Path) -> None:
+    run, student = RunFolder(tmp_path / "run"), segmenter(1)
+    save_segmenter(segmenter(2), run.first_model)
+    before = {name: tensor.clone() for name, tensor in student.student.state_dict().items()}
+    finish_run(run, student, val_set, "drawn-3-1", None, 2)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in student.student.state_dict().items())
+    expected = report_bytes(val_set, tmp_path / "report.png", segmenter(2), student)
+    assert run.report.read_bytes() == expected
+
+
+@pytest.mark.parametrize("fault", ["no first model", "no rows", "no baseline"])
+def test_the_scores_and_the_model_are_kept_whatever_becomes_of_the_report(
+    val_set: FolderDataset, tmp_path: Path, fault: str
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    if fault != "no first model":
+        save_segmenter(segmenter(2), run.first_model)
+    baseline = tmp_path / "nowhere" if fault == "no baseline" else None
+    with pytest.raises((FileNotFoundError, ValueError)):
+        finish_run(run, segmenter(1), val_set, "drawn-3-1", baseline, 0 if fault == "no rows" else 2)
+    assert json.loads(run.metrics.read_text())["protocol"] == "drawn-3-1"
+    assert load_segmenter(run.model, Student()).names == NAMES
+    assert not run.report.exists()
+
+
+@pytest.mark.xfail(reason="a baseline's ids are read by the new run's names", strict=True)
+def test_a_baseline_with_its_names_in_another_order(val_set: FolderDataset, tmp_path: Path) -> None:
+    student, baseline = segmenter(1), segmenter(2)
+    order = [3, 1, 0, 2]
+    turned = Segmenter(baseline.student, [NAMES[i] for i in order], baseline.vectors[order], unseen=("sun",))
+    pictures = [report_bytes(val_set, tmp_path / "report.png", each, student) for each in (baseline, turned)]
+    assert pictures[0] == pictures[1]
