@@ -98,7 +98,7 @@ def test_mode_and_statistics_are_left_as_they_were(width: int) -> None:
 
 def test_mode_is_left_as_it_was_when_the_network_itself_fails() -> None:
     student = nn.Sequential(nn.Conv2d(7, 4, 1), nn.Dropout())
-    with pytest.raises(ValueError, match="Sequential fails .* channels"):
+    with pytest.raises(ValueError, match=r"Sequential fails .* channels"):
         check_student(student, 4)
     assert all(module.training for module in student.modules())
 
