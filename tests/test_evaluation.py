@@ -19,9 +19,9 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def segmenter(**options: int) -> Segmenter:
+def segmenter(pad_multiple: int = 32) -> Segmenter:
     """A pixel's strongest channel is its class: what is predicted can be read off the photo."""
-    return Segmenter(nn.Identity(), ["a", "b", "c"], torch.eye(3), **options)
+    return Segmenter(nn.Identity(), ["a", "b", "c"], torch.eye(3), pad_multiple=pad_multiple)
 
 
 def samples(sizes: list[tuple[int, int]]) -> list[Sample]:

@@ -166,7 +166,7 @@ def with_augment(**knobs: Any) -> Result:  # noqa: ANN401
     image = torch.randint(256, (3, 40, 60), generator=generator, dtype=torch.uint8)
     mask = torch.zeros(40, 60, dtype=torch.uint8)
     mask[30:, 40:] = 1
-    cuts = []
+    cuts: list[Tensor] = []
     for seed in range(8):
         torch.manual_seed(seed)
         cuts += augment(image, mask)
@@ -189,7 +189,7 @@ def with_module(**arguments: Any) -> Result:  # noqa: ANN401
 
 def with_student(**arguments: Any) -> Result:  # noqa: ANN401
     torch.manual_seed(0)
-    base = {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 4}
+    base: dict[str, Any] = {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 4}
     student = SMPStudent(**base | arguments).eval()
     with torch.no_grad():
         return {"features": student(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))}

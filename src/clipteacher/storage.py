@@ -28,8 +28,14 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         segmenter: What to write.
         folder: The folder.
         extra: Further JSON-ready entries of config.json, such as the protocol's name.
+
+    Raises:
+        FileExistsError: What is there under this name is no model folder.
+        ValueError: An extra entry has the name of one of the model's own.
     """
     folder = Path(folder)
+    if folder.exists() and not (folder / _CONFIG).is_file():
+        raise FileExistsError(f"model: {folder} is there and is no model folder; name another, nothing was written")
     folder.parent.mkdir(parents=True, exist_ok=True)
     config = {
         "format": _FORMAT,
@@ -39,8 +45,11 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         "unseen": list(segmenter.unseen),
         "text_encoder": segmenter.text_spec,
         "pad_multiple": segmenter.pad_multiple,
-        **(extra or {}),
     }
+    taken = sorted(config.keys() & (extra or {}).keys())
+    if taken:
+        raise ValueError(f"model: got extra entries {taken}, expected other keys than the model's own")
+    config |= extra or {}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in segmenter.student.state_dict().items()}
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -52,7 +61,12 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
             folder.rename(old / "was")
-            fresh.rename(folder)
+            try:
+                fresh.rename(folder)
+            except BaseException:
+                (old / "was").rename(folder)
+                old.rmdir()
+                raise
             shutil.rmtree(old)
         else:
             fresh.rename(folder)
@@ -111,29 +125,40 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
     except RuntimeError as error:
         raise ValueError(
             f"model: {folder / _STUDENT} does not fit {type(student).__name__}: {error}. Hand over the network that "
-            f"was trained ({config['student_class']})."
+            f"was trained ({config.get('student_class')})."
         ) from error
     student.eval()
-    check_student(student, vectors.shape[1])
-    return Segmenter(
-        student,
-        config["names"],
-        torch.as_tensor(vectors),
-        unseen=config["unseen"],
-        text_spec=config["text_encoder"],
-        pad_multiple=config["pad_multiple"],
-    ).eval()
+    try:
+        segmenter = Segmenter(
+            student,
+            config["names"],
+            torch.as_tensor(vectors),
+            unseen=config["unseen"],
+            text_spec=config["text_encoder"],
+            pad_multiple=config["pad_multiple"],
+        )
+        check_student(student, vectors.shape[1])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"model: {folder} is damaged: {type(error).__name__}: {error}. Save or fit it again."
+        ) from error
+    return segmenter.eval()
 
 
 def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
+    if "student" not in config:
+        raise ValueError(f"model: {folder / _CONFIG} has no entry 'student'. Save or fit it again.")
     spec = config["student"]
     if spec is None:
         raise ValueError(
-            f"model: {folder} holds a network of one's own ({config['student_class']}), which clipteacher cannot "
+            f"model: {folder} holds a network of one's own ({config.get('student_class')}), which clipteacher cannot "
             "build. From Python: load_segmenter(folder, student=YourNetwork())."
         )
     if spec.get("kind") != "smp":
         raise ValueError(f"model: {folder} has a student of kind {spec.get('kind')!r}, expected 'smp'")
     from clipteacher.students.smp import SMPStudent
 
-    return SMPStudent(**{name: value for name, value in spec.items() if name != "kind"})
+    try:
+        return SMPStudent(**{name: value for name, value in spec.items() if name != "kind"})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error

@@ -190,7 +190,6 @@ def test_an_opacity_out_of_range(
     assert not list((tmp_path / "out").iterdir())
 
 
-@pytest.mark.xfail(reason="an overlay takes the photo's own name, also in the photo's own folder", strict=True)
 def test_the_photos_themselves_are_never_written_over(
     trained: tuple[Path, Path], photos: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,7 +199,6 @@ def test_the_photos_themselves_are_never_written_over(
     assert photos[0].read_bytes() == before
 
 
-@pytest.mark.xfail(reason="the ids of a.png and the overlay of a_ids.png share a name", strict=True)
 def test_two_results_never_share_a_file(
     trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,16 +206,12 @@ def test_two_results_never_share_a_file(
     assert "scene0_ids" in fails(capsys, trained[0], tmp_path / "out", photos[0], photos[0].parent / "scene0_ids.png")
 
 
-@pytest.mark.xfail(
-    reason="hidden files, such as macOS's ._photo.png, are taken for photos", strict=True, raises=SystemExit
-)
 def test_hidden_files_are_no_photos(trained: tuple[Path, Path], photos: list[Path], tmp_path: Path) -> None:
     (photos[0].parent / "._scene0.png").write_bytes(b"a resource fork")
     segment(trained[0], tmp_path / "out", photos[0].parent)
     assert len(listing(tmp_path / "out")) == 6
 
 
-@pytest.mark.xfail(reason="only some errors of input are caught", strict=True)
 @pytest.mark.parametrize(("out", "device"), [("a file", "cpu"), ("out", "gpu0")])
 def test_an_out_and_a_device_that_cannot_be(
     trained: tuple[Path, Path],

@@ -258,9 +258,8 @@ def test_segmenter_holds_all_names() -> None:
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_memory_format_changes_no_number(channels_last: bool) -> None:
     module, other = make(channels_last=channels_last), make(channels_last=not channels_last)
-    weight = module.framework.student.encoder.weight
-    assert isinstance(weight, Tensor)
-    assert weight.is_contiguous(memory_format=torch.channels_last) is channels_last
+    student: Any = module.framework.student
+    assert student.encoder.weight.is_contiguous(memory_format=torch.channels_last) is channels_last
     losses = []
     for each in (module, other):
         attach(each.eval())  # dropout draws in the order of memory

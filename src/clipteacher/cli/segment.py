@@ -9,7 +9,7 @@ import torch
 from jsonargparse import ArgumentParser
 from rich.progress import track
 
-from clipteacher.cli.errors import user_errors
+from clipteacher.cli.errors import device, user_errors
 from clipteacher.data.folder import IMAGE_SUFFIXES, read_image
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.storage import load_segmenter
@@ -29,17 +29,18 @@ def segment(arguments: Sequence[str]) -> None:
         segmenter = load_segmenter(given.model)
         if given.classes is not None:
             segmenter = segmenter.with_names([name.strip() for name in given.classes.split(",")])
-        segmenter = segmenter.to(given.device)
+        segmenter = segmenter.to(device(given.device))
         photos = _photos(given.photos)
+        results = _results(photos, given.out)
         given.out.mkdir(parents=True, exist_ok=True)
-        for photo in track(photos, "Segmenting"):
+        for photo, (drawn, numbered) in track(list(zip(photos, results, strict=True)), "Segmenting"):
             pixels = read_image(photo)
             image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
             ids = segmenter.segment(image).numpy()
             # No pixel is ignored here, and with many names 255 is one of them.
             picture = overlay(pixels, ids, segmenter.names, opacity=given.opacity, ignore=-1)
-            save_picture(picture, given.out / f"{photo.stem}.png")
-            save_id_png(ids, given.out / f"{photo.stem}_ids.png")
+            save_picture(picture, drawn)
+            save_id_png(ids, numbered)
     print("Ids: " + ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.names)))
     print(f"Written: {2 * len(photos)} pictures in {given.out}")
 
@@ -49,7 +50,7 @@ def _photos(paths: Sequence[Path]) -> list[Path]:
     photos: list[Path] = []
     for path in paths:
         if path.is_dir():
-            photos += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+            photos += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != ".")
         elif path.is_file():
             photos.append(path)
         else:
@@ -63,3 +64,15 @@ def _photos(paths: Sequence[Path]) -> list[Path]:
             f"photo: got several photos named {twice[0]!r}, whose results would share one file; rename one"
         )
     return photos
+
+
+def _results(photos: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
+    """Name the overlay and the ids of each photo; none may be a photo, or the result of another."""
+    results = [(out / f"{photo.stem}.png", out / f"{photo.stem}_ids.png") for photo in photos]
+    flat, sources = [path for pair in results for path in pair], {photo.resolve() for photo in photos}
+    for path in flat:
+        if path.resolve() in sources:
+            raise ValueError(f"out: {path} is one of the photos and would be written over; name another --out")
+        if flat.count(path) > 1:
+            raise ValueError(f"out: two results would share {path}; rename a photo")
+    return results

@@ -135,6 +135,7 @@ def draw_report(
         rows: Number of photos.
     """
     split = val_set.class_split
+    baseline = baseline.with_names(split.names)  # its ids may stand in another order
     drawn = []
     for index in report_rows([val_set[i].mask.numpy() for i in range(len(val_set))], split, rows):
         sample = val_set[index]
