@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -94,7 +95,9 @@ def main() -> None:
     write_json(
         given.out,
         {
-            "command": "python benchmarks/settings.py --seeds " + " ".join(map(str, given.seeds)),
+            "command": shlex.join(
+                ["python", "benchmarks/settings.py", "--seeds", *map(str, given.seeds), "--settings", *given.settings]
+            ),
             "protocol": protocol,
             "seeds": given.seeds,
             "machine": machine,

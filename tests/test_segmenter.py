@@ -249,13 +249,11 @@ def test_with_names_shares_the_student_and_leaves_the_first_alone() -> None:
     assert torch.equal(model.vectors, before)
 
 
-@pytest.mark.xfail(reason="a string is taken for a list of letters", strict=True)
 def test_one_string_is_no_list_of_names() -> None:
     with pytest.raises((TypeError, ValueError), match="'sky'"):
         colours().with_names("sky", Words())
 
 
-@pytest.mark.xfail(reason="the width of a text tower is not compared with the model's", strict=True)
 @pytest.mark.parametrize("names", [["owl"], ["rose", "owl"]])
 def test_a_text_tower_of_another_width(names: list[str]) -> None:
     with pytest.raises(ValueError, match=str(WIDTH)):

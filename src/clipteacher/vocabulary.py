@@ -60,6 +60,8 @@ def encode_names(
     Raises:
         ValueError: No names, an empty name or one given twice; or a name is unknown and no text tower can be built.
     """
+    if isinstance(names, str):
+        raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")
     if not names or any(not name.strip() for name in names) or len(set(names)) != len(names):
         raise ValueError(
             f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
@@ -73,5 +75,12 @@ def encode_names(
                 "tower to ask. Hand one over: segmenter.with_names(names, text_encoder=...)."
             )
         encoder = text_encoder if text_encoder is not None else build_text_encoder(spec or {})
-        found |= dict(zip(unknown, encoder.encode_text(unknown).float().cpu(), strict=True))
+        vectors = encoder.encode_text(unknown).float().cpu()
+        widths = {vector.shape[0] for vector in known.values()}
+        if widths and {vectors.shape[1]} != widths:
+            raise ValueError(
+                f"classes: the text tower has width {vectors.shape[1]}, expected {widths.pop()}, that of the model's "
+                "own vectors. Hand over the text tower of the teacher that trained it."
+            )
+        found |= dict(zip(unknown, vectors, strict=True))
     return torch.stack([found[name] for name in names])
