@@ -245,6 +245,8 @@ def test_with_names_shares_the_student_and_leaves_the_first_alone() -> None:
     other = model.with_names(["cat", "old mill", "sky"], Words())
     assert other.student is model.student
     assert (other.text_spec, other.pad_multiple) == ({"kind": "x"}, 16)
+    assert other.unseen == ("cat",)
+    assert model.with_names(["sky"]).unseen == ()
     assert model.names == ("sky", "cat", "sea")
     assert torch.equal(model.vectors, before)
 

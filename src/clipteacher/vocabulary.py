@@ -58,7 +58,8 @@ def encode_names(
         (N, C), float32, unit vectors.
 
     Raises:
-        ValueError: No names, an empty name or one given twice; or a name is unknown and no text tower can be built.
+        ValueError: A string in place of a list, no names, an empty name or one given twice; a name is unknown and no
+            text tower can be built; or the tower's width is not that of the known vectors.
     """
     if isinstance(names, str):
         raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")

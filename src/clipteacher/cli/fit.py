@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import print_scores
+from clipteacher.storage import load_segmenter
 from clipteacher.training.allocator import keep_freed_memory
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
@@ -58,6 +59,10 @@ class FitCLI(LightningCLI):
             )
         if self.config.baseline is not None and not Path(self.config.baseline).is_dir():
             raise FileNotFoundError(f"baseline: no folder {self.config.baseline}; expected model/ of another run")
+        if self.config.baseline is not None:
+            load_segmenter(self.config.baseline)  # fails now rather than after training
+        if self.config.report_rows < 1:
+            raise ValueError(f"report_rows: got {self.config.report_rows}, expected 1 or more")
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """Log to CSV and TensorBoard in the run folder, unless a logger is configured."""

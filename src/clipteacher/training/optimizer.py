@@ -19,6 +19,9 @@ class OptimizerConfig:
         warmup_steps: Steps over which the rate rises linearly from near 0.
         power: Exponent of the polynomial decay.
         min_factor: The rate never falls below this share of `lr` after warm-up.
+
+    Raises:
+        ValueError: A knob is out of its range.
     """
 
     lr: float = 5e-4
@@ -27,6 +30,14 @@ class OptimizerConfig:
     warmup_steps: int = 20
     power: float = 0.9
     min_factor: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check every knob."""
+        for name in ("lr", "encoder_lr_factor", "weight_decay", "warmup_steps", "power", "min_factor"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"optimizer.{name}: got {getattr(self, name)}, expected a number of 0 or more")
+        if self.min_factor > 1:
+            raise ValueError(f"optimizer.min_factor: got {self.min_factor}, expected a share of lr in 0..1")
 
 
 def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:

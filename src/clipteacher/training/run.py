@@ -148,7 +148,7 @@ def draw_report(
 def report_rows(masks: Sequence[NDArray[np.int64]], split: ClassSplit, rows: int) -> list[int]:
     """Choose photos for the report by their truth alone: by turns, each unseen class's photos by its share of them.
 
-    Photos without an unseen class fill up the rest, in order. Nothing of a prediction enters, so nothing is picked
+    Photos not chosen so fill up the rest, in order. Nothing of a prediction enters, so nothing is picked
     for its success.
 
     Args:
