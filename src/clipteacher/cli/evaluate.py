@@ -12,7 +12,7 @@ from rich.progress import track
 from clipteacher.cli.errors import device, user_errors
 from clipteacher.cli.table import print_scores
 from clipteacher.data.dataset import FolderDataset
-from clipteacher.data.folder import read_class_names
+from clipteacher.data.folder import protocol_name, read_class_names
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
 from clipteacher.metrics import scores
@@ -41,7 +41,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         segmenter = segmenter.with_names(names).to(device(given.device))
         samples = (data[i] for i in track(range(len(data)), "Segmenting"))
         result = scores(pooled_confusion(segmenter, samples), split)
-        protocol = given.protocol or f"{given.data.resolve().name}-{split.label}"
+        protocol = given.protocol or protocol_name(given.data, split)
         if given.out is not None:
             write_json(given.out, {"protocol": protocol, **result.to_dict()})
     print_scores(result, split, protocol)

@@ -57,8 +57,6 @@ class FitCLI(LightningCLI):
             raise ValueError(
                 f"out: {run.path} already holds a run; add --resume to go on with it, or name another --out"
             )
-        if self.config.baseline is not None and not Path(self.config.baseline).is_dir():
-            raise FileNotFoundError(f"baseline: no folder {self.config.baseline}; expected model/ of another run")
         if self.config.baseline is not None:
             load_segmenter(self.config.baseline)  # fails now rather than after training
         if self.config.report_rows < 1:

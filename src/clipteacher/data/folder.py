@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from clipteacher.protocols.splits import IGNORE
+from clipteacher.protocols.splits import IGNORE, ClassSplit
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """What counts as a photo in `images/<split>`, in upper or lower case."""
@@ -29,6 +29,11 @@ class Record(NamedTuple):
 
     image: Path
     mask: Path
+
+
+def protocol_name(root: str | Path, class_split: ClassSplit) -> str:
+    """Name the protocol of a folder and a split where none is given: "<folder>-<seen>-<unseen>"."""
+    return f"{Path(root).resolve().name}-{class_split.label}"
 
 
 def read_class_names(root: str | Path) -> tuple[str, ...]:

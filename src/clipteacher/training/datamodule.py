@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Subset
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import FolderDataset, Sample
-from clipteacher.data.folder import read_class_names
+from clipteacher.data.folder import protocol_name, read_class_names
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.protocols.splits import ClassSplit
 
@@ -54,7 +54,7 @@ class FolderDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self.class_split = ClassSplit(names=read_class_names(root), unseen=tuple(unseen))
-        self.protocol = protocol or f"{Path(root).resolve().name}-{self.class_split.label}"
+        self.protocol = protocol or protocol_name(root, self.class_split)
         self.train_set = FolderDataset(root, train_split, self.class_split, training=True, augment=augment, cache=cache)
         self.val_set = FolderDataset(root, val_split, self.class_split, training=False, cache=cache)
         self.batch_size = batch_size
