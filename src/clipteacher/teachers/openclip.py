@@ -53,10 +53,11 @@ class OpenClipTeacher(nn.Module):
     come from the same forward. Position embeddings are interpolated for image sizes other than the model's own.
 
     Args:
-        model: A name that open_clip lists (`open_clip.list_models()`), `hf-hub:org/name`, or the path of a JSON file
-            with a model configuration. The image tower must be open_clip's vision transformer or its ResNet.
+        model: A name that open_clip lists (`open_clip.list_models()`), `hf-hub:org/name`, `package:name` of an
+            installed package that holds the hub's two files, or the path of a JSON file with a model configuration.
+            The image tower must be open_clip's vision transformer or its ResNet.
         pretrained: A tag that open_clip lists for the model, or the path of a weights file. None: the hub's own
-            weights for a hub id, random weights for all others.
+            weights for a hub id, the package's for a package, random weights for all others.
         dense: "tokens": the last layer's. "value": the value path of the last attention (MaskCLIP, arXiv 2112.01071),
             which localises better. See `openclip_trunk`.
         templates: P prompt templates, each with one `{}`; a class is the mean of its prompts (see `prompts`).
@@ -65,8 +66,9 @@ class OpenClipTeacher(nn.Module):
         precision: "fp32", or "bf16" or "fp16" for weights and arithmetic, with layer norms in float32.
 
     Raises:
+        ConnectionError: A download failed.
         FileNotFoundError: A configuration or weights file is missing.
-        RuntimeError: A download failed.
+        ImportError: The package is not installed.
         TypeError: `templates` is one string.
         ValueError: Unknown model, tag, `dense` or `precision`, an unsupported image tower, an `image_size` below the
             patch size, a bad template, weights that are not the model's, or plain GELU where the weights need

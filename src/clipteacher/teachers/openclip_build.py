@@ -44,15 +44,17 @@ def build(model: str, pretrained: str | None, precision: Precision = "fp32") -> 
     """Build an open_clip model with its weights on the CPU; random numbers drawn elsewhere stay as they were.
 
     Args:
-        model: A name that open_clip lists, `hf-hub:org/name`, or the path of a JSON file with a model configuration
-            (`embed_dim`, `vision_cfg`, `text_cfg`, ...) or a hub repository's `open_clip_config.json`.
+        model: A name that open_clip lists, `hf-hub:org/name`, `package:name` of an installed package, or the path of
+            a JSON file with a model configuration (`embed_dim`, `vision_cfg`, `text_cfg`, ...) or a hub repository's
+            `open_clip_config.json`.
         pretrained: A tag that open_clip lists for the model or the path of a weights file. None: the hub's weights
-            for a hub id, random weights for all others.
+            for a hub id, the package's for a package, random weights for all others.
         precision: "fp32", or "bf16" or "fp16" with layer norms in float32.
 
     Raises:
+        ConnectionError: A download failed.
         FileNotFoundError: A configuration or weights file is missing.
-        RuntimeError: A download failed.
+        ImportError: The package is not installed.
         ValueError: Unknown model, tag or precision, an unsupported image tower, a QuickGELU mismatch, or weights that
             are not the model's.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import open_clip as _untyped
 open_clip: Any = _untyped  # open_clip ships no types
 
 HUB = "hf-hub:"
+PACKAGE = "package:"
+_CONFIG, _WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"  # as the hub names them
 _SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 
@@ -24,20 +27,23 @@ def read_config(model: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read a model's configuration and its preprocessing configuration, which may be empty.
 
     Raises:
-        FileNotFoundError: The JSON file is missing.
-        RuntimeError: The hub's configuration could not be fetched.
+        ConnectionError: The hub's configuration could not be fetched.
+        FileNotFoundError: The JSON file is missing, or the package has none.
+        ImportError: The package is not installed.
         ValueError: Unknown name, or a file that holds no configuration.
     """
     if model.startswith(HUB):
         hub_id = model.removeprefix(HUB)
-        file = _fetch(model, open_clip.pretrained.download_pretrained_from_hf, hub_id, "open_clip_config.json")
+        file = _fetch(model, open_clip.pretrained.download_pretrained_from_hf, hub_id, _CONFIG)
+    elif model.startswith(PACKAGE):
+        file = _packaged(model, _CONFIG)
     elif model.endswith(".json"):
         file = Path(model)
         if not file.is_file():
             raise FileNotFoundError(f"model: no configuration file at {file.absolute()}.")
     elif model.startswith("local-dir:"):
         raise ValueError(
-            f"model: got {model!r}; expected a name, hf-hub:org/name or a JSON file. "
+            f"model: got {model!r}; expected a name, hf-hub:org/name, package:name or a JSON file. "
             "Give the folder's open_clip_config.json as model and its weights file as pretrained."
         )
     else:
@@ -46,8 +52,8 @@ def read_config(model: str) -> tuple[dict[str, Any], dict[str, Any]]:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=5, cutoff=0.4)
             raise ValueError(
-                f"model: got {model!r}; expected a name that open_clip lists, hf-hub:org/name or a JSON file. "
-                f"Close matches: {', '.join(close) or 'none'}."
+                f"model: got {model!r}; expected a name that open_clip lists, hf-hub:org/name, package:name or a JSON "
+                f"file. Close matches: {', '.join(close) or 'none'}."
             )
         return open_clip.get_model_config(name), {}
     try:
@@ -64,6 +70,20 @@ def read_config(model: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def clean_name(model: str) -> str:
     """Spell a model's name as open_clip's table does: `ViT-B/16` is `ViT-B-16`."""
     return model.replace("/", "-")
+
+
+def brings_weights(model: str) -> bool:
+    """Whether a model names its weights too, as a hub id and a package do."""
+    return model.startswith((HUB, PACKAGE))
+
+
+def anywhere(model: str, pretrained: str | None) -> tuple[str, str | None]:
+    """Spell a source so that it is the same from any working directory: paths absolute, names and tags as they are."""
+    if pretrained is not None and not open_clip.get_pretrained_cfg(clean_name(model), pretrained):
+        pretrained = str(Path(pretrained).absolute())
+    if model.endswith(".json") and not brings_weights(model):
+        model = str(Path(model).absolute())
+    return model, pretrained
 
 
 def check_image_tower(model: str, config: dict[str, Any]) -> None:
@@ -93,15 +113,20 @@ def find_weights(model: str, pretrained: str | None, config: dict[str, Any]) -> 
     """Find a weights file, downloading it if need be, and the tag's preprocessing configuration.
 
     Raises:
-        FileNotFoundError: `pretrained` looks like a path and no file is there.
-        RuntimeError: The download failed.
-        ValueError: `pretrained` is given for a hub id, is an unknown tag, or its QuickGELU is not the model's.
+        ConnectionError: The download failed.
+        FileNotFoundError: `pretrained` looks like a path and no file is there, or the package has no weights.
+        ImportError: The package is not installed.
+        ValueError: `pretrained` is given for a hub id or a package, is an unknown tag, or its QuickGELU is not the
+            model's.
     """
+    if pretrained is not None and brings_weights(model):
+        kind = "hub id" if model.startswith(HUB) else "package"
+        raise ValueError(
+            f"pretrained: got {pretrained!r} for {model}; a {kind} brings its own weights. Set pretrained=None."
+        )
+    if model.startswith(PACKAGE):
+        return _packaged(model, _WEIGHTS), {}
     if model.startswith(HUB):
-        if pretrained is not None:
-            raise ValueError(
-                f"pretrained: got {pretrained!r} for {model}; a hub id brings its own weights. Set pretrained=None."
-            )
         return _fetch(model, open_clip.pretrained.download_pretrained_from_hf, model.removeprefix(HUB)), {}
     if pretrained is None:
         return None, {}
@@ -140,11 +165,27 @@ def quick_gelu_error(model: str, source: str) -> ValueError:
     )
 
 
+def _packaged(model: str, name: str) -> Path:
+    """Find a file of an installed package; `model` is "package:" and the package's dotted name."""
+    package = model.removeprefix(PACKAGE)
+    if not all(part.isidentifier() for part in package.split(".")):
+        raise ValueError(
+            f"model: got {model!r}; expected package: and a dotted name, as package:clipteacher.tiny_clip."
+        )
+    try:
+        file = Path(str(files(package) / name))
+    except (ImportError, TypeError) as error:  # TypeError: a module that is no package
+        raise ImportError(f"model: {model}: {error}; expected an installed package. Install it.") from error
+    if not file.is_file():
+        raise FileNotFoundError(f"model: no {name} in the package {package} ({file.parent}); expected a CLIP there.")
+    return file
+
+
 def _fetch(what: str, download: Callable[..., str], *args: Any) -> Path:  # noqa: ANN401 (handed to `download`)
     try:
         return Path(download(*args))
     except Exception as error:
-        raise RuntimeError(
+        raise ConnectionError(
             f"could not fetch {what}: {error} Check the name and the network, or download the files elsewhere and "
             "give their paths (model: a JSON file, or the name; pretrained: the weights file)."
         ) from error

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from clipteacher.teachers.openclip_build import Built, Precision, build
-from clipteacher.teachers.openclip_source import HUB
+from clipteacher.teachers.openclip_source import anywhere, brings_weights
 from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill
 from clipteacher.teachers.protocol import Frozen
 
@@ -34,7 +34,7 @@ class TextTower(nn.Module):
         super().__init__()
         self.templates = check_templates(templates)
         self.tower = Frozen(built.text)
-        self._tokenizer, self._width, self._source = built.tokenizer, built.width, source
+        self._tokenizer, self._width, self._source = built.tokenizer, built.width, anywhere(*source)
 
     @property
     def width(self) -> int:
@@ -66,9 +66,12 @@ class TextTower(nn.Module):
         return ensemble(torch.cat(vectors).reshape(len(names), len(self.templates), -1))
 
     def spec(self) -> dict[str, Any] | None:
-        """Describe the tower in JSON's terms, so that `OpenClipText` can be built again; None for random weights."""
+        """Describe the tower in JSON's terms, so that `OpenClipText` can be built again; None for random weights.
+
+        Paths of local files are absolute; hub ids and packages stay as they were given.
+        """
         model, pretrained = self._source
-        if pretrained is None and not model.startswith(HUB):
+        if pretrained is None and not brings_weights(model):
             return None
         return {"kind": "openclip", "model": model, "pretrained": pretrained, "templates": list(self.templates)}
 
@@ -83,8 +86,9 @@ class OpenClipText(TextTower):
         precision: As for `OpenClipTeacher`.
 
     Raises:
+        ConnectionError: As for `OpenClipTeacher`.
         FileNotFoundError: As for `OpenClipTeacher`.
-        RuntimeError: As for `OpenClipTeacher`.
+        ImportError: As for `OpenClipTeacher`.
         TypeError: `templates` is one string.
         ValueError: As for `OpenClipTeacher`.
 

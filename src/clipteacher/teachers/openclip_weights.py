@@ -1,4 +1,4 @@
-"""Reads a CLIP's weights file and loads it strictly, with errors that name the file and the entries."""
+"""Loads a CLIP's weights file strictly, with errors that name the file and the entries."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from open_clip.model import CustomTextCLIP, convert_to_custom_text_state_dict
 from torch import Tensor, nn
 
 from clipteacher.teachers.openclip_source import quick_gelu_error
+from clipteacher.weights import read_weights
 
 # Only OpenAI's own checkpoints carry these entries beside the weights; all of them were trained with QuickGELU.
 _OPENAI = frozenset({"input_resolution", "context_length", "vocab_size"})
@@ -29,14 +29,15 @@ def load_weights(network: nn.Module, file: Path, model: str, *, quick_gelu: bool
 
     Args:
         network: open_clip's `CLIP` or `CustomTextCLIP`; changed in place.
-        file: `.safetensors`, a `torch.save` of a state dict (alone or under "state_dict"), or a TorchScript archive.
+        file: What `clipteacher.weights.read_weights` reads, or a TorchScript archive such as OpenAI's.
         model: The model's name, for messages.
         quick_gelu: Whether the network was built with QuickGELU.
 
     Raises:
+        FileNotFoundError: There is no such file.
         ValueError: The file cannot be read, comes from OpenAI while the network has plain GELU, or does not fit.
     """
-    state = read_weights(file)
+    state = _read(file)
     if state.keys() >= _OPENAI:
         if not quick_gelu:
             raise quick_gelu_error(model, f"OpenAI's checkpoint {file}")
@@ -71,28 +72,20 @@ def _convert_text(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return dict(convert(state))
 
 
-def read_weights(file: Path) -> dict[str, Tensor]:
-    """Read a file's state dict (tensors of any shape) onto the CPU, without running any code that it may hold.
-
-    Raises:
-        ValueError: It is none of `.safetensors`, `torch.save` or TorchScript, or holds no tensors.
-    """
-    try:
-        if file.suffix == ".safetensors":
-            state: Any = safetensors.torch.load_file(file)
-        elif _is_torchscript(file):
+def _read(file: Path) -> dict[str, Tensor]:
+    """Read a state dict as `read_weights` does, or from OpenAI's own kind of file, without the prefix of DDP."""
+    if not _is_torchscript(file):
+        state = read_weights(file)
+    else:
+        try:
             state = torch.jit.load(file, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
-        else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"pretrained: {file} cannot be read as weights: {error}") from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else {}
-    if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"pretrained: {file} holds no state dict; expected a dict from names to tensors.")
+        except Exception as error:
+            raise ValueError(f"weights: {file} cannot be read as weights ({type(error).__name__}: {error})") from error
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
 def _is_torchscript(file: Path) -> bool:
+    """Whether a file is a TorchScript archive, as OpenAI published its models."""
     if not zipfile.is_zipfile(file):
         return False
     with zipfile.ZipFile(file) as archive:
