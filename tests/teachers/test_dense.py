@@ -1,0 +1,95 @@
+"""A teacher's dense tokens as a segmenter, against a naive twin."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clipteacher.data.dataset import Sample
+from clipteacher.evaluation import pooled_confusion
+from clipteacher.segmenter import Segmenter
+from clipteacher.students.protocol import check_student
+from clipteacher.teachers.dense import TeacherAlone
+from clipteacher.teachers.protocol import TeacherTokens
+
+
+class Teacher(nn.Module):
+    """Blocks of 8 × 8 pixels through a random matrix, as tokens of very different lengths."""
+
+    width = 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+
+    def encode_image(self, images: Tensor) -> TeacherTokens:
+        blocks = F.avg_pool2d(images, 8)
+        dense = torch.einsum("ck,bkhw->bchw", self.matrix, blocks - 0.5) * (1 + 99 * blocks[:, :1])
+        return TeacherTokens(dense.mean(dim=(2, 3)), dense.half())
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        return F.normalize(torch.randn(len(names), 6, generator=torch.Generator().manual_seed(1)), dim=1)
+
+    def spec(self) -> dict[str, Any] | None:
+        return None
+
+
+def images(*shape: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(2))
+
+
+def test_tokens_are_the_teachers_own_at_unit_length() -> None:
+    teacher, batch = Teacher(), images(2, 3, 32, 48)
+    features = TeacherAlone(teacher)(batch)
+    assert features.shape == (2, 6, 4, 6)
+    assert features.dtype == torch.float32
+    assert not features.requires_grad
+    dense = teacher.encode_image(batch).dense.float()
+    for b in range(2):
+        for i in range(4):
+            for j in range(6):
+                token = dense[b, :, i, j]
+                torch.testing.assert_close(features[b, :, i, j], token / token.norm())
+
+
+def test_it_is_scored_as_a_student_is() -> None:
+    """Argmax over names of the enlarged products; counted pixel by pixel."""
+    teacher, names = Teacher(), ("sky", "grass", "sun")
+    vectors, photo = teacher.encode_text(names), images(3, 40, 56)
+    mask = torch.randint(3, (40, 56), generator=torch.Generator().manual_seed(3))
+    mask[:5] = 255
+    dense = F.normalize(teacher.encode_image(F.pad(photo[None], (0, 8, 0, 24))).dense.float(), dim=1)
+    maps = torch.stack([(dense[0] * vector[:, None, None]).sum(0) for vector in vectors])
+    expected = F.interpolate(maps[None], size=(64, 64), mode="bilinear")[0, :, :40, :56].argmax(0)
+    segmenter = Segmenter(TeacherAlone(teacher), names, vectors)
+    assert torch.equal(segmenter.segment(photo), expected)
+    confusion = pooled_confusion(segmenter, [Sample(photo, mask, "photo")])
+    twin = torch.zeros(3, 3, dtype=torch.int64)
+    for true, predicted in zip(mask.flatten().tolist(), expected.flatten().tolist(), strict=True):
+        if true != 255:
+            twin[true, predicted] += 1
+    assert torch.equal(confusion, twin)
+    assert twin.sum() == 35 * 56
+
+
+def test_the_length_of_a_token_plays_no_part() -> None:
+    class Longer(Teacher):
+        def encode_image(self, images: Tensor) -> TeacherTokens:
+            cls, dense = super().encode_image(images)
+            return TeacherTokens(cls, dense.float() * torch.linspace(1, 50, dense.shape[3]))
+
+    batch = images(1, 3, 32, 32)
+    torch.testing.assert_close(TeacherAlone(Longer())(batch), TeacherAlone(Teacher())(batch))
+
+
+def test_it_stands_where_a_student_stands() -> None:
+    check_student(TeacherAlone(Teacher()), Teacher.width)
+
+
+def test_what_is_no_teacher_is_refused() -> None:
+    student: Any = nn.Conv2d(3, 4, 1)
+    with pytest.raises(TypeError, match="got Conv2d without width, encode_image"):
+        TeacherAlone(student)
