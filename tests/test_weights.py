@@ -75,7 +75,7 @@ def test_no_state_dict(tmp_path: Path, content: object) -> None:
 def test_unreadable_files(tmp_path: Path, content: bytes, suffix: str) -> None:
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"{path} cannot be read as a state dict"):
+    with pytest.raises(ValueError, match=f"{path} cannot be read as weights"):
         read_weights(path)
 
 
@@ -97,7 +97,7 @@ def test_a_malicious_pickle_is_refused_and_does_not_run(tmp_path: Path, zipped: 
         torch.save(content, path)
     else:
         path.write_bytes(pickle.dumps({"extra": Malicious(victim)}, protocol=2))
-    with pytest.raises(ValueError, match=f"{path} cannot be read as a state dict"):
+    with pytest.raises(ValueError, match=f"{path} cannot be read as weights"):
         read_weights(path)
     assert not victim.exists()
     if not zipped:  # what would have happened
@@ -128,6 +128,16 @@ def test_load_encoder_takes_its_own_and_leaves_the_classifier(encoder: nn.Module
     loaded = {name.removeprefix("model."): tensor for name, tensor in encoder.state_dict().items()}
     assert_same(loaded, {name: state[name] for name in loaded})
     assert len(loaded) == len(state) - 2
+
+
+def test_load_encoder_takes_half_precision_into_float32(tmp_path: Path) -> None:
+    halves = {name: t.half() if t.is_floating_point() else t for name, t in classifier().state_dict().items()}
+    save_file(halves, tmp_path / "half.safetensors")
+    encoder = Wrapping()
+    load_encoder(encoder, read_weights(tmp_path / "half.safetensors"), "a file")
+    for name, tensor in encoder.state_dict().items():
+        assert tensor.dtype in (torch.float32, torch.int64), name
+        assert torch.equal(tensor, halves[name.removeprefix("model.")].to(tensor.dtype)), name
 
 
 def test_load_encoder_does_without_counters_of_batch_norm() -> None:

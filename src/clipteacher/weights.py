@@ -25,7 +25,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         path: The file.
 
     Returns:
-        Tensors by name, any shape, on the CPU.
+        Tensors by name, any shape, on the CPU, in the file's own precision (`load_state_dict` converts them).
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -37,7 +37,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except Exception as error:
-        raise ValueError(f"weights: {path} cannot be read as a state dict ({type(error).__name__}: {error})") from error
+        raise ValueError(f"weights: {path} cannot be read as weights ({type(error).__name__}: {error})") from error
     for wrapper in ("state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
