@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from clipteacher.metrics import PooledConfusion, Scores, confusion_matrix, scores
+from clipteacher.metrics import Scores, confusion_matrix, scores
 from clipteacher.protocols.splits import ClassSplit
 
 SPLIT = ClassSplit(names=("sky", "tree", "road", "cat", "cow"), unseen=("cat", "cow"))
@@ -73,13 +73,10 @@ def test_pooled_is_not_the_mean_over_images() -> None:
     # A small image that is all wrong beside a large one that is all right.
     truths = [torch.zeros(100, dtype=torch.long), torch.zeros(10, dtype=torch.long)]
     predictions = [torch.zeros(100, dtype=torch.long), torch.ones(10, dtype=torch.long)]
-    metric = PooledConfusion(2)
-    per_image = []
-    for truth, prediction in zip(truths, predictions, strict=True):
-        metric.update(truth=truth, prediction=prediction)
-        per_image.append(scores(confusion_matrix(truth, prediction, 2), names).IoU["sky"])
+    confusions = [confusion_matrix(truth, prediction, 2) for truth, prediction in zip(truths, predictions, strict=True)]
+    per_image = [scores(confusion, names).IoU["sky"] for confusion in confusions]
     assert sum(per_image) / 2 == pytest.approx(0.5)
-    assert scores(metric.compute(), names).IoU["sky"] == pytest.approx(100 / 110)
+    assert scores(confusions[0] + confusions[1], names).IoU["sky"] == pytest.approx(100 / 110)
 
 
 def test_ignored_pixels_do_not_count() -> None:
@@ -131,27 +128,6 @@ def test_to_dict_is_json() -> None:
         "IoU": {"sky": 1.0, "tree": 1.0, "road": None, "cat": None, "cow": None},
     }
     assert isinstance(scores(torch.eye(5), SPLIT), Scores)
-
-
-def test_metric_sums_over_batches_and_ranks() -> None:
-    pairs = [random_pair(seed) for seed in range(4)]
-    whole = torch.tensor(
-        naive_confusion(torch.stack([t for t, _ in pairs]), torch.stack([p for _, p in pairs]), 5, 255)
-    )
-    other = PooledConfusion(5)
-    for truth, prediction in pairs[2:]:
-        other.update(truth, prediction)
-    # What two devices would gather: this rank's state and the other's.
-    rank = PooledConfusion(
-        5,
-        dist_sync_fn=lambda state, group: [state, other.confusion],
-        distributed_available_fn=lambda: True,
-    )
-    for truth, prediction in pairs[:2]:
-        rank.update(truth, prediction)
-    assert torch.equal(rank.compute(), whole)
-    rank.reset()
-    assert rank.confusion.sum() == 0
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from clipteacher.data.dataset import Sample
 from clipteacher.framework import CLIPTeacher, LossConfig
 from clipteacher.glm import GLMConfig
-from clipteacher.metrics import PooledConfusion, scores
+from clipteacher.metrics import scores
 from clipteacher.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter import Segmenter, class_logits
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
+from clipteacher.training.pooled_confusion import PooledConfusion
 
 
 class TrainingModule(LightningModule):
