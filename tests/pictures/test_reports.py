@@ -18,8 +18,8 @@ NAMES = ("sky", "grass", "cow", "road", "water", "dog")
 
 
 def row(height: int = 60, width: int = 80, truth: int = 0, baseline: int = 1, student: int = 0) -> ReportRow:
-    labels = [np.full((height, width), i) for i in (truth, baseline, student)]
-    return ReportRow(np.full((height, width, 3), (200, 30, 30), dtype=np.uint8), *labels)
+    first, *others = (np.full((height, width), i) for i in (truth, baseline, student))
+    return ReportRow(np.full((height, width, 3), (200, 30, 30), dtype=np.uint8), first, tuple(others))
 
 
 def count(picture: Image.Image, colour: tuple[int, ...] | list[int]) -> int:
@@ -63,6 +63,21 @@ def test_each_column_shows_its_own_labels() -> None:
         middle = np.array(picture.getpixel((left + column * step + 80, (top + bottom) // 2)), dtype=float)
         expected = grey + 0.78 * (palette(3)[label].astype(float) - grey)
         assert np.abs(middle - expected).max() <= 2
+
+
+@pytest.mark.parametrize("predictions", [1, 3, 5])
+def test_as_many_columns_as_predictions(predictions: int) -> None:
+    labels = tuple(np.full((60, 80), i % 6) for i in range(1, 1 + predictions))
+    titles = ("photo", "truth", *(f"student {i}" for i in range(predictions)))
+    picture = report([row()._replace(predictions=labels)] * 2, NAMES, ["dog"], titles, panel_width=160)
+    (left, top, right, bottom), _ = panel_boxes(picture)
+    step = right - left + max(6, 160 // 40)
+    assert picture.width == 2 * left + (2 + predictions) * step - (step - 160)
+    grey = np.asarray(Image.new("RGB", (1, 1), (200, 30, 30)).convert("L"))[0, 0]
+    for column, label in enumerate((0, *(int(each[0, 0]) for each in labels)), start=1):
+        middle = np.array(picture.getpixel((left + column * step + 80, (top + bottom) // 2)), dtype=float)
+        assert np.abs(middle - grey - 0.78 * (palette(6)[label].astype(float) - grey)).max() <= 2
+    assert listed(picture) == {0, *(int(each[0, 0]) for each in labels)}
 
 
 def test_the_legend_lists_exactly_what_appears_anywhere() -> None:
@@ -126,11 +141,14 @@ def test_lines_break_between_words_and_never_exceed_the_width() -> None:
     ("change", "message"),
     [
         ({"rows": []}, "rows: got none"),
-        ({"columns": ("photo", "truth")}, "columns: got .* expected four titles"),
+        ({"columns": ("photo", "truth")}, "columns: got .* expected 4 titles"),
         ({"columns": "abcd"}, "columns: got 'abcd'"),
         ({"unseen": ["horse"]}, "unseen: got 'horse', expected names of the class list"),
         ({"panel_width": 50}, "panel_width: got 50"),
-        ({"rows": [row(), row(student=6)]}, r"rows\[1\].student: got id 6"),
+        ({"columns": ("photo", "truth", "a", "b", "c")}, "columns: got .* expected 4 titles"),
+        ({"rows": [row()._replace(predictions=())]}, r"rows: got \[0\] predictions a row"),
+        ({"rows": [row(), row()._replace(predictions=(row().truth,))]}, r"rows: got \[1, 2\] predictions a row"),
+        ({"rows": [row(), row(student=6)]}, r"rows\[1\].predictions\[1\]: got id 6"),
         ({"rows": [row()._replace(truth=np.zeros((60, 81), dtype=int))]}, r"rows\[0\].truth: got shape \(60, 81\)"),
         ({"rows": [row()._replace(photo=np.zeros((60, 80), dtype=np.uint8))]}, r"photo: got shape \(60, 80\)"),
         ({"ignore": 3}, "ignore: got 3, which is the class id of 'road'"),

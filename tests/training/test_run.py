@@ -186,7 +186,7 @@ def test_a_finished_run(val_set: FolderDataset, tmp_path: Path) -> None:
 
 def report_bytes(val_set: FolderDataset, path: Path, baseline: Segmenter, student: Segmenter, **other: Any) -> bytes:  # noqa: ANN401
     options: dict[str, Any] = {"title": "first checkpoint", "rows": 2} | other
-    draw_report(path, val_set, baseline, student, **options)
+    draw_report(path, val_set, {options.pop("title"): baseline, "student": student}, **options)
     return path.read_bytes()
 
 
@@ -198,6 +198,14 @@ def test_each_part_of_the_report_shows(val_set: FolderDataset, tmp_path: Path) -
     assert report_bytes(val_set, path, one, one) != plain
     assert report_bytes(val_set, path, one, other, title="student alone") != plain
     assert report_bytes(val_set, path, one, other, rows=1) != plain
+    assert report_bytes(val_set, path, one, other, panel_width=200) != plain
+
+
+def test_a_report_of_three(val_set: FolderDataset, tmp_path: Path) -> None:
+    path, titles = tmp_path / "report.png", ("student alone", "teacher alone", "student")
+    draw_report(path, val_set, {title: segmenter(seed) for seed, title in enumerate(titles)}, 2, panel_width=130)
+    with Image.open(path) as picture:
+        assert 5 * 130 < picture.width < 6 * 130
 
 
 def test_another_baseline_changes_the_report_and_no_score(val_set: FolderDataset, tmp_path: Path) -> None:

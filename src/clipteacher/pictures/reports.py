@@ -1,4 +1,4 @@
-"""One picture that shows what a student learnt: photo, truth, baseline and student, row by row."""
+"""One picture that shows what students learnt: photo, truth and each prediction side by side, row by row."""
 
 from __future__ import annotations
 
@@ -24,14 +24,12 @@ class ReportRow(NamedTuple):
     Attributes:
         photo: The photo (H, W, 3), uint8, RGB, 0..255.
         truth: True class ids (H, W), integer, values 0..N-1 or ignore.
-        baseline: Class ids of what the student is compared with, (H, W), integer, values 0..N-1 or ignore.
-        student: Class ids of the student, (H, W), integer, values 0..N-1 or ignore.
+        predictions: One map of class ids (H, W), integer, values 0..N-1 or ignore, for each segmenter that is compared.
     """
 
     photo: NDArray[np.uint8]
     truth: NDArray[np.integer[Any]]
-    baseline: NDArray[np.integer[Any]]
-    student: NDArray[np.integer[Any]]
+    predictions: tuple[NDArray[np.integer[Any]], ...]
 
 
 def report(
@@ -43,16 +41,16 @@ def report(
     panel_width: int = 320,
     ignore: int = IGNORE,
 ) -> Image.Image:
-    """Draw photo, truth, baseline and student side by side, one photo a row, with a legend at the foot.
+    """Draw photo, truth and predictions side by side, one photo a row, with a legend at the foot.
 
     Photos of any size are brought to one width. Ignored pixels are hatched dark grey. The legend lists every class that
     appears anywhere, the seen ones first; unseen ones are bold, starred and tagged.
 
     Args:
-        rows: The photos with their ids; at least one.
+        rows: The photos with their ids; at least one, each with as many predictions.
         names: The N class names in the order of their ids.
         unseen: The names that training never saw.
-        columns: Titles of the four columns.
+        columns: Titles of the columns: photo, truth, and one for each prediction.
         panel_width: Width of a column in pixels, at least 120.
         ignore: Id of pixels without a class; no class id.
 
@@ -60,8 +58,8 @@ def report(
         An RGB picture.
 
     Raises:
-        ValueError: There is no row, an array is not as in `ReportRow` says, an unseen name is no class, there are not
-            four titles, the panels are too narrow, or `ignore` is a class id.
+        ValueError: There is no row, an array is not as in `ReportRow` says, an unseen name is no class, there is not
+            one title a column, the panels are too narrow, or `ignore` is a class id.
     """
     _check(rows, names, unseen, columns, panel_width, ignore)
     size = max(13, panel_width // 20)
@@ -70,15 +68,16 @@ def report(
     titles = [wrapped(printable(title, ""), font, panel_width - 4) for title in columns]
     title_line = round(font.size * 1.3)
     title_height = title_line * max(len(lines) for lines in titles)
-    panels = [[_panel(row, part, panel_width, ignore) for part in range(4)] for row in rows]
-    legend = draw_legend(_entries(rows, names, unseen, ignore), 4 * panel_width + 3 * gap, size)
+    panels = [_panels(row, panel_width, ignore) for row in rows]
+    inner = len(columns) * (panel_width + gap) - gap
+    legend = draw_legend(_entries(rows, names, unseen, ignore), inner, size)
 
-    width = 2 * margin + 4 * panel_width + 3 * gap
+    width = 2 * margin + inner
     below_titles = margin + title_height + gap
     below_rows = below_titles + sum(row[0].height + gap for row in panels)
     picture = Image.new("RGB", (width, below_rows + gap + legend.height + margin), "white")
     draw = ImageDraw.Draw(picture)
-    lefts = [margin + column * (panel_width + gap) for column in range(4)]
+    lefts = [margin + column * (panel_width + gap) for column in range(len(columns))]
     for left, lines in zip(lefts, titles, strict=True):
         for number, line in enumerate(reversed(lines)):
             baseline = margin + title_height - number * title_line - round(font.size * 0.25)
@@ -103,8 +102,13 @@ def _check(
     """Check what `report` is given."""
     if not rows:
         raise ValueError("rows: got none, expected at least one photo. Pass a ReportRow for each photo to show.")
-    if isinstance(columns, str) or len(columns) != 4:
-        raise ValueError(f"columns: got {columns!r}, expected four titles: of photo, truth, baseline and student.")
+    counts = sorted({len(row.predictions) for row in rows})
+    if len(counts) > 1 or not counts[0]:
+        raise ValueError(f"rows: got {counts} predictions a row, expected as many in each, and at least one.")
+    if isinstance(columns, str) or len(columns) != 2 + counts[0]:
+        raise ValueError(
+            f"columns: got {columns!r}, expected {2 + counts[0]} titles: of photo, truth and each prediction."
+        )
     if panel_width < 120:
         raise ValueError(f"panel_width: got {panel_width}, expected at least 120, or the type finds no room.")
     strangers = [name for name in unseen if name not in names]
@@ -112,30 +116,32 @@ def _check(
         raise ValueError(f"unseen: got {strangers[0]!r}, expected names of the class list. Correct the name.")
     for position, row in enumerate(rows):
         check_photo(row.photo)
-        for field in ("truth", "baseline", "student"):
-            check_labels(f"rows[{position}].{field}", getattr(row, field), row.photo, names, ignore)
+        check_labels(f"rows[{position}].truth", row.truth, row.photo, names, ignore)
+        for number, labels in enumerate(row.predictions):
+            check_labels(f"rows[{position}].predictions[{number}]", labels, row.photo, names, ignore)
 
 
-def _panel(row: ReportRow, part: int, width: int, ignore: int) -> Image.Image:
-    """Draw the photo (part 0) or one of its label maps, `width` wide."""
+def _panels(row: ReportRow, width: int, ignore: int) -> list[Image.Image]:
+    """Draw the photo and its label maps, each `width` wide."""
     height = max(1, round(row.photo.shape[0] * width / row.photo.shape[1]))
     photo = Image.fromarray(row.photo).resize((width, height), Image.Resampling.LANCZOS)
-    if part == 0:
-        return photo
+    # Over a grey photo the colours stay those of the legend.
+    grey = np.asarray(photo.convert("L").convert("RGB"))
     # Ids are picked, never blended, by nearest neighbour.
     down = ((np.arange(height) + 0.5) * row.photo.shape[0] / height).astype(np.int64)
     across = ((np.arange(width) + 0.5) * row.photo.shape[1] / width).astype(np.int64)
-    labels = row[part][down[:, None], across[None]]
-    # Over a grey photo the colours stay those of the legend.
-    grey = np.asarray(photo.convert("L").convert("RGB"))
-    painted = paint(grey, labels, opacity=_OPACITY, ignore=ignore)
     stripes = hatching(height, width, max(6, width // 40))
-    return Image.fromarray(np.where((labels == ignore)[..., None], stripes, painted))
+    panels = [photo]
+    for full in (row.truth, *row.predictions):
+        labels = full[down[:, None], across[None]]
+        painted = paint(grey, labels, opacity=_OPACITY, ignore=ignore)
+        panels.append(Image.fromarray(np.where((labels == ignore)[..., None], stripes, painted)))
+    return panels
 
 
 def _entries(rows: Sequence[ReportRow], names: Sequence[str], unseen: Sequence[str], ignore: int) -> list[LegendEntry]:
     """List the classes that appear, seen ones first, and the hatching if there is any."""
-    present = {int(i) for row in rows for labels in row[1:] for i in np.unique(labels)}
+    present = {int(i) for row in rows for labels in (row.truth, *row.predictions) for i in np.unique(labels)}
     colours = palette(len(names))
     entries = [
         LegendEntry(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -117,32 +117,32 @@ def finish_run(
     else:
         # The run's own network, which may be one that config.json cannot describe.
         title, other = "first checkpoint", load_segmenter(run.first_model, copy.deepcopy(segmenter.student))
-    draw_report(run.report, val_set, other.to(segmenter.vectors.device), segmenter, title, rows)
+    draw_report(run.report, val_set, {title: other.to(segmenter.vectors.device), "student": segmenter}, rows)
     return result
 
 
 def draw_report(
-    path: Path, val_set: FolderDataset, baseline: Segmenter, student: Segmenter, title: str, rows: int
+    path: Path, val_set: FolderDataset, segmenters: Mapping[str, Segmenter], rows: int, *, panel_width: int = 320
 ) -> None:
-    """Draw photo | truth | baseline | student for a few test photos.
+    """Draw photo | truth | each segmenter for a few test photos.
 
     Args:
         path: The PNG to write.
         val_set: Test photos.
-        baseline: Segmenter of the third column.
-        student: Segmenter of the fourth.
-        title: Title of the third column.
+        segmenters: What is compared, by the titles of the columns.
         rows: Number of photos.
+        panel_width: Width of a column in pixels.
     """
     split = val_set.class_split
-    baseline = baseline.with_names(split.names)  # its ids may stand in another order
+    named = [segmenter.with_names(split.names) for segmenter in segmenters.values()]  # their ids may be in other orders
     drawn = []
     for index in report_rows([val_set[i].mask.numpy() for i in range(len(val_set))], split, rows):
         sample = val_set[index]
         photo = (sample.image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
-        labels = [segmenter.segment(sample.image).numpy() for segmenter in (baseline, student)]
-        drawn.append(ReportRow(photo, sample.mask.numpy(), *labels))
-    save_picture(report(drawn, split.names, split.unseen, ("photo", "truth", title, "student")), path)
+        labels = tuple(segmenter.segment(sample.image).numpy() for segmenter in named)
+        drawn.append(ReportRow(photo, sample.mask.numpy(), labels))
+    columns = ("photo", "truth", *segmenters)
+    save_picture(report(drawn, split.names, split.unseen, columns, panel_width=panel_width), path)
 
 
 def report_rows(masks: Sequence[NDArray[np.int64]], split: ClassSplit, rows: int) -> list[int]:
