@@ -309,3 +309,5 @@ def test_wrong_students_and_teachers() -> None:
     not_a_student: Any = "resnet50"
     with pytest.raises(TypeError, match=r"student: got str, expected an nn\.Module"):
         CLIPTeacher(not_a_student, TinyTeacher(), SEEN)
+    with pytest.raises(ValueError, match="seen: got no class, expected at least one name to train on"):
+        CLIPTeacher(TinyStudent(), TinyTeacher(), ())

@@ -113,6 +113,10 @@ def test_h_iou_where_it_is_not_a_number() -> None:
     assert result.mIoU_seen == 1
     assert math.isnan(result.mIoU_unseen)
     assert math.isnan(result.hIoU)
+    new_alone = scores(confusion_matrix(perfect, perfect, 3), ClassSplit(no_unseen.names, no_unseen.names))
+    assert new_alone.mIoU_unseen == 1
+    assert math.isnan(new_alone.mIoU_seen)
+    assert math.isnan(new_alone.hIoU)
     all_wrong = scores(torch.tensor([[0, 1, 0], [1, 0, 0], [1, 0, 0]]), ClassSplit(no_unseen.names, ("road",)))
     assert (all_wrong.mIoU_seen, all_wrong.mIoU_unseen, all_wrong.hIoU) == (0, 0, 0)
 

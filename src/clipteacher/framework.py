@@ -88,7 +88,7 @@ class CLIPTeacher(nn.Module):
 
     Raises:
         TypeError: Student or teacher is not what it must be.
-        ValueError: The student's channels are not the teacher's width.
+        ValueError: The student's channels are not the teacher's width, or no class is seen.
     """
 
     text: Tensor
@@ -104,6 +104,8 @@ class CLIPTeacher(nn.Module):
         losses: LossConfig = LossConfig(),
     ) -> None:
         super().__init__()
+        if not seen:
+            raise ValueError("seen: got no class, expected at least one name to train on. Take a name out of unseen.")
         check_teacher(teacher)
         check_student(student, teacher.width)
         self.student = student

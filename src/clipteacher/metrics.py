@@ -65,7 +65,7 @@ class Scores:
 
     Attributes:
         pAcc: Share of right pixels among those not ignored.
-        mIoU_seen: Mean IoU of the seen classes, S.
+        mIoU_seen: Mean IoU of the seen classes, S; NaN without seen classes.
         mIoU_unseen: Mean IoU of the unseen classes, U; NaN without unseen classes.
         hIoU: Harmonic mean 2SU / (S + U); 0 where both are 0, NaN where either is NaN.
         IoU: Intersection over union of each class, by name.

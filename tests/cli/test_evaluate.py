@@ -175,6 +175,21 @@ def test_a_name_that_the_model_never_had_is_unseen(trained: tuple[Path, Path], t
     assert evaluate(run, other, tmp_path / "scores.json")["protocol"] == "farm-2-2"
 
 
+def test_new_classes_alone(trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a seen class there is no S and no hIoU; U and every IoU are scored."""
+    run, folder = trained
+    other = relabelled(folder, tmp_path / "farm", ["red barn", "meadow"], [255, 1, 255, 0])
+    result = evaluate(run, other, tmp_path / "scores.json")
+    assert result["protocol"] == "farm-0-2"
+    assert (result["mIoU_seen"], result["hIoU"]) == (None, None)
+    present = [iou for iou in result["IoU"].values() if iou is not None]
+    assert result["mIoU_unseen"] == pytest.approx(sum(present) / len(present))
+    out = capsys.readouterr().out
+    assert out.count("absent") >= 2
+    assert f"{100 * result['mIoU_unseen']:.1f}" in out
+    assert "* red barn" in out
+
+
 def test_wrong_input_ends_with_one_message(
     trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -141,3 +141,10 @@ def test_other_class_names(tmp_path: Path) -> None:
 def test_no_augmentation_of_tests(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"augment: got an augmentation with training=False"):
         FolderDataset(draw_folder(tmp_path), "train", SPLIT, training=False, augment=AUGMENT)
+
+
+def test_a_training_set_needs_a_seen_class_and_a_test_set_does_not(tmp_path: Path) -> None:
+    root, new_alone = draw_folder(tmp_path), ClassSplit(SPLIT.names, SPLIT.names)
+    with pytest.raises(ValueError, match=r"unseen: got all \d classes, expected at least one seen class"):
+        FolderDataset(root, "train", new_alone, training=True)
+    assert len(FolderDataset(root, "train", new_alone, training=False)) > 0

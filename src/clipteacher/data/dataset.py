@@ -50,7 +50,7 @@ class FolderDataset(Dataset[Sample]):
 
     Raises:
         DataError: As `list_folder` and `read_class_names`, or `classes.txt` has other names than `class_split`.
-        ValueError: `augment` is given for a test set.
+        ValueError: `augment` is given for a test set, or a training set has no seen class.
     """
 
     def __init__(
@@ -66,6 +66,11 @@ class FolderDataset(Dataset[Sample]):
         """List the files and compare the class names; no photo is opened yet."""
         if augment is not None and not training:
             raise ValueError("augment: got an augmentation with training=False, expected None: tests see whole photos.")
+        if training and not class_split.seen:
+            raise ValueError(
+                f"unseen: got all {len(class_split.names)} classes, expected at least one seen class, for nothing "
+                "would be left to train on. Take a name out of unseen."
+            )
         self.records = list_folder(root, split)
         _check_names(Path(root) / "classes.txt", read_class_names(root), class_split.names)
         self.class_split = class_split

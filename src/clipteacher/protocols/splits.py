@@ -27,11 +27,12 @@ class ClassSplit:
 
     Args:
         names: Every class, in the order of the ids in the mask files; at most 255.
-        unseen: The names that training never sees; may be empty. Stored in the order of `names`.
+        unseen: The names that training never sees; may be empty, or all of them where a test set has new classes
+            alone. Stored in the order of `names`.
 
     Raises:
-        ValueError: No name, more than 255, a name that is empty, no string or given twice, an unseen name that is
-            not in `names` or is given twice, or no class left that is seen.
+        ValueError: No name, more than 255, a name that is empty, no string or given twice, or an unseen name that is
+            not in `names` or is given twice.
 
     Example:
         >>> split = ClassSplit(names=["sky", "cat", "tree"], unseen=["cat"])
@@ -58,11 +59,6 @@ class ClassSplit:
         for name in unseen:
             if name not in names:
                 raise ValueError(f"unseen: got {name!r}, expected names of the class list. {_suggestion(name, names)}")
-        if len(unseen) == len(names):
-            raise ValueError(
-                f"unseen: got all {len(names)} classes, expected at least one seen class, for nothing would be left to "
-                "train on. Take a name out of unseen."
-            )
         # One split, one value: equality and hash do not depend on the order in which unseen was written.
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "unseen", tuple(name for name in names if name in unseen))
