@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from jsonargparse import Namespace
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import print_scores
+from clipteacher.metrics import Scores
 from clipteacher.storage import load_segmenter
 from clipteacher.training.allocator import keep_freed_memory
 from clipteacher.training.datamodule import FolderDataModule
@@ -73,8 +74,43 @@ class FitCLI(LightningCLI):
         return cast(Trainer, trainer)
 
 
+class Fitted(NamedTuple):
+    """A run that was trained to its end.
+
+    Attributes:
+        run: Its folder.
+        scores: Scores of the trained student.
+        module: The trained student beside its teacher.
+        data: What it was trained and scored on.
+    """
+
+    run: RunFolder
+    scores: Scores
+    module: TrainingModule
+    data: FolderDataModule
+
+
 def fit(arguments: Sequence[str]) -> None:
     """Run `clipteacher fit` with command-line arguments."""
+    fitted = run_fit(arguments)
+    if fitted is not None:
+        print_scores(fitted.scores, fitted.data.class_split, fitted.data.protocol)
+        print(f"Written: {fitted.run.model}, {fitted.run.metrics}, {fitted.run.report}")
+
+
+def run_fit(arguments: Sequence[str], callbacks: Sequence[Callback] = ()) -> Fitted | None:
+    """Train, score and leave the run folder, without a word of its own.
+
+    Args:
+        arguments: Those of `clipteacher fit`.
+        callbacks: Callbacks for the trainer beside the configured ones.
+
+    Returns:
+        The finished run; None on all devices but the first, and where the trainer was stopped.
+
+    Raises:
+        SystemExit: Status 2 for wrong arguments or input, after the message.
+    """
     with user_errors():
         cli = FitCLI(
             TrainingModule,
@@ -91,6 +127,7 @@ def fit(arguments: Sequence[str]) -> None:
                 "log_every_n_steps": 10,
                 # The step sampler shares the batches out itself.
                 "use_distributed_sampler": False,
+                "callbacks": list(callbacks),
             },
             parser_kwargs={"prog": "clipteacher fit", "description": fit.__doc__},
         )
@@ -102,9 +139,9 @@ def fit(arguments: Sequence[str]) -> None:
     keep_freed_memory()
     resume = run.last_checkpoint if cli.config.resume and run.last_checkpoint.exists() else None
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resume, weights_only=True)
-    if cli.trainer.is_global_zero and not cli.trainer.interrupted:
-        data = cli.datamodule
-        baseline = Path(cli.config.baseline) if cli.config.baseline else None
-        result = finish_run(run, cli.model.segmenter(), data.val_set, data.protocol, baseline, cli.config.report_rows)
-        print_scores(result, data.class_split, data.protocol)
-        print(f"Written: {run.model}, {run.metrics}, {run.report}")
+    if not cli.trainer.is_global_zero or cli.trainer.interrupted:
+        return None
+    data = cli.datamodule
+    baseline = Path(cli.config.baseline) if cli.config.baseline else None
+    result = finish_run(run, cli.model.segmenter(), data.val_set, data.protocol, baseline, cli.config.report_rows)
+    return Fitted(run, result, cli.model, data)
