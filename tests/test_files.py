@@ -90,7 +90,15 @@ def test_json_as_it_is_written(tmp_path: Path) -> None:
     assert text.endswith("}\n")
 
 
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_nan_is_written_as_null(tmp_path: Path) -> None:
+    value = {"U": math.nan, "IoU": {"sky": [math.nan, 0.5], "cat": (math.nan,)}, "note": "nan"}
+    write_json(tmp_path / "metrics.json", value)
+    expected = {"U": None, "IoU": {"sky": [None, 0.5], "cat": [None]}, "note": "nan"}
+    assert json.loads((tmp_path / "metrics.json").read_text()) == expected
+    assert math.isnan(value["U"]), "what was handed over stays as it is"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf])
 def test_what_json_has_no_number_for(tmp_path: Path, number: float) -> None:
     path = tmp_path / "metrics.json"
     path.write_text("old")

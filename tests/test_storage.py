@@ -1,6 +1,7 @@
 """A student on disk: the same to the bit, whole or not at all, nothing of a teacher, errors that name the folder."""
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -159,6 +160,31 @@ def test_extra_entries_are_kept_and_do_not_disturb(tmp_path: Path) -> None:
     config = read_config(tmp_path / "model")
     assert (config["protocol"], config["steps"]) == ("drawn-3-1", 7)
     assert torch.equal(logits(load_segmenter(tmp_path / "model")), logits(segmenter))
+
+
+def refused(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_nan_among_the_extra_entries_is_null(tmp_path: Path) -> None:
+    save_segmenter(make(Mine()), tmp_path / "model", {"scores": {"U": math.nan, "S": 0.5}})
+    text = (tmp_path / "model" / "config.json").read_text()
+    assert json.loads(text, parse_constant=refused)["scores"] == {"U": None, "S": 0.5}
+
+
+def test_an_infinity_among_the_extra_entries_leaves_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        save_segmenter(make(Mine()), tmp_path / "model", {"lr": math.inf})
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    segmenter = make(Mine())
+    (tmp_path / "model").mkdir()
+    save_segmenter(segmenter, tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == FILES
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert torch.equal(logits(load_segmenter(tmp_path / "model", Mine())), logits(segmenter))
 
 
 def test_folders_on_the_way_are_made_and_others_may_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -35,10 +36,30 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def write_json(path: str | Path, value: dict[str, Any]) -> None:
-    """Write a JSON file atomically; NaN is refused, for JSON has none.
+    """Write a JSON file atomically; raises as `json_text`."""
+    text = json_text(value)
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def json_text(value: dict[str, Any]) -> str:
+    """Return the text of a JSON file; NaN, which JSON lacks, becomes null.
 
     Raises:
-        ValueError: The value holds NaN or an infinity.
+        TypeError: The value holds what is no JSON.
+        ValueError: The value holds an infinity.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return json.dumps(nan_to_none(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def nan_to_none(value: Any) -> Any:  # noqa: ANN401 (whatever JSON may hold)
+    """Put None for each NaN in a value of nested dicts, lists and tuples; tuples become lists.
+
+    Example:
+        >>> nan_to_none({"S": 0.5, "U": math.nan, "IoU": [math.nan]})
+        {'S': 0.5, 'U': None, 'IoU': [None]}
+    """
+    if isinstance(value, dict):
+        return {key: nan_to_none(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [nan_to_none(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

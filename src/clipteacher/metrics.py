@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clipteacher.files import nan_to_none
 from clipteacher.protocols.splits import IGNORE, ClassSplit
 
 
@@ -84,9 +85,8 @@ class Scores:
             >>> Scores(pAcc=0.5, mIoU_seen=0.4, mIoU_unseen=math.nan, hIoU=math.nan, IoU={"sky": 0.4}).to_dict()
             {'pAcc': 0.5, 'mIoU_seen': 0.4, 'mIoU_unseen': None, 'hIoU': None, 'IoU': {'sky': 0.4}}
         """
-        values = asdict(self)
-        values["IoU"] = {name: _none_for_nan(value) for name, value in self.IoU.items()}
-        return {name: _none_for_nan(value) if isinstance(value, float) else value for name, value in values.items()}
+        values: dict[str, Any] = nan_to_none(asdict(self))
+        return values
 
 
 def scores(confusion: Tensor, split: ClassSplit) -> Scores:
@@ -138,7 +138,3 @@ def _mean(values: list[float]) -> float:
     """Mean of the values that are numbers; NaN without any."""
     present = [value for value in values if not math.isnan(value)]
     return sum(present) / len(present) if present else math.nan
-
-
-def _none_for_nan(value: float) -> float | None:
-    return None if math.isnan(value) else value

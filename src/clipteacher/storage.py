@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from clipteacher.files import json_text
 from clipteacher.segmenter import Segmenter
 from clipteacher.students.protocol import check_student, student_spec
 
@@ -22,19 +23,20 @@ _STUDENT, _VOCABULARY, _CONFIG = "student.safetensors", "vocabulary.safetensors"
 def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, Any] | None = None) -> None:
     """Write a segmenter: `student.safetensors`, `vocabulary.safetensors` (text vectors) and `config.json`.
 
-    The folder appears whole or not at all; an older one of the same name is replaced.
+    The folder appears whole or not at all; an older model, or an empty folder, of the same name is replaced.
 
     Args:
         segmenter: What to write.
         folder: The folder.
-        extra: Further JSON-ready entries of config.json, such as the protocol's name.
+        extra: Further JSON-ready entries of config.json, such as the protocol's name; NaN becomes null.
 
     Raises:
-        FileExistsError: What is there under this name is no model folder.
-        ValueError: An extra entry has the name of one of the model's own.
+        FileExistsError: What is there under this name is neither a model folder nor an empty one.
+        TypeError: An extra entry is no JSON.
+        ValueError: An extra entry has the name of one of the model's own, or holds an infinity.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / _CONFIG).is_file():
+    if folder.exists() and not (folder / _CONFIG).is_file() and not _is_empty(folder):
         raise FileExistsError(f"model: {folder} is there and is no model folder; name another, nothing was written")
     folder.parent.mkdir(parents=True, exist_ok=True)
     config = {
@@ -57,7 +59,7 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
         save_file({name: tensor.clone() for name, tensor in state.items()}, fresh / _STUDENT)
         save_file({"vectors": segmenter.vectors.cpu().contiguous()}, fresh / _VOCABULARY)
-        (fresh / _CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (fresh / _CONFIG).write_text(json_text(config), encoding="utf-8")
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
             folder.rename(old / "was")
@@ -73,6 +75,10 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
