@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -260,3 +261,29 @@ def test_one_string_is_no_list_of_names() -> None:
 def test_a_text_tower_of_another_width(names: list[str]) -> None:
     with pytest.raises(ValueError, match=str(WIDTH)):
         colours().with_names(names, Words())
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        (torch.zeros(3, 8, 9, dtype=torch.uint8), ValueError, r"got torch\.uint8, expected floating .* image / 255"),
+        (torch.zeros(8, 9, 3), ValueError, r"got shape \(8, 9, 3\), expected \(3, H, W\)\. .*permute\(2, 0, 1\)"),
+        (torch.zeros(8, 9, 3, dtype=torch.uint8), ValueError, r"got shape \(8, 9, 3\), expected \(3, H, W\)"),
+        (torch.zeros(2, 3, 8, 9), ValueError, r"got shape \(2, 3, 8, 9\), .*one image at a time"),
+        (torch.zeros(1, 8, 9), ValueError, r"got shape \(1, 8, 9\), .*three channels"),
+        (torch.zeros(8, 9), ValueError, r"got shape \(8, 9\), .*three channels"),
+        (torch.zeros(3, 0, 9), ValueError, r"got shape \(3, 0, 9\), .*at least one pixel"),
+        (torch.zeros(3, 8, 9, dtype=torch.complex64), ValueError, r"got torch\.complex64"),
+        (np.zeros((8, 9, 3), np.uint8), TypeError, r"got ndarray, expected a tensor \(3, H, W\).*from_numpy"),
+    ],
+)
+def test_what_is_no_image(image: Any, error: type[Exception], message: str) -> None:  # noqa: ANN401
+    with pytest.raises(error, match=message):
+        segmenter().segment(image)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_another_floating_point_is_converted(dtype: torch.dtype) -> None:
+    """numpy divides into float64: no reason to refuse it."""
+    model, image = segmenter(), picture(3, 20, 30).to(dtype)
+    assert torch.equal(model.segment(image), model.segment(image.float()))

@@ -80,9 +80,21 @@ class Segmenter(nn.Module):
 
     @torch.inference_mode()
     def segment(self, image: Tensor) -> Tensor:
-        """Segment one image (3, H, W), float in [0, 1], in eval mode; returns ids (H, W), int64, on the CPU."""
+        """Segment one image in eval mode.
+
+        Args:
+            image: (3, H, W), floating point, RGB in [0, 1].
+
+        Returns:
+            Class ids (H, W), int64, values 0..N-1, on the CPU.
+
+        Raises:
+            TypeError: The image is no tensor.
+            ValueError: It has another shape, or is not of floating point.
+        """
+        _check_image(image)
         self.eval()
-        ids: Tensor = self(image.unsqueeze(0).to(self.vectors.device))[0]
+        ids: Tensor = self(image.unsqueeze(0).to(self.vectors))[0]
         return ids.cpu()
 
     def with_names(self, names: Sequence[str], text_encoder: TextEncoder | None = None) -> Segmenter:
@@ -102,3 +114,24 @@ class Segmenter(nn.Module):
             self.student, names, vectors, unseen=unseen, text_spec=self.text_spec, pad_multiple=self.pad_multiple
         )
         return other.to(self.vectors.device)
+
+
+def _check_image(image: object) -> None:
+    """Check that an image is a tensor (3, H, W) of floating point."""
+    if not isinstance(image, Tensor):
+        raise TypeError(
+            f"image: got {type(image).__name__}, expected a tensor (3, H, W), float in [0, 1]. From an array (H, W, 3) "
+            "of uint8: torch.from_numpy(array).permute(2, 0, 1) / 255."
+        )
+    if image.ndim != 3 or image.shape[0] != 3 or image.numel() == 0:
+        if image.ndim == 4:
+            fix = "Give one image at a time; a batch goes to segmenter.eval()(images)."
+        elif image.ndim == 3 and image.shape[2] == 3:
+            fix = "Put the channels first: image.permute(2, 0, 1)."
+        else:
+            fix = "Give three channels, red, green and blue, and at least one pixel."
+        raise ValueError(f"image: got shape {tuple(image.shape)}, expected (3, H, W). {fix}")
+    if not image.is_floating_point():
+        raise ValueError(
+            f"image: got {image.dtype}, expected floating point in [0, 1]. Divide 8-bit images by 255: image / 255."
+        )
