@@ -1,0 +1,144 @@
+"""A canvas that keeps a picture and its mask in step: what is painted over is gone from both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+Colour = tuple[float, float, float]
+"""Red, green and blue in [0, 1]."""
+
+Points = Sequence[tuple[float, float]]
+"""Corners (x, y)."""
+
+_FINER: Final = 4  # shapes are drawn so many times finer and averaged, which gives soft edges
+
+
+def noise(rng: np.random.Generator, size: int, rows: int, columns: int) -> NDArray[np.float32]:
+    """Draw smooth noise: random numbers on a coarse grid, resized bicubically.
+
+    Args:
+        rng: Source of chance.
+        size: Side of the picture, in pixels.
+        rows: Cells of the grid down the picture.
+        columns: Cells across it.
+
+    Returns:
+        (size, size), float32, mean about 0, mostly in [-1, 1].
+    """
+    cells = rng.uniform(-1, 1, (max(2, rows), max(2, columns))).astype(np.float32)
+    return np.asarray(Image.fromarray(cells).resize((size, size), Image.Resampling.BICUBIC))
+
+
+class Canvas:
+    """A square picture with its class ids.
+
+    Args:
+        size: Side, in pixels.
+        rng: Source of chance for grain.
+
+    Attributes:
+        image: (size, size, 3), float32, RGB, about [0, 1] until `photograph` clips it.
+        labels: (size, size), uint8, class ids.
+        objects: (size, size), int64, the number of the object seen at each pixel; 0 is background.
+        light: Direction that light comes from (x, y); parts of things are brighter on that side.
+    """
+
+    def __init__(self, size: int, rng: np.random.Generator) -> None:
+        self.size = size
+        self.image = np.zeros((size, size, 3), dtype=np.float32)
+        self.labels = np.zeros((size, size), dtype=np.uint8)
+        self.objects = np.zeros((size, size), dtype=np.int64)
+        self.light = (float(rng.uniform(-1, 1)), -1.0)
+        self._grain = noise(rng, size, size // 3, size // 3) * 0.6 + noise(rng, size, size // 8, size // 8)
+
+    def cover(self, points: Points, texture: NDArray[np.float32], class_id: int) -> None:
+        """Paint a region of background.
+
+        Args:
+            points: Corners in [0, 1], x to the right and y down.
+            texture: (size, size, 3), float32, what the region shows.
+            class_id: The region's class.
+        """
+        alpha = self._alpha([(x * self.size, y * self.size) for x, y in points], (0, 0, self.size, self.size))
+        self._lay(alpha, (0, 0, self.size, self.size), texture, class_id, 0)
+
+    def paint(self, points: Points, colour: Colour, class_id: int, number: int, gloss: float = 0.25) -> None:
+        """Paint a part of a thing: brighter towards the light, with a little grain.
+
+        Args:
+            points: Corners in pixels; those outside the canvas are cut off.
+            colour: The part's colour.
+            class_id: The thing's class.
+            number: The thing's number, 1 or more.
+            gloss: How much brighter the lit side is than the other.
+        """
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        box = (
+            max(0, int(min(xs)) - 1),
+            max(0, int(min(ys)) - 1),
+            min(self.size, int(max(xs)) + 2),
+            min(self.size, int(max(ys)) + 2),
+        )
+        left, top, right, bottom = box
+        if left >= right or top >= bottom:
+            return
+        across = np.linspace(-1, 1, right - left, dtype=np.float32)[None, :] * self.light[0]
+        down = np.linspace(-1, 1, bottom - top, dtype=np.float32)[:, None] * self.light[1]
+        shade = 1 + gloss * 0.5 * (across + down) + 0.07 * self._grain[top:bottom, left:right]
+        fill = shade[..., None] * np.asarray(colour, dtype=np.float32)
+        self._lay(self._alpha(points, box), box, fill, class_id, number)
+
+    def darken(self, points: Points, strength: float) -> None:
+        """Cast a shadow; labels stay.
+
+        Args:
+            points: Corners in pixels.
+            strength: Share of the light taken away, in [0, 1].
+        """
+        box = (0, 0, self.size, self.size)
+        self.image *= 1 - strength * self._alpha(points, box)[..., None]
+
+    def photograph(self, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Finish the picture: colour of the light, exposure, contrast, and a camera's grain.
+
+        Args:
+            rng: Source of chance.
+
+        Returns:
+            (size, size, 3), uint8, RGB.
+        """
+        cast = 1 + rng.uniform(-0.08, 0.08, 3).astype(np.float32)
+        image = (self.image.clip(0, 1) - 0.5) * rng.uniform(0.85, 1.1) + 0.5 + rng.uniform(-0.06, 0.06)
+        across = np.linspace(-1, 1, self.size, dtype=np.float32)
+        vignette = 1 - rng.uniform(0, 0.12) * (across[None, :] ** 2 + across[:, None] ** 2)
+        image = image * cast * vignette[..., None]
+        image += rng.normal(0, 0.012, image.shape).astype(np.float32)
+        return (image.clip(0, 1) * 255).round().astype(np.uint8)
+
+    def _alpha(self, points: Points, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
+        """Share of each pixel of a box (left, top, right, bottom) that a polygon covers."""
+        left, top, right, bottom = box
+        fine = Image.new("L", ((right - left) * _FINER, (bottom - top) * _FINER))
+        ImageDraw.Draw(fine).polygon([((x - left) * _FINER, (y - top) * _FINER) for x, y in points], fill=255)
+        return np.asarray(fine.reduce(_FINER), dtype=np.float32) / 255
+
+    def _lay(
+        self,
+        alpha: NDArray[np.float32],
+        box: tuple[int, int, int, int],
+        fill: NDArray[np.float32],
+        class_id: int,
+        number: int,
+    ) -> None:
+        """Lay a colour over a box and take its class where it covers at least half of a pixel."""
+        left, top, right, bottom = box
+        here = np.s_[top:bottom, left:right]
+        self.image[here] += alpha[..., None] * (fill - self.image[here])
+        covered = alpha >= 0.5
+        self.labels[here][covered] = class_id
+        self.objects[here][covered] = number
