@@ -103,6 +103,17 @@ def test_other_unseen_names(trained: tuple[Path, Path], tmp_path: Path, unseen: 
         assert result["hIoU"] == pytest.approx(2 / (1 / seen_mean + 1 / unseen_mean))
 
 
+@pytest.mark.parametrize("given", [["--unseen", "grass, sky"], ["--unseen+=sky", "--unseen+=grass"]])
+def test_unseen_names_without_brackets(trained: tuple[Path, Path], tmp_path: Path, given: list[str]) -> None:
+    result = evaluate(*trained, tmp_path / "scores.json", *given)
+    assert result == evaluate(*trained, tmp_path / "again.json", "--unseen", "[grass, sky]")
+
+
+def test_one_unseen_name_without_brackets(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    result = evaluate(*trained, tmp_path / "scores.json", "--unseen", "sky")
+    assert result["mIoU_unseen"] == result["IoU"]["sky"]
+
+
 def test_the_same_classes_in_another_order(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, folder = trained
     other = relabelled(folder, tmp_path / "drawn", ["house", "sun", "sky", "grass"], [2, 3, 1, 0])
@@ -202,7 +213,8 @@ def test_wrong_input_ends_with_one_message(
     message = fails(capsys, *model, "--data", folder, "--split", "test")
     assert "expected split 'test'" in message
     assert "train, val" in message
-    assert "Did you mean 'sun'" in fails(capsys, *model, "--data", folder, "--unseen", "[sum]")
+    for unseen in ("[sum]", "sum"):
+        assert "Did you mean 'sun'" in fails(capsys, *model, "--data", folder, "--unseen", unseen)
     assert "'sun' twice" in fails(capsys, *model, "--data", folder, "--unseen", "[sun, sun]")
     assert not out.exists()
 

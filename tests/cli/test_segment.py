@@ -99,6 +99,8 @@ def test_ids_follow_the_order_of_the_classes(
     capsys.readouterr()
     segment(trained[0], tmp_path / "turned", photos[0], "--classes", " house,sun ,  grass, sky")
     assert "Ids: 0 house, 1 sun, 2 grass, 3 sky" in capsys.readouterr().out
+    segment(trained[0], tmp_path / "listed", photos[0], "--classes", "[house, sun, grass, sky]")
+    assert "Ids: 0 house, 1 sun, 2 grass, 3 sky" in capsys.readouterr().out, "as evaluate takes names"
     own, turned = (read_ids(tmp_path / name / "scene0_ids.png") for name in ("own", "turned"))
     assert len(np.unique(own)) > 2
     assert np.array_equal(turned, 3 - own)

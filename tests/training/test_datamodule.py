@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 from PIL import Image
 
 from clipteacher.data.augment import Augment
@@ -70,6 +71,26 @@ def test_classes_are_those_of_the_folder(folder: Path) -> None:
     assert split.unseen == ("sun", "house")
     with pytest.raises(ValueError, match="Did you mean 'sun'"):
         make(folder, unseen=["sum"])
+
+
+@pytest.mark.parametrize(
+    ("given", "unseen"),
+    [("sun", ("sun",)), ("house, sun", ("sun", "house")), ("[sun]", ("sun",)), ("[house, sun]", ("sun", "house"))],
+)
+def test_unseen_names_as_they_are_typed(folder: Path, given: str, unseen: tuple[str, ...]) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(FolderDataModule, "data")
+    parsed = parser.parse_args(["--data.root", str(folder), "--data.unseen", given])
+    assert make(folder, unseen=parsed.data.unseen).class_split.unseen == unseen
+    again = parser.parse_string(parser.dump(parsed))
+    assert make(folder, unseen=again.data.unseen).class_split.unseen == unseen
+
+
+def test_unseen_names_in_a_string_are_checked(folder: Path) -> None:
+    with pytest.raises(ValueError, match="Did you mean 'sun'"):
+        make(folder, unseen="house, sum")
+    with pytest.raises(ValueError, match="expected a class name"):
+        make(folder, unseen="house,")
 
 
 def test_training_photos_are_augmented_and_test_photos_are_not(folder: Path) -> None:

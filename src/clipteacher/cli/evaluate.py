@@ -16,7 +16,7 @@ from clipteacher.data.folder import protocol_name, read_class_names
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
 from clipteacher.metrics import scores
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.splits import ClassSplit, listed_names
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter
 
@@ -27,7 +27,9 @@ def evaluate(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
     parser.add_argument("--data", type=Path, required=True, help="folder with classes.txt, images/ and masks/")
     parser.add_argument("--split", type=str, default="val", help="which photos of it")
-    parser.add_argument("--unseen", type=list[str] | None, default=None, help="default: all that it never trained on")
+    parser.add_argument(
+        "--unseen", type=list[str] | str | None, default=None, help='"cat, car"; default: all that it never trained on'
+    )
     parser.add_argument("--protocol", type=str | None, default=None, help="name printed with the scores")
     parser.add_argument("--out", type=Path | None, default=None, help="JSON file for the scores")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
@@ -35,8 +37,8 @@ def evaluate(arguments: Sequence[str]) -> None:
     with user_errors():
         segmenter = load_segmenter(given.model)
         names = read_class_names(given.data)
-        unseen = given.unseen if given.unseen is not None else _unseen(segmenter, names)
-        split = ClassSplit(names=names, unseen=tuple(unseen))
+        unseen = listed_names(given.unseen) if given.unseen is not None else _unseen(segmenter, names)
+        split = ClassSplit(names=names, unseen=unseen)
         data = FolderDataset(given.data, given.split, split, training=False)
         segmenter = segmenter.with_names(names).to(device(given.device))
         samples = (data[i] for i in track(range(len(data)), "Segmenting"))
@@ -47,6 +49,6 @@ def evaluate(arguments: Sequence[str]) -> None:
     print_scores(result, split, protocol)
 
 
-def _unseen(segmenter: Segmenter, names: Sequence[str]) -> list[str]:
+def _unseen(segmenter: Segmenter, names: Sequence[str]) -> tuple[str, ...]:
     """Names that the model was not trained on: held back from it, or none of its own."""
-    return [name for name in names if name in segmenter.unseen or name not in segmenter.names]
+    return tuple(name for name in names if name in segmenter.unseen or name not in segmenter.names)

@@ -12,6 +12,7 @@ from rich.progress import track
 from clipteacher.cli.errors import device, user_errors
 from clipteacher.data.folder import IMAGE_SUFFIXES, read_image
 from clipteacher.pictures import overlay, save_id_png, save_picture
+from clipteacher.protocols.splits import listed_names
 from clipteacher.storage import load_segmenter
 
 
@@ -20,7 +21,9 @@ def segment(arguments: Sequence[str]) -> None:
     parser = ArgumentParser(prog="clipteacher segment", description=segment.__doc__)
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders of them")
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
-    parser.add_argument("--classes", type=str | None, default=None, help='"cat, grass, sky"; default: the model\'s own')
+    parser.add_argument(
+        "--classes", type=list[str] | str | None, default=None, help='"cat, grass, sky"; default: the model\'s own'
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for <photo>.png and <photo>_ids.png")
     parser.add_argument("--opacity", type=float, default=0.55, help="of the colours over the photo, 0..1")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
@@ -28,7 +31,7 @@ def segment(arguments: Sequence[str]) -> None:
     with user_errors():
         segmenter = load_segmenter(given.model)
         if given.classes is not None:
-            segmenter = segmenter.with_names([name.strip() for name in given.classes.split(",")])
+            segmenter = segmenter.with_names(listed_names(given.classes))
         segmenter = segmenter.to(device(given.device))
         photos = _photos(given.photos)
         results = _results(photos, given.out)

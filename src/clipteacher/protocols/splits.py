@@ -117,6 +117,16 @@ class ClassSplit:
         return self.training_lut[mask]
 
 
+def listed_names(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Return names as a tuple; a string, as typed on a command line, is cut at its commas.
+
+    Example:
+        >>> listed_names("red barn, sky"), listed_names("sky"), listed_names(["building, edifice"])
+        (('red barn', 'sky'), ('sky',), ('building, edifice',))
+    """
+    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
+
+
 def _checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple, without a repetition."""
     if isinstance(names, str):

@@ -13,7 +13,7 @@ from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import FolderDataset, Sample
 from clipteacher.data.folder import protocol_name, read_class_names
 from clipteacher.data.sampler import StepBatchSampler
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.splits import ClassSplit, listed_names
 
 
 class FolderDataModule(LightningDataModule):
@@ -21,7 +21,7 @@ class FolderDataModule(LightningDataModule):
 
     Args:
         root: Folder with `classes.txt`, `images/<split>/` and `masks/<split>/`.
-        unseen: Names of the classes that training never sees.
+        unseen: Names of the classes that training never sees; in one string, with commas between them.
         protocol: Name printed beside each score; None is "<folder>-<seen>-<unseen>".
         train_split: Split to train on.
         val_split: Split to score on.
@@ -40,7 +40,7 @@ class FolderDataModule(LightningDataModule):
     def __init__(
         self,
         root: str | Path,
-        unseen: Sequence[str] = (),
+        unseen: Sequence[str] | str = (),
         *,
         protocol: str | None = None,
         train_split: str = "train",
@@ -53,7 +53,7 @@ class FolderDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.class_split = ClassSplit(names=read_class_names(root), unseen=tuple(unseen))
+        self.class_split = ClassSplit(names=read_class_names(root), unseen=listed_names(unseen))
         self.protocol = protocol or protocol_name(root, self.class_split)
         self.train_set = FolderDataset(root, train_split, self.class_split, training=True, augment=augment, cache=cache)
         self.val_set = FolderDataset(root, val_split, self.class_split, training=False, cache=cache)
