@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from clipteacher.data.dataset import FolderDataset
+from clipteacher.data.folder import read_image
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.metrics import scores
 from clipteacher.protocols.splits import ClassSplit
@@ -123,6 +124,11 @@ def test_no_unseen_class_shows_the_first_photos() -> None:
     assert report_rows(random_masks(0, count=5, labels=4), NONE, 3) == [0, 1, 2]
 
 
+def test_masks_are_held_one_at_a_time() -> None:
+    masks = random_masks(3, count=9, labels=4)
+    assert report_rows(iter(masks), TWO, 4) == report_rows(masks, TWO, 4)
+
+
 def keeper(folder: Path) -> tuple[KeepFirstModel, Any]:
     trainer: Any = SimpleNamespace(is_global_zero=True, sanity_checking=False)
     return KeepFirstModel(folder), trainer
@@ -231,6 +237,21 @@ def test_the_first_model_is_filled_into_a_copy_of_the_student(val_set: FolderDat
     assert all(torch.equal(tensor, before[name]) for name, tensor in student.student.state_dict().items())
     expected = report_bytes(val_set, tmp_path / "report.png", segmenter(2), student)
     assert run.report.read_bytes() == expected
+
+
+def test_each_photo_is_decoded_once_and_those_of_the_report_again(
+    val_set: FolderDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, decoded = RunFolder(tmp_path / "run"), []
+    save_segmenter(segmenter(2), run.first_model)
+
+    def spy(path: Path) -> NDArray[np.uint8]:
+        decoded.append(path.name)
+        return read_image(path)
+
+    monkeypatch.setattr("clipteacher.data.folder.read_image", spy)
+    finish_run(run, segmenter(1), val_set, "drawn-3-1", None, 1)
+    assert len(decoded) == len(val_set) + 1
 
 
 @pytest.mark.parametrize("fault", ["no first model", "no rows", "no baseline"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 
 from clipteacher.data.dataset import FolderDataset
+from clipteacher.data.folder import read_mask
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
 from clipteacher.metrics import Scores, scores
@@ -135,8 +137,10 @@ def draw_report(
     """
     split = val_set.class_split
     named = [segmenter.with_names(split.names) for segmenter in segmenters.values()]  # their ids may be in other orders
+    # The masks alone: decoding the photos takes longer, and all of a large test set would not fit into memory.
+    truths = (read_mask(record.mask, len(split.names)) for record in val_set.records)
     drawn = []
-    for index in report_rows([val_set[i].mask.numpy() for i in range(len(val_set))], split, rows):
+    for index in report_rows(truths, split, rows):
         sample = val_set[index]
         photo = (sample.image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
         labels = tuple(segmenter.segment(sample.image).numpy() for segmenter in named)
@@ -145,26 +149,26 @@ def draw_report(
     save_picture(report(drawn, split.names, split.unseen, columns, panel_width=panel_width), path)
 
 
-def report_rows(masks: Sequence[NDArray[np.int64]], split: ClassSplit, rows: int) -> list[int]:
+def report_rows(masks: Iterable[NDArray[np.integer[Any]]], split: ClassSplit, rows: int) -> list[int]:
     """Choose photos for the report by their truth alone: by turns, each unseen class's photos by its share of them.
 
     Photos not chosen so fill up the rest, in order. Nothing of a prediction enters, so nothing is picked
     for its success.
 
     Args:
-        masks: Truth of every photo, (H, W), int64 in 0..N-1, 255 = ignore.
+        masks: Truth of every photo, (H, W), integer in 0..N-1, 255 = ignore; held one at a time.
         split: The classes.
         rows: Number of photos.
 
     Returns:
         Indices, at most `rows`, none twice.
     """
+    shares = [[np.mean(mask == unseen) for unseen in split.unseen_ids] for mask in masks]
     queues = []
-    for unseen in split.unseen_ids:
-        shares = np.array([np.mean(mask == unseen) for mask in masks])
-        holders = [int(index) for index in np.argsort(-shares, kind="stable")[: np.count_nonzero(shares)]]
+    for of_class in map(np.array, zip(*shares, strict=True)):
+        holders = [int(index) for index in np.argsort(-of_class, kind="stable")[: np.count_nonzero(of_class)]]
         # From the median share on: neither the class's easiest view nor a sliver of it.
         queues.append(holders[len(holders) // 2 :])
     by_turns = [index for turn in zip_longest(*queues) for index in turn if index is not None]
     # A dict keeps the first place of each index.
-    return list(dict.fromkeys([*by_turns, *range(len(masks))]))[:rows]
+    return list(dict.fromkeys([*by_turns, *range(len(shares))]))[:rows]
