@@ -19,7 +19,7 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert out.startswith("usage: clipteacher COMMAND")
     assert not err
-    for command in ("fit", "evaluate", "segment"):
+    for command in ("quickstart", "fit", "evaluate", "segment"):
         assert f"clipteacher {command} " in out
 
 
@@ -48,6 +48,7 @@ def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 @pytest.mark.parametrize(
     ("command", "options"),
     [
+        ("quickstart", ["--out", "--seed"]),
         ("fit", ["--out", "--resume", "--baseline", "--data.root", "--model.glm", "--trainer.max_steps"]),
         ("evaluate", ["--model", "--data", "--split", "--unseen", "--protocol", "--out", "--device"]),
         ("segment", ["PHOTO", "--model", "--classes", "--out", "--opacity", "--device"]),
@@ -76,7 +77,7 @@ def test_a_missing_option(arguments: list[str], missing: str, capsys: pytest.Cap
     assert missing in err
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "segment"])
+@pytest.mark.parametrize("command", ["quickstart", "fit", "evaluate", "segment"])
 def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--colour", "red"])

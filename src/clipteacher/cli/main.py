@@ -10,9 +10,10 @@ from clipteacher import __version__
 _USAGE = """\
 usage: clipteacher COMMAND [options]
 
-  fit       train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
-  evaluate  score a trained student:                clipteacher evaluate --model RUN/model --data DIR
-  segment   label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
+  quickstart  see it work, with no download:          clipteacher quickstart --out DIR
+  fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
+  evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
+  segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
 
 clipteacher COMMAND --help lists the options of a command.
 """
@@ -41,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from clipteacher.cli.segment import segment
 
             segment(rest)
+        case "quickstart":
+            from clipteacher.cli.quickstart import quickstart
+
+            quickstart(rest)
         case "-h" | "--help":
             print(_USAGE, end="")
         case "--version":

@@ -21,15 +21,16 @@ def print_scores(result: Scores, split: ClassSplit, protocol: str) -> None:
     table = Table(title=protocol)
     for title in ("U", "hIoU", "S", "pAcc"):
         table.add_column(title, justify="right")
-    table.add_row(*(_percent(x) for x in (result.mIoU_unseen, result.hIoU, result.mIoU_seen, result.pAcc)))
+    table.add_row(*(percent(x) for x in (result.mIoU_unseen, result.hIoU, result.mIoU_seen, result.pAcc)))
     console.print(table)
     classes = Table(title="IoU by class (* unseen)")
     classes.add_column("class")
     classes.add_column("IoU", justify="right")
     for name in (*split.unseen, *split.seen):
-        classes.add_row(f"* {name}" if name in split.unseen else name, _percent(result.IoU[name]))
+        classes.add_row(f"* {name}" if name in split.unseen else name, percent(result.IoU[name]))
     console.print(classes)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Write a share of 1 in per cent with one decimal; NaN is "absent"."""
     return "absent" if share != share else f"{100 * share:.1f}"

@@ -1,0 +1,46 @@
+"""`clipteacher quickstart`: the method at work on a drawn world, in minutes and with no download."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from jsonargparse.typing import NonNegativeInt
+from rich.console import Console
+
+from clipteacher.cli.errors import user_errors
+from clipteacher.quickstart.config import QuickstartConfig
+from clipteacher.quickstart.run import check_empty
+from clipteacher.quickstart.run import quickstart as run_quickstart
+
+
+def quickstart(arguments: Sequence[str]) -> None:
+    """Train a student alone and under a tiny CLIP on a drawn world; compare them and the CLIP itself."""
+    parser = ArgumentParser(prog="clipteacher quickstart", description=quickstart.__doc__)
+    parser.add_argument(
+        "--out", type=Path, default=Path("clipteacher-quickstart"), help="folder to write, new or empty"
+    )
+    parser.add_argument("--seed", type=NonNegativeInt, default=0, help="of the world and of training")
+    given = parser.parse_args(list(arguments))
+    with user_errors():
+        check_empty(given.out)
+    console = Console()
+    try:
+        results, commands = run_quickstart(given.out, seed=given.seed, config=QuickstartConfig(), console=console)
+    except KeyboardInterrupt:
+        print(
+            f"clipteacher: stopped. What was made so far is in {given.out}; remove it, or name another --out, to begin "
+            "again.",
+            file=sys.stderr,
+        )
+        raise SystemExit(130) from None
+    console.print(results.table())
+    written = ("panel.png", "metrics.json", "student/model", "world")
+    console.print("Written: " + ", ".join(str(given.out / name) for name in written), soft_wrap=True, highlight=False)
+    console.print("\n[bold]What to type next[/bold]")
+    for command in commands:
+        console.print(f"\n{command.purpose}", highlight=False, markup=False)
+        # Never broken, so that it can be copied.
+        console.print(f"  {command.line()}", style="cyan", soft_wrap=True, highlight=False, markup=False)
