@@ -10,6 +10,7 @@ import yaml
 
 from clipteacher.cli import quickstart as command
 from clipteacher.cli.main import main
+from clipteacher.quickstart import run
 from clipteacher.quickstart.config import FIT_CONFIG, QuickstartConfig
 
 
@@ -71,7 +72,7 @@ def test_a_second_time_is_refused_before_any_work(
 ) -> None:
     Path("here").mkdir()
     Path("here/metrics.json").write_text("{}")
-    monkeypatch.setattr(command, "run_quickstart", lambda *_, **__: pytest.fail("it began"))
+    monkeypatch.setattr(run, "quickstart", lambda *_, **__: pytest.fail("it began"))
     with pytest.raises(SystemExit) as stop:
         main(["quickstart", "--out", "here"])
     assert stop.value.code == 2
@@ -86,7 +87,7 @@ def test_ctrl_c_leaves_a_message(
     def press(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "run_quickstart", press)
+    monkeypatch.setattr(run, "quickstart", press)
     with pytest.raises(SystemExit) as stop:
         main(["quickstart", "--out", str(tmp_path / "out")])
     assert stop.value.code == 130

@@ -20,8 +20,9 @@ from clipteacher.evaluation import pooled_confusion
 from clipteacher.metrics import scores
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.quickstart.config import QuickstartConfig
+from clipteacher.quickstart.folder import check_empty
 from clipteacher.quickstart.results import TITLES
-from clipteacher.quickstart.run import Finished, check_empty, quickstart
+from clipteacher.quickstart.run import Finished, quickstart
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.dense import TeacherAlone
 from clipteacher.teachers.openclip import OpenClipTeacher

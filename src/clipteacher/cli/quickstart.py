@@ -12,8 +12,7 @@ from rich.console import Console
 
 from clipteacher.cli.errors import user_errors
 from clipteacher.quickstart.config import QuickstartConfig
-from clipteacher.quickstart.run import check_empty
-from clipteacher.quickstart.run import quickstart as run_quickstart
+from clipteacher.quickstart.folder import check_empty
 
 
 def quickstart(arguments: Sequence[str]) -> None:
@@ -28,7 +27,9 @@ def quickstart(arguments: Sequence[str]) -> None:
         check_empty(given.out)
     console = Console()
     try:
-        results, commands = run_quickstart(given.out, seed=given.seed, config=QuickstartConfig(), console=console)
+        with console.status("Loading PyTorch and Lightning"):
+            from clipteacher.quickstart import run
+        results, commands = run.quickstart(given.out, seed=given.seed, config=QuickstartConfig(), console=console)
     except KeyboardInterrupt:
         print(
             f"clipteacher: stopped. What was made so far is in {given.out}; remove it, or name another --out, to begin "

@@ -18,7 +18,7 @@ class QuickstartConfig:
         val: Scenes to score on.
         size: Height and width of a scene in pixels.
         fit: Configuration of `clipteacher fit`; `data.root` and the run folder are given beside it.
-        rows: Scenes in the panel, chosen by their truth alone.
+        rows: Scenes in the panel, chosen by their truth alone: one for each unseen class.
         panel_width: Width of the panel's columns in pixels.
         timed: Scenes that the speed at test is measured on.
 
@@ -30,7 +30,7 @@ class QuickstartConfig:
     val: int = 150
     size: int = 128
     fit: Path = FIT_CONFIG
-    rows: int = 6
+    rows: int = 5
     panel_width: int = 256
     timed: int = 50
 

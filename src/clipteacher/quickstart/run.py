@@ -19,6 +19,7 @@ from clipteacher.metrics import scores
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.quickstart.advice import Command, next_commands
 from clipteacher.quickstart.config import QuickstartConfig
+from clipteacher.quickstart.folder import check_empty
 from clipteacher.quickstart.results import TITLES, Results
 from clipteacher.quickstart.speed import images_per_second
 from clipteacher.quickstart.stages import Stage, Stages
@@ -113,18 +114,3 @@ def teacher_alone(module: TrainingModule) -> Segmenter:
     framework, student = module.framework, module.segmenter()
     # The framework has checked that it is a teacher.
     return Segmenter(TeacherAlone(framework.teacher), student.names, student.vectors, pad_multiple=student.pad_multiple)
-
-
-def check_empty(out: Path) -> None:
-    """Check that nothing would be written over.
-
-    Raises:
-        FileExistsError: There is a file in the place of `out`, or something in it.
-    """
-    if out.is_dir() and not any(out.iterdir()):
-        return
-    if out.exists():
-        what = "holds a quickstart" if (out / "metrics.json").exists() else "is not empty"
-        raise FileExistsError(
-            f"out: {out} {what}, expected a new or an empty folder. Name another --out, or remove it."
-        )

@@ -1,0 +1,33 @@
+"""The quickstart on what the package carries: its own YAML and its own CLIP, in one step."""
+
+import io
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+from rich.console import Console
+
+from clipteacher.quickstart.config import FIT_CONFIG, QuickstartConfig
+from clipteacher.quickstart.run import quickstart
+from clipteacher.segmenter import Segmenter
+from clipteacher.storage import load_segmenter
+
+WEIGHTS = Path(str(files("clipteacher") / "tiny_clip" / "open_clip_model.safetensors"))
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="the tiny CLIP is not trained yet")
+def test_the_packaged_configuration_with_the_packaged_clip(tmp_path: Path) -> None:
+    fit = yaml.safe_load(FIT_CONFIG.read_text())
+    fit["trainer"]["max_steps"] = 1
+    fit["data"]["batch_size"] = 2
+    (tmp_path / "one_step.yaml").write_text(yaml.safe_dump(fit))
+    config = QuickstartConfig(train=2, val=2, size=64, fit=tmp_path / "one_step.yaml", rows=1, timed=1)
+    out = tmp_path / "out"
+    finished = quickstart(out, seed=0, config=config, console=Console(file=io.StringIO()))
+    assert finished.results.protocol == "world-15-5"
+    spec = json.loads((out / "student" / "model" / "config.json").read_text())["text_encoder"]
+    assert spec["model"] == "package:clipteacher.tiny_clip"
+    student: Segmenter = load_segmenter(out / "student" / "model")
+    assert student.with_names(["a dark cloud", "sand"]).vectors.shape == student.vectors[:2].shape
