@@ -125,7 +125,7 @@ class Canvas:
         left, top, right, bottom = box
         fine = Image.new("L", ((right - left) * _FINER, (bottom - top) * _FINER))
         ImageDraw.Draw(fine).polygon([((x - left) * _FINER, (y - top) * _FINER) for x, y in points], fill=255)
-        return np.asarray(fine.reduce(_FINER), dtype=np.float32) / 255
+        return np.asarray(fine.reduce(_FINER), dtype=np.float32) / np.float32(255)
 
     def _lay(
         self,

@@ -117,7 +117,12 @@ def _background(canvas: Canvas, rng: np.random.Generator, subject: str) -> tuple
     elif ground != "sea" and subject not in TEXTURES and rng.random() < 0.2:
         x, half = rng.uniform(0.2, 0.8), rng.uniform(0.12, 0.3)
         vanish = x + rng.uniform(-0.2, 0.2)
-        _cover(canvas, rng, [(vanish - 0.03, horizon + 0.01), (vanish + 0.03, horizon + 0.01), (x + half, 1.01), (x - half, 1.01)], "road")  # fmt: skip
+        _cover(
+            canvas,
+            rng,
+            [(vanish - 0.03, horizon + 0.01), (vanish + 0.03, horizon + 0.01), (x + half, 1.01), (x - half, 1.01)],
+            "road",
+        )
     return horizon, ground
 
 
