@@ -9,7 +9,8 @@ import pytest
 import yaml
 from rich.console import Console
 
-from clipteacher.drawn_world import UNSEEN
+from clipteacher.cli.fit import Fitted, run_fit
+from clipteacher.drawn_world import UNSEEN, write_world
 from clipteacher.quickstart import run
 from clipteacher.quickstart.config import FIT_CONFIG, QuickstartConfig
 
@@ -17,46 +18,62 @@ OTHERS: dict[str, Any] = {
     "train": 9,
     "val": 5,
     "size": 96,
-    "fit": "one_step.yaml",
+    "fit": "other.yaml",
     "rows": 1,
     "panel_width": 130,
     "timed": 1,
 }
 
 
-def seen(small: QuickstartConfig, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What a quickstart leaves: numbers of scenes, sizes of pictures, the fit's steps, the scenes it timed."""
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory, small: QuickstartConfig) -> Fitted:
+    """One trained student, which stands for each."""
+    root = tmp_path_factory.mktemp("fitted")
+    write_world(root / "world", seed=0, train=2, val=3, size=64)
+    arguments = [*("--config", str(small.fit), "--data.root", str(root / "world"), "--out", str(root / "run"))]
+    found = run_fit([*arguments, "--trainer.accelerator", "cpu", "--trainer.limit_val_batches", "0"])
+    assert found is not None
+    return found
+
+
+def seen(config: QuickstartConfig, out: Path, fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a quickstart hands to its parts."""
     found: dict[str, Any] = {}
 
-    def spy(segmenters: Any, images: list[Any]) -> dict[str, float]:  # noqa: ANN401
+    def world(root: Path, *, progress: Any, **numbers: int) -> None:  # noqa: ANN401
+        found["world"] = numbers
+
+    def speed(segmenters: Any, images: list[Any]) -> dict[str, float]:  # noqa: ANN401
         found["timed"] = len(images)
-        found["size"] = images[0].shape
         return dict.fromkeys(segmenters, 1.0)
 
     def panel(path: Path, val_set: Any, segmenters: Any, rows: int, *, panel_width: int) -> None:  # noqa: ANN401
-        found["panel"] = (rows, panel_width, len(val_set), list(segmenters))
+        found["panel"] = rows, panel_width
 
-    monkeypatch.setattr(run, "images_per_second", spy)
-    monkeypatch.setattr(run, "draw_report", panel)
-    run.quickstart(out, seed=0, config=small, console=Console(file=io.StringIO()))
-    found["train"] = len(list((out / "world" / "images" / "train").iterdir()))
-    found["steps"] = yaml.safe_load((out / "student" / "config.yaml").read_text())["trainer"]["max_steps"]
-    return found
+    for name, part in (
+        ("write_world", world),
+        ("train", lambda *_: fitted),
+        ("images_per_second", speed),
+        ("draw_report", panel),
+    ):
+        monkeypatch.setattr(run, name, part)
+    run.quickstart(out, seed=0, config=config, console=Console(file=io.StringIO()))
+    return found | {"fit": (out / "fit.yaml").read_text()}
 
 
 def test_no_knob_is_left_out() -> None:
     assert OTHERS.keys() == {field.name for field in fields(QuickstartConfig)}
 
 
-def test_each_knob_changes_something(small: QuickstartConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one_step = yaml.safe_load(small.fit.read_text())
-    one_step["trainer"]["max_steps"] = 1
-    (tmp_path / "one_step.yaml").write_text(yaml.safe_dump(one_step))
-    plain = seen(small, tmp_path / "plain", monkeypatch)
+@pytest.mark.parametrize("knob", OTHERS)
+def test_each_knob_changes_something(
+    knob: str, small: QuickstartConfig, fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other.yaml").write_text("trainer:\n  max_steps: 1\n")
     given = {field.name: getattr(small, field.name) for field in fields(small)}
-    for knob, value in OTHERS.items():
-        other = QuickstartConfig(**given | {knob: tmp_path / value if knob == "fit" else value})
-        assert seen(other, tmp_path / knob, monkeypatch) != plain, knob
+    value = tmp_path / OTHERS[knob] if knob == "fit" else OTHERS[knob]
+    other = seen(QuickstartConfig(**given | {knob: value}), tmp_path / "other", fitted, monkeypatch)
+    assert other != seen(small, tmp_path / "plain", fitted, monkeypatch)
 
 
 @pytest.mark.parametrize("knob", ["train", "val", "size", "rows", "panel_width", "timed"])
