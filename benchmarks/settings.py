@@ -12,7 +12,6 @@ import argparse
 import json
 import platform
 import shlex
-import statistics
 import subprocess
 import sys
 import time
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.folder import read_class_names
@@ -29,7 +27,9 @@ from clipteacher.files import write_json
 from clipteacher.metrics import scores
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter import Segmenter
+from clipteacher.teachers.dense import TeacherAlone
 from clipteacher.teachers.imagenet import ImageNetTeacher
+from tables import HEAD, row
 
 SWITCHES = {
     "student alone": ["--model.glm", "null", "--model.plm", "null"],
@@ -37,19 +37,6 @@ SWITCHES = {
     "+ PLM": ["--model.glm", "null"],
     "+ GLM + PLM": [],
 }
-SCORES = ("mIoU_unseen", "hIoU", "mIoU_seen", "pAcc")
-
-
-class TeacherAlone(nn.Module):
-    """The teacher's dense tokens in the place of a student's features."""
-
-    def __init__(self, teacher: ImageNetTeacher) -> None:
-        super().__init__()
-        self.teacher = teacher
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W) to dense tokens (B, C, h, w)."""
-        return self.teacher.encode_image(images).dense
 
 
 def teacher_alone(data: Path, unseen: list[str]) -> dict[str, Any]:
@@ -105,14 +92,9 @@ def main() -> None:
             "settings": rows,
         },
     )
-    print(f"{protocol}; seeds {given.seeds}; {machine}\n\n| setting | U | hIoU | S | pAcc |\n|---|---|---|---|---|")
+    print(f"{protocol}; seeds {given.seeds}; {machine}\n\n{HEAD}")
     for setting, runs in rows.items():
-        cells = []
-        for score in SCORES:
-            values = [100 * run[score] for run in runs]
-            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.1f}{spread}")
-        print(f"| {setting} | {' | '.join(cells)} |")
+        print(row(setting, runs))
 
 
 if __name__ == "__main__":

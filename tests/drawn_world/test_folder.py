@@ -58,5 +58,11 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 def test_bad_numbers(tmp_path: Path, name: str, value: int) -> None:
     numbers = {"seed": 0, "train": 1, "val": 1, "size": 32} | {name: value}
     with pytest.raises(ValueError, match=f"{name}: got {value}"):
-        write_world(tmp_path / "world", **numbers)
+        write_world(
+            tmp_path / "world",
+            seed=numbers["seed"],
+            train=numbers["train"],
+            val=numbers["val"],
+            size=numbers["size"],
+        )
     assert not (tmp_path / "world").exists()
