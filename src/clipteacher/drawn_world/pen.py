@@ -24,6 +24,9 @@ COLOURS: Final[dict[str, Colour]] = {
 }
 """Colours by the word that captions have for them."""
 
+DARK: Final[Colour] = (0.13, 0.13, 0.15)
+WOOD: Final[Colour] = (0.45, 0.30, 0.19)
+
 
 def tone(colour: Colour, factor: float) -> Colour:
     """Make a colour darker (factor below 1) or lighter (above 1, towards white)."""
