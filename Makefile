@@ -4,7 +4,8 @@
 PYTHON ?= python3
 DATA ?= ../shared/msrc21
 CONFIG ?= configs/msrc21.yaml
-OUT ?= runs/quickstart
+OUT ?=
+SEED ?= 0
 ARGS ?=
 
 VENV := .venv
@@ -13,12 +14,12 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install test quickstart data lint types clean
+.PHONY: help install test quickstart train data lint types clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  Variables: PYTHON=$(PYTHON)  DATA=$(DATA)  CONFIG=$(CONFIG)  OUT=$(OUT)  ARGS=$(ARGS)"
+	@echo "  Variables: PYTHON=$(PYTHON)  OUT=$(OUT)  SEED=$(SEED)  DATA=$(DATA)  CONFIG=$(CONFIG)  ARGS=$(ARGS)"
 
 install: $(STAMP)  ## set up .venv; the other targets do so themselves
 
@@ -34,8 +35,11 @@ $(STAMP): pyproject.toml
 test: $(STAMP)  ## run the tests and the examples in docstrings
 	$(BIN)/python -m pytest $(ARGS)
 
-quickstart: data $(STAMP)  ## train CONFIG on DATA, score it, and draw OUT/report.png
-	$(BIN)/clipteacher fit --config $(CONFIG) --data.root $(DATA) --out $(OUT) --resume $(ARGS)
+quickstart: $(STAMP)  ## the whole method in minutes, with no download: a drawn world, a tiny CLIP; OUT, SEED
+	$(BIN)/clipteacher quickstart --out $(or $(OUT),runs/quickstart) --seed $(SEED) $(ARGS)
+
+train: data $(STAMP)  ## train CONFIG on DATA, score it, and draw OUT/report.png
+	$(BIN)/clipteacher fit --config $(CONFIG) --data.root $(DATA) --out $(or $(OUT),runs/train) --resume $(ARGS)
 
 data:
 	@test -f "$(DATA)/classes.txt" || { printf '%s\n' \
@@ -43,7 +47,7 @@ data:
 		"  classes.txt                 one class name a line, in the order of the mask ids" \
 		"  images/train/, images/val/  photos" \
 		"  masks/train/, masks/val/    one PNG of class ids for each photo, 255 = ignore" \
-		"Run: make quickstart DATA=/path/to/your/data CONFIG=your.yaml" \
+		"Run: make train DATA=/path/to/your/data CONFIG=your.yaml" \
 		"where your.yaml is a copy of configs/msrc21.yaml that names unseen classes of yours." >&2; exit 1; }
 
 lint: $(STAMP)  ## check style and formatting

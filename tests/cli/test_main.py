@@ -19,7 +19,7 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert out.startswith("usage: clipteacher COMMAND")
     assert not err
-    for command in ("quickstart", "fit", "evaluate", "segment"):
+    for command in ("quickstart", "fit", "evaluate", "segment", "world"):
         assert f"clipteacher {command} " in out
 
 

@@ -14,6 +14,7 @@ usage: clipteacher COMMAND [options]
   fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
+  world       draw a data set to experiment on:       clipteacher world --out DIR
 
 clipteacher COMMAND --help lists the options of a command.
 """
@@ -42,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from clipteacher.cli.segment import segment
 
             segment(rest)
+        case "world":
+            from clipteacher.cli.world import world
+
+            world(rest)
         case "quickstart":
             from clipteacher.cli.quickstart import quickstart
 

@@ -28,7 +28,7 @@ def noise(rng: np.random.Generator, size: int, rows: int, columns: int) -> NDArr
         columns: Cells across it.
 
     Returns:
-        (size, size), float32, mean about 0, mostly in [-1, 1].
+        (S, S), float32, mean about 0, mostly in [-1, 1]; S is `size`.
     """
     cells = rng.uniform(-1, 1, (max(2, rows), max(2, columns))).astype(np.float32)
     return np.asarray(Image.fromarray(cells).resize((size, size), Image.Resampling.BICUBIC))

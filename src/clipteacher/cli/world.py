@@ -1,0 +1,34 @@
+"""`clipteacher world`: draws a data set of the drawn world, of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from rich.progress import Progress
+
+from clipteacher.cli.errors import user_errors
+from clipteacher.drawn_world import UNSEEN, write_world
+
+
+def world(arguments: Sequence[str]) -> None:
+    """Draw scenes with masks and captions in the folder format, to train, score and experiment on."""
+    parser = ArgumentParser(prog="clipteacher world", description=world.__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write, new or empty")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same scenes")
+    parser.add_argument("--train", type=int, default=600, help="scenes to train on")
+    parser.add_argument("--val", type=int, default=150, help="scenes to score on")
+    parser.add_argument("--size", type=int, default=128, help="height and width in pixels")
+    given = parser.parse_args(list(arguments))
+    with user_errors(), Progress() as progress:
+        task = progress.add_task("Drawing", total=given.train + given.val)
+        write_world(
+            given.out,
+            seed=given.seed,
+            train=given.train,
+            val=given.val,
+            size=given.size,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+    print(f"Written: {given.out}. Its unseen classes: --data.unseen '[{', '.join(UNSEEN)}]'")
