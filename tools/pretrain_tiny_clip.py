@@ -15,6 +15,8 @@ import json
 import math
 import multiprocessing
 import platform
+import shlex
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,13 +27,14 @@ import numpy as np
 import open_clip as _untyped
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.drawn_world import CLASSES, UNSEEN, draw_scene, scene_generator
 from clipteacher.files import write_json
 from clipteacher.teachers.prompts import SINGLE, fill
+from clipteacher.training.allocator import keep_freed_memory
 
 open_clip: Any = _untyped  # open_clip ships no types
 
@@ -44,27 +47,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=HERE, help="folder with open_clip_config.json; written to")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and crops")
+    parser.add_argument("--start", type=Path, help="weights to go on from; pretraining.json lies beside them")
+    parser.add_argument("--first", type=int, default=0, help="number of the first scene to learn from")
     parser.add_argument("--scenes", type=int, default=24000, help="scenes to learn from")
     parser.add_argument("--held_out", type=int, default=2000, help="scenes to score on")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--weight_decay", type=float, default=0.1)
+    parser.add_argument("--weight_decay", type=float, default=0.05)
     parser.add_argument("--warmup", type=int, default=150, help="steps")
-    parser.add_argument("--patch_dropout", type=float, default=0.5, help="share of patches left out (arXiv 2212.00794)")
-    parser.add_argument("--least_crop", type=float, default=0.7, help="least share of a scene's side in a crop")
+    parser.add_argument("--max_scale", type=float, default=15, help="largest scale of the logits; keeps names apart")
+    parser.add_argument("--least_crop", type=float, default=0.6, help="least share of a scene's side in a crop")
     parser.add_argument("--bf16", action="store_true", help="multiply matrices in bfloat16")
     given = parser.parse_args()
     started = time.perf_counter()
-    config = json.loads((HERE / "open_clip_config.json").read_text(encoding="utf-8"))
+    config = json.loads((given.out / "open_clip_config.json").read_text(encoding="utf-8"))
     size = config["model_cfg"]["vision_cfg"]["image_size"]
-    images, _, captions = draw(0, given.scenes, size)
+    images, _, captions = draw(0, given.scenes, size, given.first)
     held_out = draw(1, given.held_out, size)
     print(f"drew {given.scenes} scenes in {time.perf_counter() - started:.0f} s", flush=True)
 
     torch.manual_seed(given.seed)
-    config["model_cfg"]["vision_cfg"]["patch_dropout"] = given.patch_dropout
     model = open_clip.CLIP(**config["model_cfg"])
+    stages: list[dict[str, Any]] = []
+    if given.start is not None:
+        model.load_state_dict(load_file(given.start))
+        stages = json.loads((given.start.parent / "pretraining.json").read_text(encoding="utf-8"))["stages"]
     tokenizer = open_clip.SimpleTokenizer(context_length=config["model_cfg"]["text_cfg"]["context_length"])
     tokens = tokenizer([text for five in captions for text in five]).view(len(captions), 5, -1)
     normalise = [torch.tensor(config["preprocess_cfg"][name]).view(3, 1, 1) for name in ("mean", "std")]
@@ -77,32 +85,41 @@ def main() -> None:
         model.token_embedding.weight[~used] = 0
     model.half().float()  # what is scored is what is shipped
     accuracy = zero_shot(model, tokenizer, held_out[0], held_out[1], normalise)
-    save_file(
-        {name: value.half().contiguous() for name, value in model.state_dict().items()},
-        given.out / "open_clip_model.safetensors",
-    )
+    save(model, given.out / "open_clip_model.safetensors")
+    stage = {
+        "command": shlex.join(["python", "tools/pretrain_tiny_clip.py", *sys.argv[1:]]),
+        "arguments": {name: value for name, value in vars(given).items() if name not in ("out", "start")},
+        "minutes": round((time.perf_counter() - started) / 60, 1),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"open_clip {open_clip.__version__}",
+    }
     write_json(
         given.out / "pretraining.json",
         {
-            "command": "python tools/pretrain_tiny_clip.py",
-            "arguments": {name: value for name, value in vars(given).items() if name != "out"},
             "world_seed": WORLD_SEED,
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "accuracy": accuracy,
-            "minutes": round((time.perf_counter() - started) / 60, 1),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-            f"open_clip {open_clip.__version__}",
+            "stages": [*stages, stage],
         },
     )
     print(json.dumps(accuracy, indent=2))
 
 
-def draw(split: int, count: int, size: int) -> tuple[NDArray[np.uint8], list[str], list[tuple[str, ...]]]:
+def save(model: nn.Module, path: Path) -> None:
+    """Write weights in half precision."""
+    save_file({name: value.half().contiguous() for name, value in model.state_dict().items()}, path)
+
+
+def draw(
+    split: int, count: int, size: int, first: int = 0
+) -> tuple[NDArray[np.uint8], list[str], list[tuple[str, ...]]]:
     """Draw scenes on all cores: images (count, size, size, 3), subjects, five captions each. The masks are dropped."""
     images = np.empty((count, size, size, 3), dtype=np.uint8)
     subjects, captions = [], []
     with multiprocessing.Pool() as pool:
-        for index, (image, subject, texts) in enumerate(pool.imap(partial(_draw, split, size), range(count), 64)):
+        for index, (image, subject, texts) in enumerate(
+            pool.imap(partial(_draw, split, size), range(first, first + count), 64)
+        ):
             images[index] = image
             subjects.append(subject)
             captions.append(texts)
@@ -131,6 +148,8 @@ def train(
     factor = lambda step: min((step + 1) / given.warmup, 0.5 * (1 + math.cos(math.pi * step / given.steps)))  # noqa: E731
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     contrast = open_clip.loss.ClipLoss()
+    model.to(memory_format=torch.channels_last)  # faster convolutions on a CPU
+    keep_freed_memory()
     rng = np.random.default_rng(given.seed)
     began = time.perf_counter()
     model.train()
@@ -155,7 +174,9 @@ def train(
         optimizer.step()
         schedule.step()
         with torch.no_grad():
-            model.logit_scale.clamp_(0, math.log(100))
+            model.logit_scale.clamp_(0, math.log(given.max_scale))
+        if step % 150 == 149 and step + 1 < given.steps:
+            save(model, given.out / f"step{step + 1}.safetensors")
         if step % 50 == 49:
             print(
                 f"step {step + 1} loss {float(loss.detach()):.3f} scale {float(scale.detach()):.1f} "

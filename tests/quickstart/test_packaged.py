@@ -2,10 +2,8 @@
 
 import io
 import json
-from importlib.resources import files
 from pathlib import Path
 
-import pytest
 import yaml
 from rich.console import Console
 
@@ -14,10 +12,7 @@ from clipteacher.quickstart.run import quickstart
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter
 
-WEIGHTS = Path(str(files("clipteacher") / "tiny_clip" / "open_clip_model.safetensors"))
 
-
-@pytest.mark.skipif(not WEIGHTS.exists(), reason="the tiny CLIP is not trained yet")
 def test_the_packaged_configuration_with_the_packaged_clip(tmp_path: Path) -> None:
     fit = yaml.safe_load(FIT_CONFIG.read_text())
     fit["trainer"]["max_steps"] = 1
