@@ -1,11 +1,12 @@
 """Pretrains the tiny CLIP on scenes and captions of the drawn world, and writes the weights that the package ships.
 
-    python tools/pretrain_tiny_clip.py
+    python tools/pretrain_tiny_clip.py --out DIR                                  # DIR holds open_clip_config.json
+    python tools/pretrain_tiny_clip.py --out DIR2 --start DIR/open_clip_model.safetensors --first 30000 --seed 1
 
 open_clip's own architecture, tokenizer and loss; no mask is ever read. It writes `open_clip_model.safetensors` (half
-precision) and `pretraining.json` (what it was trained on, how long, on which machine, and its zero-shot accuracy on
-held-out scenes) beside the configuration in `src/clipteacher/tiny_clip`. Rows of the token table that no caption uses
-are zero: a word that it never read says nothing to it, and the wheel stays small.
+precision) and `pretraining.json` (arguments, time and machine of each stage, zero-shot accuracy on held-out scenes).
+Those of `src/clipteacher/tiny_clip` were made so. Rows of the token table that no caption uses are zero: a word that it
+never read says nothing to it, and the wheel stays small.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ import json
 import math
 import multiprocessing
 import platform
-import shlex
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -87,7 +86,6 @@ def main() -> None:
     accuracy = zero_shot(model, tokenizer, held_out[0], held_out[1], normalise)
     save(model, given.out / "open_clip_model.safetensors")
     stage = {
-        "command": shlex.join(["python", "tools/pretrain_tiny_clip.py", *sys.argv[1:]]),
         "arguments": {name: value for name, value in vars(given).items() if name not in ("out", "start")},
         "minutes": round((time.perf_counter() - started) / 60, 1),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "

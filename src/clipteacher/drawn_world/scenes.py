@@ -63,7 +63,7 @@ def draw_scene(rng: np.random.Generator, size: int = 128) -> Scene:
     canvas = Canvas(size, rng)
     subject = CLASSES[rng.integers(len(CLASSES))]
     horizon, ground = _background(canvas, rng, subject)
-    small = int(rng.integers(0, 3)) if subject in TEXTURES else int(rng.integers(1, 5))
+    small = int(rng.integers(0, 3))
     names = [tuple(THINGS)[index] for index in rng.integers(len(THINGS), size=small)]
     objects = sorted(
         (_Object(name, *_placed(rng, name, horizon, main=False)) for name in names), key=lambda thing: thing.foot[1]
@@ -169,7 +169,7 @@ def _lines(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
 def _placed(rng: np.random.Generator, name: str, horizon: float, *, main: bool) -> tuple[tuple[float, float], float]:
     """Find a foot and a height for a thing, in shares of the picture's side."""
     thing = THINGS[name]
-    height = thing.largest * float(rng.uniform(0.8, 1.15) if main else rng.uniform(0.35, 0.65))
+    height = thing.largest * float(rng.uniform(0.8, 1.15) if main else rng.uniform(0.45, 0.7))
     place = thing.place if rng.random() > _AWAY else ("ground", "sky")[rng.integers(2)]
     x = float(rng.uniform(0.3, 0.7) if main else rng.uniform(0.05, 0.95))
     if place == "sky":

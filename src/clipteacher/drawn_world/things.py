@@ -30,19 +30,19 @@ class Thing(NamedTuple):
 
 _ALL: Final = tuple(COLOURS)
 THINGS: Final[dict[str, Thing]] = {
-    "house": Thing(house, (0.8, 1.3), _ALL, "ground", 0.62),
+    "house": Thing(house, (0.8, 1.3), _ALL, "ground", 0.66),
     "tree": Thing(tree, (0.55, 0.9), ("green", "green", "orange", "yellow", "red", "pink", "brown"), "ground", 0.75),
-    "car": Thing(car, (1.8, 2.4), _ALL, "ground", 0.34),
-    "boat": Thing(boat, (1.0, 1.5), _ALL, "sea", 0.56),
-    "fish": Thing(fish, (1.4, 1.9), _ALL, "sea", 0.42),
-    "bird": Thing(bird, (1.0, 1.4), _ALL, "sky", 0.42),
-    "balloon": Thing(balloon, (0.6, 0.8), _ALL, "sky", 0.62),
+    "car": Thing(car, (1.8, 2.4), _ALL, "ground", 0.42),
+    "boat": Thing(boat, (1.0, 1.5), _ALL, "sea", 0.62),
+    "fish": Thing(fish, (1.4, 1.9), _ALL, "sea", 0.52),
+    "bird": Thing(bird, (1.0, 1.4), _ALL, "sky", 0.56),
+    "balloon": Thing(balloon, (0.6, 0.8), _ALL, "sky", 0.72),
     "flower": Thing(
-        flower, (0.55, 0.75), ("red", "orange", "yellow", "blue", "purple", "pink", "white"), "ground", 0.66
+        flower, (0.55, 0.75), ("red", "orange", "yellow", "blue", "purple", "pink", "white"), "ground", 0.8
     ),
-    "sun": Thing(sun, (1.0, 1.0), ("yellow", "yellow", "orange", "red", "white"), "sky", 0.45),
-    "cloud": Thing(cloud, (1.6, 2.3), ("white", "white", "grey", "pink", "purple"), "sky", 0.32),
-    "mushroom": Thing(mushroom, (0.8, 1.1), ("red", "orange", "yellow", "purple", "white", "brown"), "ground", 0.52),
-    "umbrella": Thing(umbrella, (0.8, 1.1), _ALL, "ground", 0.62),
+    "sun": Thing(sun, (1.0, 1.0), ("yellow", "yellow", "orange", "red", "white"), "sky", 0.54),
+    "cloud": Thing(cloud, (1.6, 2.3), ("white", "white", "grey", "pink", "purple"), "sky", 0.42),
+    "mushroom": Thing(mushroom, (0.8, 1.1), ("red", "orange", "yellow", "purple", "white", "brown"), "ground", 0.62),
+    "umbrella": Thing(umbrella, (0.8, 1.1), _ALL, "ground", 0.7),
 }
 """Painter, shape and home of each class of things."""
