@@ -50,6 +50,7 @@ def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]
                 *("--data.augment.crop_size", "[512, 512]", "--trainer.max_steps", "4000"),
                 *("--model.teacher.init_args.model", "ViT-B-16-quickgelu"),
                 *("--model.teacher.init_args.pretrained", "openai", "--model.student.init_args.channels", "512"),
+                *("--model.teacher.init_args.image_size", "null", "--model.plm.windows", "[6, 14]"),
             ),
         ),
     ]
