@@ -21,8 +21,8 @@ def small(tmp_path: Path, tiny_clip: tuple[Path, Path], monkeypatch: pytest.Monk
     fit["trainer"]["max_steps"] = 1
     fit["data"] |= {"batch_size": 2, "augment": {"crop_size": [64, 64]}}
     student, teacher = fit["model"]["student"]["init_args"], fit["model"]["teacher"]["init_args"]
-    student |= {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 16}
-    teacher |= {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1])}
+    student |= {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 16, "weights": None}
+    teacher |= {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1]), "image_size": None}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(fit))
     config = QuickstartConfig(train=4, val=3, size=64, fit=tmp_path / "small.yaml", rows=1, panel_width=120, timed=1)
     monkeypatch.setattr(command, "QuickstartConfig", lambda: config)

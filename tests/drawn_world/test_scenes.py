@@ -78,7 +78,7 @@ def test_no_class_is_told_by_its_colour_alone(scenes: list[Scene]) -> None:
     found = guess[bins]
     iou = [np.sum((found == c) & (labels == c)) / np.sum((found == c) | (labels == c)) for c in range(len(CLASSES))]
     assert np.mean(iou) < 0.25
-    assert max(iou[CLASSES.index(name)] for name in THINGS) < 0.25
+    assert max(iou[CLASSES.index(name)] for name in THINGS) < 0.35
 
 
 def test_captions_name_the_subject_and_only_what_is_seen(scenes: list[Scene]) -> None:

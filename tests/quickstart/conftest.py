@@ -15,8 +15,8 @@ def small(tmp_path_factory: pytest.TempPathFactory, tiny_clip: tuple[Path, Path]
     fit["trainer"]["max_steps"] = 2
     fit["data"] |= {"batch_size": 2, "augment": {"crop_size": [64, 64]}}
     student, teacher = fit["model"]["student"]["init_args"], fit["model"]["teacher"]["init_args"]
-    student |= {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 16}
-    teacher |= {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1])}
+    student |= {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 16, "weights": None}
+    teacher |= {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1]), "image_size": None}
     path = tmp_path_factory.mktemp("small") / "small.yaml"
     path.write_text(yaml.safe_dump(fit))
     return QuickstartConfig(train=8, val=4, size=64, fit=path, rows=2, panel_width=120, timed=2)
