@@ -211,6 +211,7 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "iterations": 0,
             "fusion_threshold": 0.9,
             "center": False,
+            "prototypes": "regions",
             "layers": 2,
             "heads": 4,
             "feedforward": 24,

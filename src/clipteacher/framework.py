@@ -33,7 +33,7 @@ class LossConfig:
         focal: Weight of NEL's sigmoid focal term; ZegCLIP has 100.
         dice: Weight of NEL's dice term; ZegCLIP has 1.
         ce: Weight of the pixel cross-entropy.
-        bce: Weight of L_BCE, which PLM alone has.
+        bce: Weight of L_BCE, which PLM's synthesizer alone has.
         alpha: α, scale of the text logits.
         beta: β, scale of the latent logits, which are cosines.
         ignored_are_negatives: Whether NEL takes ignored pixels as negatives of every id, as ZegCLIP does.
@@ -149,8 +149,8 @@ class CLIPTeacher(nn.Module):
         if self.plm is not None:
             num_seen = len(self.text)
             fused = self.plm.fused_labels(dense, labels, num_seen, ignore_index=IGNORE_INDEX)
-            prototypes = self.plm(features, fused, F.normalize(cls.float(), dim=1), num_seen)
-            if weights.bce:
+            prototypes = self.plm(features, dense, fused, F.normalize(cls.float(), dim=1), num_seen)
+            if weights.bce and prototypes.seen is not None:
                 out["bce"] = weights.bce * prototype_bce(prototypes.seen, self.text, prototypes.present)
             labels, pseudo, exists = fused.labels, prototypes.pseudo, fused.exists
         logits = pixel_logits(features, self.text, pseudo, exists, alpha=weights.alpha, beta=weights.beta)

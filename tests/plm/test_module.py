@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from clipteacher.plm.fused_labels import fuse_labels
 from clipteacher.plm.fusion import fuse_masks
 from clipteacher.plm.kmeans import kmeans, window_seeds
-from clipteacher.plm.module import PLM, PLMConfig, Prototypes, latent_masks
+from clipteacher.plm.module import PLM, PLMConfig, Prototypes, latent_masks, region_tokens
 from clipteacher.plm.synthesizer import mean_features
 
 # Not the defaults: those may change without a word here.
@@ -21,6 +21,7 @@ BASE: dict[str, Any] = {
     "iterations": 10,
     "fusion_threshold": 0.5,
     "center": True,
+    "prototypes": "synthesizer",
     "layers": 1,
     "heads": 4,
     "feedforward": 16,
@@ -116,7 +117,7 @@ def prototypes(knobs: PLMConfig, *, train: bool = True) -> Prototypes:
     torch.manual_seed(5)
     plm = PLM(16, knobs).train(train)
     fused = plm.fused_labels(dense, labels, 4, ignore_index=-1)
-    output: Prototypes = plm(features, fused, cls, 4)
+    output: Prototypes = plm(features, dense, fused, cls, 4)
     return output
 
 
@@ -134,7 +135,7 @@ def test_prototypes_of_seen_and_latent_ids_are_told_apart() -> None:
     features, labels, dense, cls = batch()
     plm = PLM(16, config())
     fused = plm.fused_labels(dense, labels, 4, ignore_index=-1)
-    output = plm(features, fused, cls, 4)
+    output = plm(features, dense, fused, cls, 4)
     latent = fused.exists.shape[1]
     assert latent > 0
     assert output.seen.shape == (3, 4, 16)
@@ -142,6 +143,8 @@ def test_prototypes_of_seen_and_latent_ids_are_told_apart() -> None:
     assert output.present.tolist() == [[bool((image == n).any()) for n in range(4)] for image in labels]
     queries, exists = mean_features(features, fused.labels, 4 + latent)
     assert torch.equal(exists[:, 4:], fused.exists)
+    assert plm.synthesizer is not None
+    assert output.seen is not None
     expected = plm.synthesizer(queries, exists, cls)
     torch.testing.assert_close(torch.cat([output.seen, output.pseudo], dim=1), expected)
 
@@ -150,7 +153,7 @@ def test_nothing_ignored_leaves_no_latent_prototype() -> None:
     features, labels, dense, cls = batch()
     plm = PLM(16, config())
     fused = plm.fused_labels(dense, labels.clamp(min=0), 4, ignore_index=-1)
-    output = plm(features, fused, cls, 4)
+    output = plm(features, dense, fused, cls, 4)
     assert output.pseudo.shape == (3, 0, 16)
     assert output.seen.isfinite().all()
 
@@ -158,7 +161,7 @@ def test_nothing_ignored_leaves_no_latent_prototype() -> None:
 def test_everything_ignored_leaves_no_seen_class_present() -> None:
     features, labels, dense, cls = batch()
     plm = PLM(16, config())
-    output = plm(features, plm.fused_labels(dense, labels.fill_(-1), 4, ignore_index=-1), cls, 4)
+    output = plm(features, dense, plm.fused_labels(dense, labels.fill_(-1), 4, ignore_index=-1), cls, 4)
     assert not output.present.any()
     assert output.pseudo.isfinite().all()
 
@@ -167,7 +170,7 @@ def test_gradients_reach_features_and_synthesizer() -> None:
     features, labels, dense, cls = batch()
     features.requires_grad_()
     plm = PLM(16, config())
-    output = plm(features, plm.fused_labels(dense, labels, 4, ignore_index=-1), cls, 4)
+    output = plm(features, dense, plm.fused_labels(dense, labels, 4, ignore_index=-1), cls, 4)
     (output.seen.square().sum() + output.pseudo.square().sum()).backward()
     for tensor in (features, *plm.parameters()):
         assert tensor.grad is not None
@@ -185,7 +188,43 @@ SYNTHESIZER_KNOBS: dict[str, Any] = {"layers": 2, "heads": 2, "feedforward": 24,
 
 
 def test_every_knob_is_tried() -> None:
-    assert {field.name for field in fields(PLMConfig)} == MASK_KNOBS.keys() | SYNTHESIZER_KNOBS.keys() == BASE.keys()
+    tried = MASK_KNOBS.keys() | SYNTHESIZER_KNOBS.keys() | {"prototypes"}
+    assert {field.name for field in fields(PLMConfig)} == tried == BASE.keys()
+
+
+def test_the_source_of_prototypes_is_one_of_two() -> None:
+    with pytest.raises(ValueError, match=r"plm.prototypes: got 'text', expected one of synthesizer, regions"):
+        config(prototypes="text")
+
+
+def test_a_region_is_the_mean_of_its_tokens() -> None:
+    """A naive twin: every pixel by itself. The token map is as fine as the labels, so nothing is resized."""
+    dense, labels = tokens()[:, :, :6, :6], batch()[1]
+    fused = fuse_labels(labels, latent_masks(dense, config()), 4, ignore_index=-1)
+    count = fused.exists.shape[1]
+    found = region_tokens(dense, fused.labels, 4, count)
+    assert found.shape == (3, count, 16)
+    for image in range(3):
+        for latent in range(count):
+            pixels = [
+                dense[image, :, y, x] / dense[image, :, y, x].norm()
+                for y in range(6)
+                for x in range(6)
+                if fused.labels[image, y, x] == 4 + latent
+            ]
+            expected = torch.stack(pixels).mean(dim=0) if pixels else torch.zeros(16)
+            torch.testing.assert_close(found[image, latent], expected)
+
+
+def test_regions_need_no_synthesizer_and_give_no_seen_prototype() -> None:
+    features, labels, dense, cls = batch()
+    plm = PLM(16, config(prototypes="regions"))
+    assert not list(plm.parameters())
+    fused = plm.fused_labels(dense, labels, 4, ignore_index=-1)
+    output = plm(features, dense, fused, cls, 4)
+    assert output.seen is None
+    assert torch.equal(output.pseudo, region_tokens(dense, fused.labels, 4, fused.exists.shape[1]))
+    assert output.present.tolist() == [[bool((image == n).any()) for n in range(4)] for image in labels]
 
 
 @pytest.mark.parametrize("knob", MASK_KNOBS)
@@ -197,6 +236,8 @@ def test_each_knob_changes_the_masks(knob: str) -> None:
 @pytest.mark.parametrize("knob", SYNTHESIZER_KNOBS)
 def test_each_knob_changes_the_prototypes(knob: str) -> None:
     plain, other = prototypes(config()), prototypes(config(**{knob: SYNTHESIZER_KNOBS[knob]}))
+    assert plain.seen is not None
+    assert other.seen is not None
     assert plain.seen.shape == other.seen.shape
     assert not torch.allclose(plain.seen, other.seen, atol=1e-3)
 

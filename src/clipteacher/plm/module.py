@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,10 @@ from clipteacher.plm.fused_labels import FusedLabels, fuse_labels
 from clipteacher.plm.fusion import fuse_masks
 from clipteacher.plm.kmeans import kmeans, window_seeds
 from clipteacher.plm.synthesizer import Synthesizer, mean_features
+
+
+PrototypeSource = Literal["synthesizer", "regions"]
+"""Where the classifiers of latent ids come from."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,15 @@ class PLMConfig:
         fusion_threshold: λ, the cosine above which two masks become one.
         center: Whether the batch's mean token is taken off the tokens before they are clustered. Tokens of one
             teacher share a large common part, which hides their differences from the cosine.
+        prototypes: "synthesizer" is the paper's. With "regions" the classifier of a latent id is the mean of the teacher's
+            dense tokens over its pixels: there is no synthesizer, no L_BCE, and its knobs below do nothing.
         layers: Decoder layers of the synthesizer.
         heads: Its attention heads.
         feedforward: Width of its feed-forward part.
         dropout: Its dropout.
+
+    Raises:
+        ValueError: `prototypes` is neither.
     """
 
     windows: tuple[int, ...] = (6, 14)
@@ -37,22 +46,30 @@ class PLMConfig:
     iterations: int = 10
     fusion_threshold: float = 0.4
     center: bool = True
+    prototypes: PrototypeSource = "synthesizer"
     layers: int = 1
     heads: int = 8
     feedforward: int = 1024
     dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Check the source of the prototypes."""
+        if self.prototypes not in get_args(PrototypeSource):
+            raise ValueError(
+                f"plm.prototypes: got {self.prototypes!r}, expected one of {', '.join(get_args(PrototypeSource))}"
+            )
+
 
 class Prototypes(NamedTuple):
-    """Outputs of the synthesizer.
+    """Classifiers of the ids of the fused labels.
 
     Attributes:
-        seen: P_seen, (B, N_s, C).
+        seen: P_seen, (B, N_s, C); None without a synthesizer, for names classify the seen classes.
         pseudo: P_pseudo, (B, M, C).
         present: (B, N_s) bool, the seen classes that occur in each image.
     """
 
-    seen: Tensor
+    seen: Tensor | None
     pseudo: Tensor
     present: Tensor
 
@@ -80,8 +97,28 @@ def latent_masks(dense: Tensor, config: PLMConfig) -> Tensor:
     return fused.gather(1, labels).view(len(dense), *dense.shape[2:])
 
 
+def region_tokens(dense: Tensor, labels: Tensor, num_seen: int, num_latent: int) -> Tensor:
+    """Average the teacher's dense tokens over the pixels of each latent id.
+
+    Deviation: not in the paper, whose prototypes are the synthesizer's. The region's own token already lies in the space
+    of the names, so nothing has to be learned before it says what the region is.
+
+    Args:
+        dense: D, (B, C, h', w'), any length; brought to (h, w) at unit length, bilinear.
+        labels: F, (B, h, w) int64: latent ids N_s..N_s+M-1; all others are left out.
+        num_seen: N_s.
+        num_latent: M.
+
+    Returns:
+        P_pseudo, (B, M, C), zero where an id does not occur.
+    """
+    unit = F.normalize(dense.float(), dim=1)
+    maps = F.interpolate(unit, size=labels.shape[1:], mode="bilinear", align_corners=False)
+    return mean_features(maps, labels - num_seen, num_latent)[0]
+
+
 class PLM(nn.Module):
-    """Pseudo labels for the ignored pixels, and a synthesizer that gives each of them a classifier.
+    """Pseudo labels for the ignored pixels, and a classifier for each of them.
 
     Args:
         width: Channels C of the joint space.
@@ -91,23 +128,28 @@ class PLM(nn.Module):
     def __init__(self, width: int, config: PLMConfig = PLMConfig()) -> None:
         super().__init__()
         self.config = config
-        self.synthesizer = Synthesizer(
-            width,
-            layers=config.layers,
-            heads=config.heads,
-            feedforward=config.feedforward,
-            dropout=config.dropout,
-        )
+        self.synthesizer: Synthesizer | None = None
+        if config.prototypes == "synthesizer":
+            self.synthesizer = Synthesizer(
+                width,
+                layers=config.layers,
+                heads=config.heads,
+                feedforward=config.feedforward,
+                dropout=config.dropout,
+            )
 
     def fused_labels(self, dense: Tensor, labels: Tensor, num_seen: int, *, ignore_index: int) -> FusedLabels:
         """Fill the ignored pixels of labels (B, h, w) from dense tokens D (B, C, h', w')."""
         return fuse_labels(labels, latent_masks(dense, self.config), num_seen, ignore_index=ignore_index)
 
-    def forward(self, features: Tensor, fused: FusedLabels, cls: Tensor, num_seen: int) -> Prototypes:
-        """Synthesize a prototype for every id of the fused labels.
+    def forward(
+        self, features: Tensor, dense: Tensor, fused: FusedLabels, cls: Tensor, num_seen: int
+    ) -> Prototypes:
+        """Give a prototype to every id of the fused labels.
 
         Args:
             features: R, (B, C, h, w).
+            dense: D, (B, C, h', w').
             fused: The fused labels at (h, w).
             cls: S, (B, C), the batch's CLS tokens.
             num_seen: N_s.
@@ -115,6 +157,10 @@ class PLM(nn.Module):
         Returns:
             The prototypes, seen and pseudo apart.
         """
-        queries, exists = mean_features(features, fused.labels, num_seen + fused.exists.shape[1])
+        num_latent = fused.exists.shape[1]
+        queries, exists = mean_features(features, fused.labels, num_seen + num_latent)
+        if self.synthesizer is None:
+            pseudo = region_tokens(dense, fused.labels, num_seen, num_latent)
+            return Prototypes(None, pseudo, exists[:, :num_seen])
         prototypes = self.synthesizer(queries, exists, cls)
         return Prototypes(prototypes[:, :num_seen], prototypes[:, num_seen:], exists[:, :num_seen])
