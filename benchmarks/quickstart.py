@@ -14,12 +14,15 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clipteacher.files import write_json
 from clipteacher.quickstart.results import TITLES
-from tables import HEAD, mean_and_spread, row
+from tables import SCORES, mean_and_spread
+
+HEAD = "| | U | hIoU | S | pAcc | images/s |\n|---|---|---|---|---|---|"
 
 
 def quickstart(out: Path, seed: int) -> dict[str, Any]:
@@ -29,6 +32,16 @@ def quickstart(out: Path, seed: int) -> dict[str, Any]:
         subprocess.run([*command, "--seed", str(seed)], check=True)  # noqa: S603 (our own command)
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     return metrics
+
+
+def table(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Write the runs' table in Markdown: mean and standard deviation over the seeds, in per cent."""
+    lines = [HEAD]
+    for key, title in TITLES.items():
+        cells = [mean_and_spread([100 * run["rows"][key][score] for run in runs]) for score in SCORES]
+        cells.append(mean_and_spread([run["timings"]["images_per_second"][key] for run in runs], 0))
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -42,12 +55,7 @@ def main() -> None:
     command = shlex.join(["python", "benchmarks/quickstart.py", "--seeds", *map(str, given.seeds)])
     write_json(given.out, {"command": command, "date": time.strftime("%Y-%m-%d"), "runs": runs})
     machine = runs[0]["machine"]
-    print(f"{runs[0]['protocol']}; seeds {given.seeds}; {machine['cpu']}, {machine['cores']} cores\n\n{HEAD}")
-    for key, title in TITLES.items():
-        print(row(title, [run["rows"][key] for run in runs]))
-    for key, title in TITLES.items():
-        speeds = [run["timings"]["images_per_second"][key] for run in runs]
-        print(f"{title}: {mean_and_spread(speeds, 0)} images/s")
+    print(f"{runs[0]['protocol']}; seeds {given.seeds}; {machine['cpu']}, {machine['cores']} cores\n\n{table(runs)}")
     minutes = [sum(run["timings"]["seconds"].values()) / 60 for run in runs]
     print(f"{mean_and_spread(minutes)} minutes a run")
 
