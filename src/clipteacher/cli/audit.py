@@ -72,7 +72,11 @@ def histogram(source: Source, counts: ValueCounts, title: str) -> Table:
     total = max(1, int(counts.pixels.sum()))
     pixels = counts.class_pixels(source)
     for label, name in enumerate(source.names):
-        row = (str(int(counts.class_masks[label])), percent(int(pixels[label]) / total)) if pixels[label] else ("0", "never")
+        row = (
+            (str(int(counts.class_masks[label])), percent(int(pixels[label]) / total))
+            if pixels[label]
+            else ("0", "never")
+        )
         table.add_row(str(label), name, *row)
     ignored = int(counts.pixels[source.table == source.ignore].sum())
     table.add_row(str(source.ignore), "ignored", "", percent(ignored / total))

@@ -9,7 +9,8 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from clipteacher.cli.errors import user_errors
-from clipteacher.data.preparation import PARTS, inspect_data
+from clipteacher.data.archives import PARTS
+from clipteacher.data.preparation import inspect_data
 from clipteacher.protocols.named import PROTOCOLS
 
 

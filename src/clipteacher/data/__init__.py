@@ -2,11 +2,12 @@
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import FolderDataset, Sample, SegmentationDataset
+from clipteacher.data.file_source import FileSource
 from clipteacher.data.files import DataError, Record, read_image
 from clipteacher.data.folder import FolderSource, list_folder, read_class_names
 from clipteacher.data.released import open_source
 from clipteacher.data.sampler import StepBatchSampler
-from clipteacher.data.source import FileSource, Source
+from clipteacher.data.source import Source
 
 __all__ = [
     "Augment",

@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from clipteacher.data.file_source import FileSource
 from clipteacher.data.files import DataError, Record, read_colours
 from clipteacher.data.layout import advice, check_split, first_folder, folder_stems, listed_records
-from clipteacher.data.source import FileSource, value_table
+from clipteacher.data.source import value_table
 from clipteacher.protocols.ade20k import ADE20K_150_NAMES, ADE20K_150_RAW_TO_ID, ADE20K_847_NAMES, ADE20K_847_RAW_TO_ID
 
 _FOLDERS: Final = {"train": "training", "val": "validation"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from clipteacher.data.file_source import FileSource
 from clipteacher.data.layout import check_split, first_folder, folder_stems, listed_records
-from clipteacher.data.source import FileSource, value_table
+from clipteacher.data.source import value_table
 from clipteacher.protocols.coco_stuff import COCO_STUFF_NAMES, COCO_STUFF_RAW_IDS, COCO_STUFF_RAW_TO_ID
 
 IMAGE_PLACES: Final = ("", "images/", "dataset/images/")

@@ -1,4 +1,4 @@
-"""PASCAL Context as released: photos of VOC 2010, masks of 459 labels (.mat) or of 59 (PNG); no detail API, no MATLAB."""
+"""PASCAL Context as released: photos of VOC 2010, masks of 459 labels (.mat) or of 59 (PNG); no detail API needed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
-
+from clipteacher.data.file_source import FileSource
 from clipteacher.data.files import DataError, read_values
 from clipteacher.data.layout import advice, check_split, first_folder, listed_records, read_list
 from clipteacher.data.mat import read_label_map
-from clipteacher.data.source import FileSource, Labels, value_table
+from clipteacher.data.source import Labels, value_table
 from clipteacher.protocols.context import (
     CONTEXT_CONVERTED_TO_ID,
+    CONTEXT_CONVERTED_TO_ID_BG,
     CONTEXT_MAT_TO_ID,
     CONTEXT_MAT_TO_ID_BG,
     CONTEXT_NAMES,
@@ -45,11 +45,17 @@ class _Masks(NamedTuple):
     background: Labels
 
 
-# Tables with background as a class, for masks that mmseg's converter wrote: those ids are the class ids.
-_CONVERTED_BG: Final = np.arange(60, dtype=np.uint8)
 _FORMS: Final = (
     _Masks("trainval", ".mat", read_label_map, 65536, 459, CONTEXT_MAT_TO_ID, CONTEXT_MAT_TO_ID_BG),
-    _Masks("SegmentationClassContext", ".png", read_values, 256, 59, CONTEXT_CONVERTED_TO_ID, _CONVERTED_BG),
+    _Masks(
+        "SegmentationClassContext",
+        ".png",
+        read_values,
+        256,
+        59,
+        CONTEXT_CONVERTED_TO_ID,
+        CONTEXT_CONVERTED_TO_ID_BG,
+    ),
     _Masks("59_context_labels", ".png", read_values, 256, 59, CONTEXT_PNG_TO_ID, CONTEXT_PNG_TO_ID_BG),
 )
 
@@ -62,8 +68,8 @@ files, `SegmentationClassContext` the 59-class PNGs that mmseg's converter wrote
 def context(root: str | Path, split: str, *, background: bool = False) -> FileSource:
     """Open one split of PASCAL Context.
 
-    The split is VOC 2010's: train.txt and val.txt beside the masks or in `ImageSets/SegmentationContext` (mmseg's, 4,996
-    and 5,104 photos), else those of `ImageSets/Main` (4,998 and 5,105).
+    The split is VOC 2010's: train.txt and val.txt of `ImageSets/SegmentationContext` (mmseg's, 4,996 and 5,104 photos)
+    or of the root, else those of `ImageSets/Main` (4,998 and 5,105).
 
     Args:
         root: Folder that holds `VOCdevkit/VOC2010`, or it itself.
@@ -84,8 +90,8 @@ def context(root: str | Path, split: str, *, background: bool = False) -> FileSo
     form, masks = next(((form, folder) for form, folder in places if folder.is_dir()), (None, None))
     if form is None or masks is None:
         raise DataError(
-            f"{devkit}: got no masks, expected a folder {', '.join(MASK_FOLDERS[:-1])} or {MASK_FOLDERS[-1]} in it or in "
-            f"{root}. {advice(_KEY, root)}"
+            f"{devkit}: got no masks, expected a folder {', '.join(MASK_FOLDERS[:-1])} or {MASK_FOLDERS[-1]} in it or "
+            f"in {root}. {advice(_KEY, root)}"
         )
     lists = [base / name for name in _LISTS[split] for base in (devkit, root)]
     listed = read_list(next((path for path in lists if path.is_file()), lists[0]), _KEY, root)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from clipteacher.data.file_source import FileSource
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError, Record
-from clipteacher.data.source import FileSource, value_table
+from clipteacher.data.source import value_table
 from clipteacher.protocols.splits import IGNORE, ClassSplit
 
 

@@ -114,7 +114,9 @@ def check_split(split: str, splits: Sequence[str], dataset: str) -> None:
         DataError: The data set has no such split.
     """
     if split not in splits:
-        raise DataError(f"split: got {split!r}, expected one that {dataset} has: {', '.join(splits)}. Name one of them.")
+        raise DataError(
+            f"split: got {split!r}, expected one that {dataset} has: {', '.join(splits)}. Name one of them."
+        )
 
 
 def advice(dataset: str, root: str | Path) -> str:

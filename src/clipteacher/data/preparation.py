@@ -1,51 +1,16 @@
-"""What the archives of each data set are, and what of them is there; nothing is downloaded and nothing written."""
+"""What of a data set is there and whole; nothing is downloaded and nothing is written."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from clipteacher.data.coco_stuff import IMAGE_PLACES, MASK_PLACES
-from clipteacher.data.context import DEVKIT_PLACES, MASK_FOLDERS
+from clipteacher.data.archives import PARTS, Part
 from clipteacher.data.files import DataError
 from clipteacher.data.released import PUBLISHED_COUNTS, open_source
-from clipteacher.data.voc import SBD_PLACES, VOC_PLACES
 from clipteacher.protocols.named import PROTOCOLS
-
-
-class Archive(NamedTuple):
-    """A file to download.
-
-    Attributes:
-        name: Its name.
-        algorithm: Kind of checksum; None where none has been published.
-        digest: The checksum, hexadecimal.
-    """
-
-    name: str
-    algorithm: Literal["md5", "sha1"] | None = None
-    digest: str = ""
-
-
-class Part(NamedTuple):
-    """What one or more archives unpack to.
-
-    Attributes:
-        what: What it is.
-        places: Folders below the root; one of them is enough.
-        archives: Where it comes from.
-        home: Home page.
-        licence: What to know before use; the home page has the terms.
-    """
-
-    what: str
-    places: tuple[str, ...]
-    archives: tuple[Archive, ...]
-    home: str
-    licence: str
 
 
 class Finding(NamedTuple):
@@ -60,115 +25,8 @@ class Finding(NamedTuple):
     text: str
 
 
-_FLICKR: Final = "research use; photos under Flickr's terms"
-_COCO: Final = "photos under Flickr's terms, annotations CC BY 4.0"
-
-PARTS: Final[Mapping[str, tuple[Part, ...]]] = MappingProxyType(
-    {
-        "voc12": (
-            Part(
-                "PASCAL VOC 2012, photos, masks and lists",
-                tuple(f"{place}/SegmentationClass" for place in VOC_PLACES),
-                # torchvision, datasets/voc.py
-                (Archive("VOCtrainval_11-May-2012.tar", "md5", "6cd6e144f989b92b3379bac3b3de84fd"),),
-                "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
-                _FLICKR,
-            ),
-            Part(
-                "SBD, more masks to train on",
-                (
-                    *(f"{place}/cls" for place in SBD_PLACES),
-                    *(f"{place}/SegmentationClassAug" for place in VOC_PLACES),
-                ),
-                # torchvision, datasets/sbd.py
-                (Archive("benchmark.tgz", "md5", "82b4d87ceb2ed10f6038a1cba92111cb"),),
-                "http://home.bharathh.info/pubs/codes/SBD/download.html",
-                _FLICKR,
-            ),
-        ),
-        "coco-stuff": (
-            Part(
-                "COCO 2017, photos to train on",
-                tuple(f"{place}train2017" for place in IMAGE_PLACES),
-                # PaddleDetection, dataset/download; LVIS for Detectron2 and others have the same
-                (Archive("train2017.zip", "md5", "cced6f7f71b7629ddf16f17bbcfab6b2"),),
-                "https://cocodataset.org/#download",
-                _COCO,
-            ),
-            Part(
-                "COCO 2017, photos to test on",
-                tuple(f"{place}val2017" for place in IMAGE_PLACES),
-                (Archive("val2017.zip", "md5", "442b8da7639aecaf257c1dceb8ba8c80"),),
-                "https://cocodataset.org/#download",
-                _COCO,
-            ),
-            Part(
-                "COCO-Stuff, stuffthingmaps",
-                tuple(f"{place}train2017" for place in MASK_PLACES),
-                (Archive("stuffthingmaps_trainval2017.zip"),),
-                "https://github.com/nightrome/cocostuff#downloads",
-                "annotations CC BY 4.0",
-            ),
-        ),
-        "context": (
-            Part(
-                "PASCAL VOC 2010, photos and lists",
-                tuple(f"{place}/JPEGImages" for place in DEVKIT_PLACES),
-                # torchvision, datasets/voc.py
-                (Archive("VOCtrainval_03-May-2010.tar", "md5", "da459979d0c395079b5c75ee67908abb"),),
-                "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/",
-                _FLICKR,
-            ),
-            Part(
-                "PASCAL Context, masks of 459 labels (.mat) or of 59 (PNG)",
-                (
-                    *(f"{place}/{folder}" for folder in MASK_FOLDERS for place in DEVKIT_PLACES),
-                    *MASK_FOLDERS,
-                ),
-                # tf-image-segmentation's data_pascal_voc.py, one reader's; the home page has none
-                (
-                    Archive("trainval.tar.gz", "md5", "df034edb2c12aa7d33b42b20bb1796e3"),
-                    Archive("59_context_labels.tar.gz", "md5", "f85d450010762a0e1080304286ce30ed"),
-                ),
-                "https://cs.stanford.edu/~roozbeh/pascal-context/",
-                "research use; see the home page",
-            ),
-        ),
-        "ade20k": (
-            Part(
-                "ADE20K, scene parsing of 150 classes",
-                ("ADEChallengeData2016/annotations/validation", "annotations/validation"),
-                # GluonCV, scripts/datasets/ade20k.py
-                (Archive("ADEChallengeData2016.zip", "sha1", "219e1696abb36c8ba3a3afe7fb2f4b4606a897c7"),),
-                "http://sceneparsing.csail.mit.edu/",
-                "research and education, not commercial; see the home page",
-            ),
-        ),
-        "ade20k-full": (
-            Part(
-                "ADE20K, the full release of January 2021",
-                ("ADE20K_2021_17_01/images/ADE/validation", "images/ADE/validation"),
-                (Archive("ADE20K_2021_17_01.zip"),),
-                "https://groups.csail.mit.edu/vision/datasets/ADE20K/",
-                "research and education, not commercial; free after registration at the home page",
-            ),
-        ),
-        "msrc21": (
-            Part(
-                "MSRC-21 in the folder format: classes.txt, images/{train,val}, masks/{train,val}",
-                ("masks/train",),
-                (),
-                "https://www.microsoft.com/en-us/research/project/image-understanding/",
-                "research use, not for redistribution",
-            ),
-        ),
-    }
-)
-"""The parts of each data set, by its key."""
-
-
 def inspect_data(dataset: str, root: Path, progress: Callable[[str], object] = lambda what: None) -> Iterator[Finding]:
-    """Look at each part of a data set: is it there, how many photos has each split, are its archives whole.
+    """Look at each part of a data set: is it there, are its archives whole, how many photos has each split.
 
     Args:
         dataset: A key of `PARTS`.
@@ -179,42 +37,49 @@ def inspect_data(dataset: str, root: Path, progress: Callable[[str], object] = l
         What was found, one after another.
     """
     for part in PARTS[dataset]:
-        places = [root / place for place in part.places]
-        place = next((place for place in places if place.is_dir()), None)
-        named = " or ".join(archive.name for archive in part.archives)
-        if place is not None:
-            yield Finding(True, f"{part.what}: {place}")
-        else:
-            yield Finding(
-                False,
-                f"{part.what}: missing, expected {places[0]}\n  {f'Unpack {named} below {root}. ' if named else ''}Home "
-                f"page: {part.home}\n  Licence: {part.licence}",
-            )
+        yield _presence(part, root)
         for archive in part.archives:
             if (root / archive.name).is_file() and archive.algorithm is not None:
                 progress(f"{archive.algorithm} of {archive.name}")
-                yield _checksum(root / archive.name, archive.algorithm, archive.digest)
+                yield check_archive(root / archive.name, archive.algorithm, archive.digest)
     protocol = next(protocol for protocol in PROTOCOLS if protocol.dataset == dataset)
     for split, published in PUBLISHED_COUNTS[dataset].items():
-        progress(f"split {split}")
+        progress(f"photos of {split}")
         try:
             count = len(open_source(protocol, root, split))
         except DataError as error:
             yield Finding(False, f"{split}: {error}")
         else:
-            numbers = " or ".join(f"{number:,}" for number in published)
-            if count in published:
-                yield Finding(True, f"{split}: {count:,} photos with masks, as published")
-            else:
-                yield Finding(
-                    False, f"{split}: got {count:,} photos with masks, expected {numbers}. Unpack the archives again."
-                )
+            yield check_count(split, count, published)
 
 
-def _checksum(path: Path, algorithm: Literal["md5", "sha1"], expected: str) -> Finding:
+def check_count(split: str, count: int, published: tuple[int, ...]) -> Finding:
+    """Compare a number of photos with the published ones."""
+    if count in published:
+        return Finding(True, f"{split}: {count:,} photos with masks, as published")
+    expected = " or ".join(f"{number:,}" for number in published)
+    return Finding(False, f"{split}: got {count:,} photos with masks, expected {expected}. Unpack the archives again.")
+
+
+def check_archive(path: Path, algorithm: Literal["md5", "sha1"], expected: str) -> Finding:
     """Compare a file's checksum with the published one."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
     if digest == expected:
         return Finding(True, f"{path.name}: {algorithm} as published")
     return Finding(False, f"{path.name}: got {algorithm} {digest}, expected {expected}. Download it again.")
+
+
+def _presence(part: Part, root: Path) -> Finding:
+    """Say whether one of a part's folders is there."""
+    places = [root / place for place in part.places]
+    for place in places:
+        if place.is_dir():
+            return Finding(True, f"{part.what}: {place}")
+    archives = " or ".join(archive.name for archive in part.archives)
+    return Finding(
+        False,
+        f"{part.what}: missing, expected {places[0]}\n"
+        + (f"  Unpack below {root}: {archives}\n" if archives else "")
+        + f"  Home page: {part.home}\n  Licence: {part.licence}",
+    )

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -81,7 +82,9 @@ def count_values(source: Source, progress: Callable[[int], object] = lambda done
     return ValueCounts(len(source), pixels, masks, first, class_masks)
 
 
-def kept_counts(source: Source, *, anew: bool = False, progress: Callable[[int], object] = lambda d: None) -> ValueCounts:
+def kept_counts(
+    source: Source, *, anew: bool = False, progress: Callable[[int], object] = lambda d: None
+) -> ValueCounts:
     """Return the counts that were kept for the very same files, or count and keep them.
 
     They lie in the folder `clipteacher/label_audit` of the user's cache (`$XDG_CACHE_HOME`, else `~/.cache`), under a
@@ -102,10 +105,8 @@ def kept_counts(source: Source, *, anew: bool = False, progress: Callable[[int],
         except (OSError, ValueError, KeyError, IndexError, TypeError):
             pass  # nothing kept, or nothing of use: count
     counts = count_values(source, progress)
-    try:
+    with suppress(OSError):  # a home that cannot be written to costs time, no more
         write_json(path, _counts_to(counts))
-    except OSError:
-        pass  # a home that cannot be written to costs time, no more
     return counts
 
 
@@ -144,7 +145,11 @@ def _counts_to(counts: ValueCounts) -> dict[str, Any]:
 def _counts_from(kept: dict[str, Any], source: Source) -> ValueCounts:
     """Make counts of JSON."""
     size = len(source.table)
-    arrays = {"pixels": np.zeros(size, np.int64), "masks": np.zeros(size, np.int64), "first": np.full(size, -1, np.int64)}
+    arrays = {
+        "pixels": np.zeros(size, np.int64),
+        "masks": np.zeros(size, np.int64),
+        "first": np.full(size, -1, np.int64),
+    }
     for name, array in arrays.items():
         array[kept["values"]] = kept[name]
     class_masks = np.array(kept["class_masks"], dtype=np.int64)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from clipteacher.data.file_source import FileSource
 from clipteacher.data.files import DataError, Record, read_values
 from clipteacher.data.layout import advice, check_split, first_folder, listed_records, read_list
 from clipteacher.data.mat import read_sbd_mask
-from clipteacher.data.source import FileSource, Labels, value_table
+from clipteacher.data.source import Labels, value_table
 from clipteacher.protocols.voc import VOC_NAMES, VOC_RAW_TO_ID
 
 VOC_PLACES: Final = ("VOCdevkit/VOC2012", "VOC2012", ".")

@@ -65,7 +65,9 @@ class FolderDataModule(LightningDataModule):
         given = listed_names(unseen) if unseen else None
         train, val = (open_data(root, split, protocol, given) for split in (train_split, val_split))
         self.class_split, self.protocol = train.class_split, train.protocol
-        self.train_set = SegmentationDataset(train.source, train.class_split, training=True, augment=augment, cache=cache)
+        self.train_set = SegmentationDataset(
+            train.source, train.class_split, training=True, augment=augment, cache=cache
+        )
         self.val_set = SegmentationDataset(val.source, val.class_split, training=False, cache=cache)
         # In a folder of one's own, what is held back may well be in no training mask.
         self.held_back = () if train.released else self.class_split.unseen
