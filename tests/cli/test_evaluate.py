@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipteacher.cli.main import main
-from clipteacher.data.folder import read_image, read_mask
+from clipteacher.data.files import read_image, read_values
 from clipteacher.segmenter import class_logits
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
@@ -48,7 +48,7 @@ def relabelled(folder: Path, root: Path, names: Sequence[str], ids: Sequence[int
     table = np.full(256, 255, np.uint8)
     table[: len(ids)] = ids
     for path in (folder / "masks" / "val").iterdir():
-        Image.fromarray(table[read_mask(path, 4)]).save(root / "masks" / "val" / path.name)
+        Image.fromarray(table[read_values(path)]).save(root / "masks" / "val" / path.name)
     return root
 
 
@@ -133,7 +133,7 @@ def naive_scores(run: Path, folder: Path, columns: Sequence[int]) -> tuple[list[
         with torch.inference_mode():
             logits = class_logits(segmenter.student, segmenter.vectors, image.unsqueeze(0), 32)
         predictions.append(logits[0, list(columns)].argmax(dim=0).numpy().ravel())
-        truths.append(read_mask(folder / "masks" / "val" / path.name, len(columns)).ravel())
+        truths.append(read_values(folder / "masks" / "val" / path.name).ravel())
     truth, prediction = np.concatenate(truths), np.concatenate(predictions)
     truth, prediction = truth[truth != 255], prediction[truth != 255]
     iou = []

@@ -19,7 +19,7 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert out.startswith("usage: clipteacher COMMAND")
     assert not err
-    for command in ("quickstart", "fit", "evaluate", "segment", "world"):
+    for command in ("quickstart", "fit", "evaluate", "segment", "prepare", "audit", "world"):
         assert f"clipteacher {command} " in out
 
 
@@ -49,8 +49,22 @@ def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     ("command", "options"),
     [
         ("quickstart", ["--out", "--seed"]),
-        ("fit", ["--out", "--resume", "--baseline", "--data.root", "--model.glm", "--trainer.max_steps"]),
+        (
+            "fit",
+            [
+                "--out",
+                "--resume",
+                "--baseline",
+                "--data.root",
+                "--data.protocol",
+                "--data.audit",
+                "--model.glm",
+                "--trainer.max_steps",
+            ],
+        ),
         ("evaluate", ["--model", "--data", "--split", "--unseen", "--protocol", "--out", "--device"]),
+        ("prepare", ["NAME", "--root", "voc12", "ade20k-full"]),
+        ("audit", ["--data", "--protocol", "--split", "--unseen"]),
         ("segment", ["PHOTO", "--model", "--classes", "--out", "--opacity", "--device"]),
     ],
 )

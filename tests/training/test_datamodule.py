@@ -13,7 +13,7 @@ from PIL import Image
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import Sample
-from clipteacher.data.folder import DataError
+from clipteacher.data.files import DataError
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.training.datamodule import FolderDataModule
 
@@ -160,7 +160,11 @@ def test_bad_files_show_before_training_unless_that_is_switched_off(folder: Path
     spoil(folder, split)
     with pytest.raises(DataError, match=r"scene1\.png: got value 77"):
         make(folder).setup("fit")
-    make(folder, verify=False).setup("fit")
+    with pytest.raises(DataError, match=r"scene1\.png: got value 77"):
+        make(folder, audit=False).setup("fit")
+    with pytest.raises(DataError, match=r"label audit of .*scene1\.png: got value 77 \(in 1 of"):
+        make(folder, verify=False).setup("fit")
+    make(folder, audit=False, verify=False).setup("fit")
     make(folder).setup("validate")
 
 
@@ -201,12 +205,13 @@ def described(data: FolderDataModule) -> dict[str, Any]:
     return {
         "names": data.class_split,
         "protocol": data.protocol,
-        "train": [record.image for record in data.train_set.records],
-        "val": [record.image for record in data.val_set.records],
+        "train": [data.train_set.source.paths(index).image for index in range(len(data.train_set))],
+        "val": [data.val_set.source.paths(index).image for index in range(len(data.val_set))],
         "pixels": batch.image.flatten().tolist(),
         "labels": batch.mask.flatten().tolist(),
         "workers": data.train_dataloader().num_workers,
         "cached": len(data.train_set._decoded),
+        "audited": data.audit,
         "verified": data.verify,
     }
 
@@ -222,6 +227,7 @@ KNOBS: dict[str, tuple[Any, str]] = {
     "augment": (Augment(crop_size=(24, 24)), "pixels"),
     "workers": (1, "workers"),
     "cache": (True, "cached"),
+    "audit": (False, "audited"),
     "verify": (False, "verified"),
     "seed": (1, "pixels"),
 }
