@@ -254,3 +254,14 @@ def test_a_new_name_where_the_text_tower_is_gone(
     (model / "config.json").write_text(json.dumps(config))
     message = fails(capsys, "--model", model, "--data", other)
     assert "['red barn'] are not among the model's own" in message
+
+
+def test_a_known_protocol_reads_its_own_data(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its name selects the reader, so a folder of one's own is not what it wants; nor are other unseen names."""
+    model = ("--model", trained[0] / "model", "--data", trained[1])
+    assert "clipteacher prepare voc12" in fails(capsys, *model, "--protocol", "voc12-15-5")
+    message = fails(capsys, *model, "--protocol", "voc12-15-5", "--unseen", "cat")
+    assert "unseen: got cat beside protocol voc12-15-5" in message
+    assert "got 4 names, expected the 21" in fails(capsys, *model, "--protocol", "msrc21-16-5")

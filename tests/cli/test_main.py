@@ -91,7 +91,7 @@ def test_a_missing_option(arguments: list[str], missing: str, capsys: pytest.Cap
     assert missing in err
 
 
-@pytest.mark.parametrize("command", ["quickstart", "fit", "evaluate", "segment"])
+@pytest.mark.parametrize("command", ["quickstart", "fit", "evaluate", "segment", "prepare", "audit"])
 def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--colour", "red"])
