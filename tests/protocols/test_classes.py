@@ -1,9 +1,11 @@
 """Seen and unseen classes of every protocol, by name, against lists typed here from the sources."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from clipteacher.protocols import PROTOCOLS, Protocol, protocol_named
 from clipteacher.protocols.context import CONTEXT_PNG_NAMES
@@ -64,9 +66,13 @@ def test_on_a_mask_of_every_class_seen_and_unseen_are_right_by_name(protocol: Pr
     split, typed = protocol.class_split, TYPED[protocol.name]
     count = typed.seen + len(typed.unseen)
     ignore = 65535 if protocol.name == "ade20k-847" else 255
-    mask = np.array([*range(count), ignore], dtype=np.uint16 if ignore > 255 else np.uint8)
-    labels = split.training_labels(mask)
-    assert labels.dtype == mask.dtype
+    ids = [*range(count), ignore]
+    labels: NDArray[np.unsignedinteger[Any]]
+    if ignore == 255:
+        labels = split.training_labels(np.array(ids, dtype=np.uint8))
+    else:
+        labels = split.training_labels(np.array(ids, dtype=np.uint16))
+    assert labels.dtype == (np.uint8 if ignore == 255 else np.uint16)
     kept = [split.names[i] for i in range(count) if labels[i] != ignore]
     dropped = [split.names[i] for i in range(count) if labels[i] == ignore]
     assert tuple(dropped) == split.unseen

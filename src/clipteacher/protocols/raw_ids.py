@@ -16,11 +16,11 @@ def raw_id_table(raw_ids: Sequence[int], size: int, *, rest: int | None = None) 
 
     Args:
         raw_ids: The id in the files of each of the N classes, in class order.
-        size: Number of values that a file can hold, such as 256 for a PNG of 8 bits.
+        size: Number R of values that a file can hold, such as 256 for a PNG of 8 bits.
         rest: What every other value becomes; None is ignore. PASCAL Context's background is the one other case.
 
     Returns:
-        Table (size,), read-only: entry r is the class id of raw id r, or `rest`. uint8 with ignore = 255 up to 255
+        Table (R,), read-only: entry r is the class id of raw id r, or `rest`. uint8 with ignore = 255 up to 255
         classes, else uint16 with ignore = 65535, as `ClassSplit` has it.
 
     Raises:
