@@ -22,8 +22,9 @@ def main() -> None:
         network = paper.build(CLASSES).to("meta")
         parameters = count_parameters(network) / 1e6
         published = f"{paper.parameters:g}" + (f", {paper.auxiliary:.1f} auxiliary" if paper.auxiliary else "")
-        here, there = (count_flops(network, *size) / 1e9 for size in ((512, 512), paper.flops_size))
-        size = "" if paper.flops_size == (512, 512) else f" at {paper.flops_size[0]} × {paper.flops_size[1]}"
+        here = count_flops(network, 512, 512) / 1e9
+        there = count_flops(network, *paper.flops_size, every_product=paper.every_product) / 1e9
+        size = "" if paper.flops_size == (512, 512) else f" at {paper.flops_size[0]} by {paper.flops_size[1]}"
         cells = (paper.name, paper.stride, f"{parameters:.2f}", published, f"{here:.1f}", f"{there:.1f}{size}")
         print(f"| {' | '.join(map(str, cells))} | {paper.flops:g} |", flush=True)
 

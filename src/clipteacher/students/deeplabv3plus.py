@@ -33,11 +33,11 @@ class ConvNorm(nn.Sequential):
         groups: Groups of channels that do not mix.
     """
 
-    def __init__(self, channels: int, out_channels: int, kernel: int = 1, *, dilation: int = 1, groups: int = 1) -> None:
+    def __init__(
+        self, channels: int, out_channels: int, kernel: int = 1, *, dilation: int = 1, groups: int = 1
+    ) -> None:
         padding = dilation * (kernel // 2)
-        conv = nn.Conv2d(
-            channels, out_channels, kernel, padding=padding, dilation=dilation, groups=groups, bias=False
-        )
+        conv = nn.Conv2d(channels, out_channels, kernel, padding=padding, dilation=dilation, groups=groups, bias=False)
         nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
         super().__init__(conv, nn.BatchNorm2d(out_channels), nn.ReLU())
 
@@ -83,10 +83,10 @@ class SeparableASPP(nn.Module):
 class DeepLabV3PlusStudent(nn.Module):
     """DeepLabV3+ on a ResNet-50 or -101 with C channels instead of one per class, at stride 4.
 
-    Source: arXiv 1802.02611 in the form of OpenMMLab's mmsegmentation (R-50-D8, R-101-D8), the one that is compared with
-    in papers: a ResNetV1c (three 3 × 3 convolutions at the entrance) of output stride 8, 512 channels, and a dense
-    3 × 3 convolution after the pyramid. `SMPStudent("DeepLabV3Plus", "resnet50")` is a lighter network (256 channels,
-    output stride 16, 37 in place of 177 GFLOPs at 512²). It takes images of any size.
+    Source: arXiv 1802.02611 in the form of OpenMMLab's mmsegmentation (R-50-D8, R-101-D8), with which papers compare: a
+    ResNetV1c (three 3 × 3 convolutions at the entrance) of output stride 8, 512 channels, and a dense 3 × 3 convolution
+    after the pyramid. `SMPStudent("DeepLabV3Plus", "resnet50")` is a lighter network (256 channels, output stride 16,
+    37 in place of 177 GFLOPs at 512²). It takes images of any size.
 
     Deviation: the published figures of size count an auxiliary head that looks at the third stage in training (2.4 M
     parameters); a student has one output, so it is left out.
@@ -137,7 +137,7 @@ class DeepLabV3PlusStudent(nn.Module):
         tag = weights if weights is not None and Path(weights).suffix not in WEIGHT_FILES else None
         name = f"resnet{depth}c" + (f".{tag}" if tag else "")
         try:
-            self.encoder: Any = timm.create_model(
+            encoder: Any = timm.create_model(
                 name, pretrained=tag is not None, features_only=True, out_indices=(1, 4), output_stride=OUTPUT_STRIDE
             )
         except RuntimeError as error:
@@ -145,8 +145,9 @@ class DeepLabV3PlusStudent(nn.Module):
                 f"student: got weights {weights!r} ({error}), expected a file or timm's tag for resnet{depth}c"
             ) from error
         if weights is not None and tag is None:
-            load_encoder(self.encoder, read_weights(weights), weights)
-        self.decoder = SeparableASPP(*self.encoder.feature_info.channels())
+            load_encoder(encoder, read_weights(weights), weights)
+        self.encoder = encoder
+        self.decoder = SeparableASPP(*encoder.feature_info.channels())
         self.dropout = nn.Dropout2d(dropout)
         self.last = nn.Conv2d(DECODER_CHANNELS, channels, 1)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)

@@ -25,10 +25,11 @@ class PublishedStudent:
         stride: Of its features.
         parameters: Published number of parameters, in millions.
         flops: Published multiplications with addition for one image, in units of 10⁹.
+        source: Where the figures stand.
         flops_size: Height and width of that image.
+        every_product: Whether they count the products by element too, see `count_flops`.
         auxiliary: Parameters among the published ones, in millions, of a head that only training has and a student has
             not: a 3 × 3 convolution from the third stage to 256 channels, its normalisation, and 150 classes.
-        source: Where the figures stand.
     """
 
     name: str
@@ -39,6 +40,7 @@ class PublishedStudent:
     flops: float
     source: str
     flops_size: tuple[int, int] = (512, 512)
+    every_product: bool = False
     auxiliary: float = 0.0
 
     @property
@@ -61,22 +63,23 @@ def _auxiliary(channels: int) -> float:
 
 
 def _segnext(letter: str, size: str, parameters: float, flops: float) -> PublishedStudent:
-    arguments = MappingProxyType({"size": size})
-    source = "arXiv 2209.08575, tables 2 and 9"
-    return PublishedStudent(f"SegNeXt-{letter}", SegNeXtStudent, arguments, 8, parameters, flops, source)
+    arguments, name = MappingProxyType({"size": size}), f"SegNeXt-{letter}"
+    return PublishedStudent(
+        name, SegNeXtStudent, arguments, 8, parameters, flops, "arXiv 2209.08575", every_product=True
+    )
 
 
 def _segformer(size: str, parameters: float, flops: float, side: int = 512) -> PublishedStudent:
     arguments = MappingProxyType({"size": size})
-    source, name = "arXiv 2105.15203, table 1", f"SegFormer-{size.upper()}"
+    name, source = f"SegFormer-{size.upper()}", "arXiv 2105.15203"
     return PublishedStudent(name, SegFormerStudent, arguments, 4, parameters, flops, source, (side, side))
 
 
 def _swin(letter: str, size: str, parameters: float, flops: float, third_stage: int) -> PublishedStudent:
     arguments, auxiliary = MappingProxyType({"size": size}), _auxiliary(third_stage)
-    source, name = "the authors' repository Swin-Transformer-Semantic-Segmentation", f"Swin-{letter} + UPerNet"
+    name, source = f"Swin-{letter} + UPerNet", "github.com/SwinTransformer/Swin-Transformer-Semantic-Segmentation"
     return PublishedStudent(
-        name, SwinUPerNetStudent, arguments, 4, parameters, flops, source, (512, 2048), auxiliary
+        name, SwinUPerNetStudent, arguments, 4, parameters, flops, source, (512, 2048), auxiliary=auxiliary
     )
 
 
@@ -101,6 +104,6 @@ PAPER_STUDENTS: tuple[PublishedStudent, ...] = (
     _swin("T", "tiny", 60, 945, third_stage=384),
     _swin("S", "small", 81, 1038, third_stage=384),
     _swin("B", "base", 121, 1188, third_stage=512),
-    _deeplab(50, 43.6, 176.5, "arXiv 2107.06278, table 1 (44 M, 177 G)"),
-    _deeplab(101, 62.7, 255.1, "arXiv 2105.15203, table 2"),
+    _deeplab(50, 44, 177, "arXiv 2107.06278"),
+    _deeplab(101, 62.7, 255.1, "arXiv 2105.15203"),
 )

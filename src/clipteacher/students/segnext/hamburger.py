@@ -15,7 +15,7 @@ EPSILON = 1e-6
 def nmf(features: Tensor, bases: Tensor, steps: int) -> Tensor:
     """Rebuild a non-negative matrix from its low-rank factors X ≈ D Cᵀ, found by multiplicative updates.
 
-    Source: arXiv 2109.04553 (Hamburger), algorithm 1 with the updates of Lee and Seung: C ← C ⊙ XᵀD / C(DᵀD), then
+    Source: arXiv 2109.04553 (Hamburger), the NMF with multiplicative updates: C ← C ⊙ XᵀD / C(DᵀD), then
     D ← D ⊙ XC / D(CᵀC), `steps` times from C = softmax(XᵀD), and once more C at the end.
 
     Args:

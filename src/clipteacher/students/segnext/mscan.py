@@ -127,7 +127,8 @@ class Block(nn.Module):
         attended = self.layer_scale_1[:, None, None] * self.attn(self.norm1(features))
         features = features + self.drop_path(attended)
         mixed = self.layer_scale_2[:, None, None] * self.mlp(self.norm2(features))
-        return features + self.drop_path(mixed)
+        out: Tensor = features + self.drop_path(mixed)
+        return out
 
 
 class Stem(nn.Module):
@@ -185,9 +186,7 @@ class MSCAN(nn.Module):
         drop_path: Chance of leaving a part out in the last block; it grows linearly from 0 in the first.
     """
 
-    def __init__(
-        self, channels: Sequence[int], ratios: Sequence[int], depths: Sequence[int], drop_path: float
-    ) -> None:
+    def __init__(self, channels: Sequence[int], ratios: Sequence[int], depths: Sequence[int], drop_path: float) -> None:
         super().__init__()
         steps = max(sum(depths) - 1, 1)
         number = 0
@@ -207,7 +206,7 @@ class MSCAN(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map images (B, 3, H, W), float, normalised, to one map (B, C_i, ⌈H/s_i⌉, ⌈W/s_i⌉) a stage, s = 4, 8, 16, 32."""
+        """Map normalised images (B, 3, H, W), float, to maps (B, C_i, ⌈H/s_i⌉, ⌈W/s_i⌉), s = 4, 8, 16, 32."""
         features, maps = images, []
         for stage in range(1, self.stages + 1):
             features = self.get_submodule(f"block{stage}")(self.get_submodule(f"patch_embed{stage}")(features))
