@@ -78,9 +78,8 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
                 f"weights: {source} does not fit the encoder: {name!r} has shape {tuple(state[source_name].shape)}, "
                 f"expected {tuple(own[name].shape)}. Is it another size of the same network?"
             )
-    encoder.load_state_dict(
-        {name: state[source_name] for name, source_name in names.items() if source_name in state}, strict=False
-    )
+    found = {name: state[source_name] for name, source_name in names.items() if source_name in state}
+    encoder.load_state_dict({**own, **found})
 
 
 def _aliases(name: str) -> tuple[str, ...]:
