@@ -43,10 +43,15 @@ def test_all_students_of_the_paper_are_there() -> None:
     assert {paper.name: (paper.parameters, paper.flops) for paper in PAPER_STUDENTS} == FIGURES
 
 
+def shapes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let networks be built on "meta": what an encoder reads from `linspace` is real, first values are not drawn."""
+    monkeypatch.setattr(torch, "linspace", partial(torch.linspace, device="cpu"))
+    monkeypatch.setattr(nn.Module, "apply", lambda self, function: self)
+
+
 @by_name
 def test_parameters_and_flops_are_the_published_ones(paper: PublishedStudent, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Without numbers in memory; what an encoder reads from `linspace` has to be real.
-    monkeypatch.setattr(torch, "linspace", partial(torch.linspace, device="cpu"))
+    shapes_alone(monkeypatch)
     with torch.device("meta"):
         network = paper.build(150)
     parameters = count_parameters(network) / 1e6 + paper.auxiliary
@@ -77,7 +82,7 @@ def run(student: nn.Module, images: Tensor) -> Tensor:
     return out
 
 
-@pytest.mark.parametrize("size", [(64, 96), (128, 64)])
+@pytest.mark.parametrize("size", [(64, 96), (32, 64)])
 def test_forward_and_backward_at_two_sizes(built: Built, size: tuple[int, int]) -> None:
     paper, student = built
     student.train()
@@ -91,7 +96,7 @@ def test_forward_and_backward_at_two_sizes(built: Built, size: tuple[int, int]) 
 
 
 def test_it_is_a_student(built: Built) -> None:
-    paper, student = built
+    _, student = built
     assert isinstance(student, Student)
     check_student(student, 16, 64)
     channels = [module.out_channels for module in student.modules() if isinstance(module, nn.Conv2d)]
@@ -126,16 +131,6 @@ def test_the_input_is_normalised_by_imagenets_statistics(built: Built) -> None:
     assert not {"mean", "std"} & student.state_dict().keys(), "no weights"
 
 
-def test_a_description_builds_the_same_network(built: Built) -> None:
-    _, student = built
-    student.eval()
-    again = build_student(json.loads(json.dumps(student_spec(student)))).eval()
-    assert type(again) is type(student)
-    again.load_state_dict(student.state_dict())
-    images = torch.rand(1, 3, 64, 64)
-    assert torch.equal(run(again, images), run(student, images))
-
-
 def test_saving_and_loading_gives_the_same_logits(built: Built, tmp_path: Path) -> None:
     _, student = built
     segmenter = Segmenter(student, ["sky", "grass"], torch.randn(2, 16)).eval()
@@ -158,15 +153,24 @@ def test_other_sides_work_or_say_what_to_do(built: Built) -> None:
     if paper.name.startswith(("SegNeXt", "DeepLab")):
         assert run(student, images).shape == (1, 16, -(-50 // paper.stride), -(-67 // paper.stride))
     else:
-        with pytest.raises(RuntimeError, match="divisible by 32. Consider pad your images"):
+        with pytest.raises(RuntimeError, match=r"divisible by 32\. Consider pad your images"):
             run(student, images)
 
 
-def test_each_argument_has_its_place_in_the_description(built: Built) -> None:
-    paper, _ = built
+@pytest.mark.parametrize("paper", SMALLEST, ids=lambda paper: paper.name)
+def test_each_argument_has_its_place_in_the_description(
+    paper: PublishedStudent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes_alone(monkeypatch)
     extra: dict[str, Any] = {"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.7], "dropout": 0.3}
-    spec = student_spec(paper.student(**paper.arguments, channels=5, **extra))
-    assert spec is not None
+    with torch.device("meta"):
+        student = paper.student(**paper.arguments, channels=5, **extra)
+        spec = student_spec(student)
+        assert spec is not None
+        again = build_student(json.loads(json.dumps(spec)))
+    assert type(again) is paper.student
+    assert student_spec(again) == spec
+    assert {n: t.shape for n, t in again.state_dict().items()} == {n: t.shape for n, t in student.state_dict().items()}
     assert {name: spec[name] for name in extra} == extra
     assert spec["channels"] == 5
     assert "weights" not in spec

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.students.segnext import SegNeXtStudent
+from clipteacher.students.segnext.checkpoint import load_checkpoint
 
 CHANNELS, DEPTHS, RATIOS, DECODER = (32, 64, 160, 256), (3, 3, 5, 2), (8, 8, 4, 4), 256  # SegNeXt-T
 State = dict[str, Tensor]
@@ -178,8 +179,6 @@ def test_a_fault_names_the_tensors_and_loads_nothing(tmp_path: Path, network: St
     path = write(tmp_path / "spoilt.pth", state)
     own = student()
     before = {name: tensor.clone() for name, tensor in own.state_dict().items()}
-    from clipteacher.students.segnext.checkpoint import load_checkpoint
-
     with pytest.raises(ValueError, match=rf"{re.escape(path)} does not fit SegNeXtStudent: {message}"):
         load_checkpoint(own, path)
     assert all(torch.equal(tensor, before[name]) for name, tensor in own.state_dict().items())
@@ -195,7 +194,7 @@ def test_an_encoder_of_another_size(tmp_path: Path, encoder: State) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no file .*nowhere.pth"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*nowhere\.pth"):
         student(str(tmp_path / "nowhere.pth"))
 
 
