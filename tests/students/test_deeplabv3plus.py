@@ -28,7 +28,7 @@ def conv_norm(module: nn.Module, x: Tensor) -> Tensor:
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     assert conv.bias is None
-    return F.relu(norm(F.conv2d(x, conv.weight, None, 1, conv.padding, conv.dilation, conv.groups)))  # type: ignore[arg-type]
+    return F.relu(norm(F.conv2d(x, conv.weight, None, 1, conv.padding, conv.dilation, conv.groups)))
 
 
 def separable(module: nn.Module, x: Tensor, dilation: int) -> Tensor:

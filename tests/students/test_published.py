@@ -82,7 +82,7 @@ def run(student: nn.Module, images: Tensor) -> Tensor:
     return out
 
 
-@pytest.mark.parametrize("size", [(64, 96), (32, 64)])
+@pytest.mark.parametrize("size", [(32, 64), (64, 32)])
 def test_forward_and_backward_at_two_sizes(built: Built, size: tuple[int, int]) -> None:
     paper, student = built
     student.train()
@@ -106,7 +106,7 @@ def test_it_is_a_student(built: Built) -> None:
 def test_at_test_the_same_image_gives_the_same_features(built: Built) -> None:
     _, student = built
     student.eval()
-    images = torch.rand(2, 3, 64, 64)
+    images = torch.rand(2, 3, 32, 64)
     first = run(student, images)
     torch.rand(3)
     run(student, torch.rand(1, 3, 32, 32))
@@ -118,7 +118,7 @@ def test_training_drops_channels_before_the_last_layer(built: Built) -> None:
     _, student = built
     rates = [module.p for module in student.modules() if isinstance(module, nn.Dropout2d)]
     assert rates == [0.1]
-    images = torch.rand(2, 3, 64, 64)
+    images = torch.rand(2, 3, 32, 64)
     student.train()
     assert not torch.equal(run(student, images), run(student, images))
     student.eval()
@@ -126,8 +126,8 @@ def test_training_drops_channels_before_the_last_layer(built: Built) -> None:
 
 def test_the_input_is_normalised_by_imagenets_statistics(built: Built) -> None:
     _, student = built
-    assert student.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])  # type: ignore[operator, union-attr]
-    assert student.std.flatten().tolist() == pytest.approx([0.229, 0.224, 0.225])  # type: ignore[operator, union-attr]
+    assert student.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])  # type: ignore[operator]
+    assert student.std.flatten().tolist() == pytest.approx([0.229, 0.224, 0.225])  # type: ignore[operator]
     assert not {"mean", "std"} & student.state_dict().keys(), "no weights"
 
 
@@ -136,7 +136,7 @@ def test_saving_and_loading_gives_the_same_logits(built: Built, tmp_path: Path) 
     segmenter = Segmenter(student, ["sky", "grass"], torch.randn(2, 16)).eval()
     save_segmenter(segmenter, tmp_path / "model")
     again = load_segmenter(tmp_path / "model")
-    images = torch.rand(1, 3, 50, 70)
+    images = torch.rand(1, 3, 30, 50)
 
     def logits(which: Segmenter) -> Tensor:
         with torch.no_grad():

@@ -22,7 +22,7 @@ def student() -> SwinUPerNetStudent:
     return make()
 
 
-@pytest.mark.parametrize("size", [(32, 32), (96, 224), (288, 64)])
+@pytest.mark.parametrize("size", [(32, 32), (96, 64), (64, 160)])
 def test_any_multiple_of_32_works(student: SwinUPerNetStudent, size: tuple[int, int]) -> None:
     with torch.no_grad():
         assert student(torch.rand(1, 3, *size)).shape == (1, 8, size[0] // 4, size[1] // 4)

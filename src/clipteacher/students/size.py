@@ -63,7 +63,10 @@ def _products() -> dict[Any, Callable[..., int]]:
     """Formulas for the operations that `FlopCounterMode` passes over."""
     aten = torch.ops.aten
     once = (aten.mul, aten.native_batch_norm, aten.native_layer_norm, aten.native_group_norm)
-    return dict.fromkeys(once, _counted(1)) | {aten.upsample_bilinear2d: _counted(BILINEAR_PRODUCTS)}
+    formulas = dict.fromkeys(once, _counted(1)) | {aten.upsample_bilinear2d: _counted(BILINEAR_PRODUCTS)}
+    # An operation whose overload is not named as well is taken apart before it is looked up.
+    overloads: dict[Any, Callable[..., int]] = {name.default: formulas[name] for name in formulas if name != aten.mul}
+    return formulas | overloads | {aten.mul.Tensor: formulas[aten.mul]}
 
 
 def _counted(products: int) -> Callable[..., int]:
