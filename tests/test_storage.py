@@ -327,7 +327,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
     "no object": (put(FILES[0], b"[]"), ValueError, "has format 'list', expected 1"),
     "no format": (lambda f: edit(f, format=...), ValueError, "has format None, expected 1"),
     "a later format": (lambda f: edit(f, format=2), ValueError, "has format 2, expected 1. Update clipteacher"),
-    "another kind": (lambda f: edit(f, student={"kind": "hf"}), ValueError, "student of kind 'hf', expected 'smp'"),
+    "another kind": (lambda f: edit(f, student={"kind": "hf"}), ValueError, "kind 'hf', expected one of smp"),
     "no vectors": (words(x=torch.zeros(3, 8)), ValueError, "the weights in .* cannot be read .*vectors"),
 }
 

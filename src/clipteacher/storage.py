@@ -160,11 +160,9 @@ def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
             f"model: {folder} holds a network of one's own ({config.get('student_class')}), which clipteacher cannot "
             "build. From Python: load_segmenter(folder, student=YourNetwork())."
         )
-    if spec.get("kind") != "smp":
-        raise ValueError(f"model: {folder} has a student of kind {spec.get('kind')!r}, expected 'smp'")
-    from clipteacher.students.smp import SMPStudent
+    from clipteacher.students.build import build_student
 
     try:
-        return SMPStudent(**{name: value for name, value in spec.items() if name != "kind"})
-    except (TypeError, ValueError) as error:
+        return build_student(spec)
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error
