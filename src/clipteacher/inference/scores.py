@@ -56,13 +56,13 @@ class _PhotoScores:
     def __init__(
         self, student: nn.Module, text: Tensor, images: Tensor, pad_multiple: int, pipeline: TestPipeline, keep: bool
     ) -> None:
-        self.own = (images.shape[2], images.shape[3])
-        self.seen = resized_size(*self.own, pipeline.short_side)
-        if self.seen != self.own:
-            images = F.interpolate(images, size=self.seen, mode="bilinear", align_corners=False, antialias=True)
+        self.own_size = (images.shape[2], images.shape[3])
+        self.input_size = resized_size(*self.own_size, pipeline.short_side)
+        if self.input_size != self.own_size:
+            images = F.interpolate(images, size=self.input_size, mode="bilinear", align_corners=False, antialias=True)
         self.shape = (len(images), len(text))
         self.windows: list[_Window] = []
-        for top, left, bottom, right in windows(*self.seen, pipeline):
+        for top, left, bottom, right in windows(*self.input_size, pipeline):
             height, width = bottom - top, right - left
             padded = F.pad(images[:, :, top:bottom, left:right], (0, -width % pad_multiple, 0, -height % pad_multiple))
             features = student(padded).float()
@@ -74,14 +74,14 @@ class _PhotoScores:
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Scores (B, N, stop - start, W) of rows start..stop-1 at the photos' own size."""
-        return resize_rows(self._seen_rows, self.seen, self.own, start, stop)
+        return resize_rows(self._input_rows, self.input_size, self.own_size, start, stop)
 
-    def _seen_rows(self, start: int, stop: int) -> Tensor:
-        """Scores of rows at the size that the network saw: the mean over the windows that hold a pixel."""
+    def _input_rows(self, start: int, stop: int) -> Tensor:
+        """Scores of rows at the size that the network is given: the mean over the windows that hold a pixel."""
         if len(self.windows) == 1:
             return self.windows[0].rows(start, stop)
-        total = self.windows[0].values.new_zeros(*self.shape, stop - start, self.seen[1])
-        count = total.new_zeros(stop - start, self.seen[1])
+        total = self.windows[0].values.new_zeros(*self.shape, stop - start, self.input_size[1])
+        count = total.new_zeros(stop - start, self.input_size[1])
         for window in self.windows:
             top, bottom = max(start, window.top), min(stop, window.top + window.height)
             if top < bottom:
@@ -149,8 +149,8 @@ def class_labels(
     """
     check_max_scores(max_scores)
     height, width = images.shape[2:]
-    seen_height, seen_width = resized_size(height, width, pipeline.short_side)
-    a_row = len(images) * len(text) * max(width, ceil(seen_height * seen_width / height))
+    input_height, input_width = resized_size(height, width, pipeline.short_side)
+    a_row = len(images) * len(text) * max(width, ceil(input_height * input_width / height))
     step = min(max(max_scores // a_row, 1), height)
     scores = _PhotoScores(student, text, images, pad_multiple, pipeline, keep=step == height)
     pieces = [scores.rows(start, min(start + step, height)).argmax(dim=1) for start in range(0, height, step)]
