@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clipteacher.cli.main import main
 from clipteacher.data.files import read_image, read_values
-from clipteacher.segmenter import class_logits
+from clipteacher.inference import class_logits
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
