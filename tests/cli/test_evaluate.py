@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.data.tiny_copies import write_voc12
 from torch import Tensor
 
 from clipteacher.cli.main import main
 from clipteacher.data.files import read_image, read_values
+from clipteacher.evaluation import pooled_confusion
 from clipteacher.inference import class_logits
+from clipteacher.protocols import VOC12_15_5
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
@@ -265,3 +268,18 @@ def test_a_known_protocol_reads_its_own_data(
     message = fails(capsys, *model, "--protocol", "voc12-15-5", "--unseen", "cat")
     assert "unseen: got cat beside protocol voc12-15-5" in message
     assert "got 4 names, expected the 21" in fails(capsys, *model, "--protocol", "msrc21-16-5")
+
+
+def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tuple[Path, Path]) -> None:
+    """A folder is tested as the model is; a protocol brings its size and windows."""
+    pipelines: list[Any] = []
+    write_voc12(tmp_path / "voc")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "clipteacher.cli.evaluate.pooled_confusion",
+            lambda segmenter, samples, pipeline: pipelines.append(pipeline) or pooled_confusion(segmenter, []),
+        )
+        evaluate(trained[0], trained[1], tmp_path / "own.json")
+        evaluate(trained[0], tmp_path / "voc", tmp_path / "voc.json", "--protocol", "voc12-15-5")
+    assert pipelines == [None, VOC12_15_5.test]
+    assert VOC12_15_5.test.mode == "slide"

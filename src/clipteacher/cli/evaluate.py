@@ -16,6 +16,7 @@ from clipteacher.data.opened import open_data
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
 from clipteacher.metrics import scores
+from clipteacher.protocols.named import protocol_named
 from clipteacher.protocols.splits import listed_names
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter
@@ -34,8 +35,8 @@ def evaluate(arguments: Sequence[str]) -> None:
         "--protocol",
         type=str | None,
         default=None,
-        help="such as voc12-15-5, whose data set is then read as released; any other is a name for a folder with "
-        "classes.txt, images/ and masks/",
+        help="such as voc12-15-5, whose data set is then read as released and tested at its size and in its windows; any "
+        "other is a name for a folder with classes.txt, images/ and masks/",
     )
     parser.add_argument("--out", type=Path | None, default=None, help="JSON file for the scores")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
@@ -47,7 +48,8 @@ def evaluate(arguments: Sequence[str]) -> None:
         split, samples = data.class_split, SegmentationDataset(data.source, data.class_split, training=False)
         segmenter = segmenter.with_names(split.names).to(device(given.device))
         tracked = (samples[i] for i in track(range(len(samples)), "Segmenting"))
-        result = scores(pooled_confusion(segmenter, tracked), split)
+        pipeline = protocol_named(data.protocol).test if data.released else None
+        result = scores(pooled_confusion(segmenter, tracked, pipeline), split)
         if given.out is not None:
             write_json(given.out, {"protocol": data.protocol, **result.to_dict()})
     print_scores(result, split, data.protocol)

@@ -14,7 +14,6 @@ from clipteacher.plm.fusion import fuse_masks
 from clipteacher.plm.kmeans import kmeans, window_seeds
 from clipteacher.plm.synthesizer import Synthesizer, mean_features
 
-
 PrototypeSource = Literal["synthesizer", "regions"]
 """Where the classifiers of latent ids come from."""
 
@@ -142,9 +141,7 @@ class PLM(nn.Module):
         """Fill the ignored pixels of labels (B, h, w) from dense tokens D (B, C, h', w')."""
         return fuse_labels(labels, latent_masks(dense, self.config), num_seen, ignore_index=ignore_index)
 
-    def forward(
-        self, features: Tensor, dense: Tensor, fused: FusedLabels, cls: Tensor, num_seen: int
-    ) -> Prototypes:
+    def forward(self, features: Tensor, dense: Tensor, fused: FusedLabels, cls: Tensor, num_seen: int) -> Prototypes:
         """Give a prototype to every id of the fused labels.
 
         Args:
