@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.distillation import DistillationConfig
-from clipteacher.framework import IGNORE_INDEX, CLIPTeacher, LossConfig, pixel_logits
+from clipteacher.framework import IGNORE_INDEX, CLIPTeacher, LossConfig
 from clipteacher.glm import GLMConfig
 from clipteacher.losses.classification import pixel_cross_entropy
 from clipteacher.losses.distillation import dense_distillation
 from clipteacher.losses.nel import dice, sigmoid_focal
+from clipteacher.pixel_logits import foreign_cosines, pixel_logits
 from clipteacher.plm.module import PLMConfig
 from clipteacher.teachers.protocol import Frozen, TeacherTokens
 
@@ -291,8 +292,10 @@ def test_distillation_of_weight_0_is_no_distillation() -> None:
 
 
 KNOBS: dict[str, Any] = dict.fromkeys(WEIGHTS, 0.5) | {"alpha": 3.0, "beta": 2.0, "ignored_are_negatives": False}
+KNOBS["foreign_latents"] = True
 # The terms that a knob moves.
 MOVES = {name: {name} for name in WEIGHTS} | {key: {"focal", "dice", "ce"} for key in ("alpha", "beta")}
+MOVES["foreign_latents"] = {"ce"}
 
 
 def test_every_knob_is_tried() -> None:
@@ -322,21 +325,28 @@ def test_knobs_of_glm_and_plm_arrive() -> None:
     assert module.glm.bank.tokens.shape == (8, WIDTH)
 
 
-def test_pixel_logits_as_a_loop_computes_them() -> None:
-    torch.manual_seed(0)
-    features, text, pseudo = torch.randn(2, 4, 2, 3), F.normalize(torch.randn(3, 4), dim=1), torch.randn(2, 2, 4)
-    exists = torch.tensor([[True, False], [True, True]])
-    logits = pixel_logits(features, text, pseudo, exists, alpha=0.5, beta=7.0)
-    assert logits.shape == (2, 5, 2, 3)
-    for b, y, x in [(b, y, x) for b in range(2) for y in range(2) for x in range(3)]:
-        pixel = features[b, :, y, x]
-        names = [0.5 * float(pixel @ name) for name in text]
-        cosines = [7 * float(F.cosine_similarity(pixel, prototype, dim=0)) for prototype in pseudo[b]]
-        expected = names + [c if exists[b, m] else -torch.inf for m, c in enumerate(cosines)]
-        torch.testing.assert_close(logits[b, :, y, x], torch.tensor(expected), rtol=1e-4, atol=1e-5)
-    alone = pixel_logits(features, text, None, None, alpha=0.5, beta=7.0)
-    torch.testing.assert_close(alone, logits[:, :3])
-    assert pixel_logits(features, text, pseudo[:, :0], exists[:, :0], alpha=0.5, beta=7.0).shape == (2, 3, 2, 3)
+def test_foreign_latents_are_negatives_of_seen_pixels_alone() -> None:
+    """The cross-entropy as its parts give it: one image has latent pixels alone, one has seen ones alone, one both."""
+    images, labels = batch()
+    labels[0], labels[1] = 255, labels[1].clamp(max=2)
+    plain, foreign = build("PLM"), build("PLM", foreign_latents=True)
+    seen: dict[str, Any] = {}
+    assert foreign.plm is not None
+    hook = foreign.plm.register_forward_hook(lambda module, arguments, output: seen.update(a=arguments, p=output))
+    found = foreign(images, labels)
+    hook.remove()
+    features, _, fused, *_ = seen["a"]
+    logits = pixel_logits(features, foreign.text, seen["p"].pseudo, fused.exists, alpha=1.0, beta=10.0)
+    others = 10.0 * foreign_cosines(features, seen["p"].pseudo, fused.exists)
+    others[(fused.labels >= 3).unsqueeze(1).expand_as(others)] = -torch.inf
+    expected = pixel_cross_entropy(torch.cat([logits, others], dim=1), fused.labels, ignore_index=IGNORE_INDEX)
+    torch.testing.assert_close(found["ce"], expected)
+    before = plain(images, labels)
+    assert found["ce"] > before["ce"]
+    assert all(torch.equal(found[name], before[name]) for name in ("focal", "dice", "bce"))
+    # One image alone has no others, and an image of latent pixels alone has nothing to be told.
+    for some in (slice(0, 1), slice(2, 3)):
+        assert torch.equal(foreign(images[some], labels[some])["ce"], plain(images[some], labels[some])["ce"])
 
 
 def test_training_lowers_the_loss() -> None:

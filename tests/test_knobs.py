@@ -245,6 +245,7 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "bce": 3.0,
             "alpha": 4.0,
             "beta": 2.0,
+            "foreign_latents": True,
             "ignored_are_negatives": False,
         },
     ),

@@ -13,6 +13,7 @@ from clipteacher.distillation import DistillationConfig, distill
 from clipteacher.glm import GLM, GLMConfig
 from clipteacher.losses.classification import pixel_cross_entropy, prototype_bce
 from clipteacher.losses.nel import dice, sigmoid_focal
+from clipteacher.pixel_logits import foreign_cosines, pixel_logits
 from clipteacher.plm.fused_labels import FusedLabels
 from clipteacher.plm.module import PLM, PLMConfig
 from clipteacher.protocols.splits import IGNORE
@@ -37,6 +38,8 @@ class LossConfig:
         bce: Weight of L_BCE, which PLM's synthesizer alone has.
         alpha: α, scale of the text logits.
         beta: β, scale of the latent logits, which are cosines.
+        foreign_latents: Whether the latent prototypes of the batch's other images are further negatives of seen pixels
+            in the cross-entropy. They stand for classes that are not seen, of which one image alone shows few or none.
         ignored_are_negatives: Whether NEL takes ignored pixels as negatives of every id, as ZegCLIP does.
     """
 
@@ -47,30 +50,8 @@ class LossConfig:
     bce: float = 1.0
     alpha: float = 1.0
     beta: float = 10.0
+    foreign_latents: bool = False
     ignored_are_negatives: bool = True
-
-
-def pixel_logits(
-    features: Tensor, text: Tensor, pseudo: Tensor | None, exists: Tensor | None, *, alpha: float, beta: float
-) -> Tensor:
-    """Classify every position by names and latent prototypes: x = concat(α · Rᵀ T_seen, β · cos(R, P_pseudo)).
-
-    Args:
-        features: R, (B, C, h, w).
-        text: T_seen, (N_s, C), unit vectors.
-        pseudo: P_pseudo, (B, M, C), or None without PLM.
-        exists: (B, M) bool, the latent ids of each image; the logits of others are -inf.
-        alpha: Scale of the text logits.
-        beta: Scale of the latent logits.
-
-    Returns:
-        x, (B, N_s + M, h, w).
-    """
-    logits = alpha * torch.einsum("bchw,nc->bnhw", features, text)
-    if pseudo is None or exists is None:
-        return logits
-    latent = beta * torch.einsum("bchw,bmc->bmhw", F.normalize(features, dim=1), F.normalize(pseudo, dim=2))
-    return torch.cat([logits, latent.masked_fill(~exists[:, :, None, None], -torch.inf)], dim=1)
 
 
 class CLIPTeacher(nn.Module):
@@ -161,9 +142,16 @@ class CLIPTeacher(nn.Module):
                 out["bce"] = weights.bce * prototype_bce(prototypes.seen, self.text, prototypes.present)
             labels, pseudo, exists = fused.labels, prototypes.pseudo, fused.exists
         logits = pixel_logits(features, self.text, pseudo, exists, alpha=weights.alpha, beta=weights.beta)
-        return out | self._pixel_losses(logits, labels, exists)
+        foreign = None
+        if pseudo is not None and exists is not None and weights.foreign_latents:
+            foreign = weights.beta * foreign_cosines(features, pseudo, exists)
+            # Only of seen pixels: an image may show what another's latent pixels are of.
+            foreign = foreign.masked_fill((labels >= len(self.text)).unsqueeze(1), -torch.inf)
+        return out | self._pixel_losses(logits, labels, exists, foreign)
 
-    def _pixel_losses(self, logits: Tensor, labels: Tensor, exists: Tensor | None) -> dict[str, Tensor]:
+    def _pixel_losses(
+        self, logits: Tensor, labels: Tensor, exists: Tensor | None, foreign: Tensor | None
+    ) -> dict[str, Tensor]:
         weights, out = self.losses, {}
         if exists is not None:
             exists = F.pad(exists, (len(self.text), 0), value=True)
@@ -177,5 +165,6 @@ class CLIPTeacher(nn.Module):
                 logits, labels, ignore_index=IGNORE_INDEX, ignored_are_negatives=negatives
             )
         if weights.ce:
-            out["ce"] = weights.ce * pixel_cross_entropy(logits, labels, ignore_index=IGNORE_INDEX)
+            classes = logits if foreign is None else torch.cat([logits, foreign], dim=1)
+            out["ce"] = weights.ce * pixel_cross_entropy(classes, labels, ignore_index=IGNORE_INDEX)
         return out

@@ -29,8 +29,8 @@ class PLMConfig:
         fusion_threshold: λ, the cosine above which two masks become one.
         center: Whether the batch's mean token is taken off the tokens before they are clustered. Tokens of one
             teacher share a large common part, which hides their differences from the cosine.
-        prototypes: "synthesizer" is the paper's. With "regions" the classifier of a latent id is the mean of the teacher's
-            dense tokens over its pixels: there is no synthesizer, no L_BCE, and its knobs below do nothing.
+        prototypes: "synthesizer" is the paper's. With "regions" the classifier of a latent id is the mean of the
+            teacher's dense tokens over its pixels: there is no synthesizer, no L_BCE, and its knobs below do nothing.
         layers: Decoder layers of the synthesizer.
         heads: Its attention heads.
         feedforward: Width of its feed-forward part.
@@ -99,8 +99,8 @@ def latent_masks(dense: Tensor, config: PLMConfig) -> Tensor:
 def region_tokens(dense: Tensor, labels: Tensor, num_seen: int, num_latent: int) -> Tensor:
     """Average the teacher's dense tokens over the pixels of each latent id.
 
-    Deviation: not in the paper, whose prototypes are the synthesizer's. The region's own token already lies in the space
-    of the names, so nothing has to be learned before it says what the region is.
+    Deviation: not in the paper, whose prototypes are the synthesizer's. The region's own token already lies in the
+    space of the names, so nothing has to be learned before it says what the region is.
 
     Args:
         dense: D, (B, C, h', w'), any length; brought to (h, w) at unit length, bilinear.

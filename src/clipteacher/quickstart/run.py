@@ -113,4 +113,10 @@ def teacher_alone(module: TrainingModule) -> Segmenter:
     """Return a segmenter of a module's teacher without its student; it answers to all names of the module."""
     framework, student = module.framework, module.segmenter()
     # The framework has checked that it is a teacher.
-    return Segmenter(TeacherAlone(framework.teacher), student.names, student.vectors, pad_multiple=student.pad_multiple)
+    return Segmenter(
+        TeacherAlone(framework.teacher),
+        student.names,
+        student.vectors,
+        pad_multiple=student.pad_multiple,
+        pipeline=student.pipeline,
+    )

@@ -1,0 +1,52 @@
+"""Pixel logits in training: names classify seen pixels, prototypes latent ones (arXiv 2310.02296)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def pixel_logits(
+    features: Tensor, text: Tensor, pseudo: Tensor | None, exists: Tensor | None, *, alpha: float, beta: float
+) -> Tensor:
+    """Classify every position by names and latent prototypes: x = concat(α · Rᵀ T_seen, β · cos(R, P_pseudo)).
+
+    Args:
+        features: R, (B, C, h, w).
+        text: T_seen, (N_s, C), unit vectors.
+        pseudo: P_pseudo, (B, M, C), or None without PLM.
+        exists: (B, M) bool, the latent ids of each image; the logits of others are -inf.
+        alpha: Scale of the text logits.
+        beta: Scale of the latent logits.
+
+    Returns:
+        x, (B, N_s + M, h, w).
+    """
+    logits = alpha * torch.einsum("bchw,nc->bnhw", features, text)
+    if pseudo is None or exists is None:
+        return logits
+    latent = beta * torch.einsum("bchw,bmc->bmhw", F.normalize(features, dim=1), F.normalize(pseudo, dim=2))
+    return torch.cat([logits, latent.masked_fill(~exists[:, :, None, None], -torch.inf)], dim=1)
+
+
+def foreign_cosines(features: Tensor, pseudo: Tensor, exists: Tensor) -> Tensor:
+    """Compare every position with the latent prototypes of the batch's other images.
+
+    Deviation: not in the paper, where the prototypes of an image classify its own pixels alone. Nothing else tells a
+    seen pixel of an image without latent pixels what it is not.
+
+    Args:
+        features: R, (B, C, h, w).
+        pseudo: P_pseudo, (B, M, C).
+        exists: (B, M) bool, the latent ids of each image.
+
+    Returns:
+        Cosines (B, K, h, w), K the number of latent ids in the batch; -inf for an image's own. Prototypes carry no
+        gradient here: it is the pixel that is to move away.
+    """
+    image, _ = exists.nonzero(as_tuple=True)
+    prototypes = F.normalize(pseudo[exists].detach(), dim=1)
+    cosines = torch.einsum("bchw,kc->bkhw", F.normalize(features, dim=1), prototypes)
+    own = image == torch.arange(len(features), device=image.device).unsqueeze(1)
+    return cosines.masked_fill(own[:, :, None, None], -torch.inf)
