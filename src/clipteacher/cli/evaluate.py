@@ -35,8 +35,8 @@ def evaluate(arguments: Sequence[str]) -> None:
         "--protocol",
         type=str | None,
         default=None,
-        help="such as voc12-15-5, whose data set is then read as released and tested at its size and in its windows; any "
-        "other is a name for a folder with classes.txt, images/ and masks/",
+        help="such as voc12-15-5, whose data set is then read as released and tested at its size and in its windows; "
+        "any other is a name for a folder with classes.txt, images/ and masks/",
     )
     parser.add_argument("--out", type=Path | None, default=None, help="JSON file for the scores")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
