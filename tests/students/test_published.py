@@ -30,11 +30,11 @@ FIGURES = {
     "SegFormer-B2": (27.5, 62.4),
     "SegFormer-B3": (47.3, 79.0),
     "SegFormer-B4": (64.1, 95.7),
-    "SegFormer-B5": (84.7, 183.3),
+    "SegFormer-B5": (84.7, 111.6),
     "Swin-T + UPerNet": (60, 945),
     "Swin-S + UPerNet": (81, 1038),
     "Swin-B + UPerNet": (121, 1188),
-    "DeepLabV3+ R50": (44, 177),
+    "DeepLabV3+ R50": (43.7, 177),
     "DeepLabV3+ R101": (62.7, 255.1),
 }
 
