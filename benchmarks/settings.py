@@ -1,6 +1,6 @@
-"""The matched-backbone ablation: teacher alone, student alone, +GLM, +PLM, both, over seeds, in one table.
+"""The matched-backbone ablation: teacher alone, student alone, dense distillation, +GLM, +PLM, both, over seeds.
 
-Each run is the command `clipteacher fit` with two switches; a run that is finished already is read, not repeated, and
+Each run is the command `clipteacher fit` with its switches; a run that is finished already is read, not repeated, and
 one that was interrupted goes on. From the project's root:
 
     .venv/bin/python benchmarks/settings.py --runs runs/settings --seeds 0 1 2
@@ -33,6 +33,9 @@ from tables import HEAD, row
 
 SWITCHES = {
     "student alone": ["--model.glm", "null", "--model.plm", "null"],
+    "dense distillation": [
+        *("--model.glm", "null", "--model.plm", "null", "--model.distillation", "{weight: 1.0, ignored_only: false}")
+    ],
     "+ GLM": ["--model.plm", "null"],
     "+ PLM": ["--model.glm", "null"],
     "+ GLM + PLM": [],

@@ -1,6 +1,7 @@
 """What many tests share: drawn photographs in the folder format, a tiny CLIP on disk, and a config that joins them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def write_folder(root: Path, counts: dict[str, int], names: tuple[str, ...] = NA
             Image.fromarray(photo).save(root / "images" / split / f"scene{i}.png")
             Image.fromarray(mask).save(root / "masks" / split / f"scene{i}.png")
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation import pooled_confusion
+from clipteacher.inference import OWN_SIZE
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter import Segmenter
 
 SIZES = [(9, 14), (20, 7), (9, 14), (1, 1)]
@@ -58,6 +60,23 @@ def test_photos_of_several_sizes_as_a_loop_counts_them() -> None:
 def test_padding_counts_for_nothing() -> None:
     data = samples(SIZES)
     assert torch.equal(pooled_confusion(segmenter(pad_multiple=1), data), pooled_confusion(segmenter(), data))
+
+
+def test_a_protocols_pipeline_takes_the_place_of_the_segmenters() -> None:
+    """Labels stay at their own size, whatever the network saw."""
+    data, model = samples(SIZES), segmenter()
+    pipeline = TestPipeline(short_side=5, mode="slide", crop=4, stride=3)
+    small = pooled_confusion(model, data, pipeline)
+    assert not torch.equal(small, pooled_confusion(model, data))
+    assert torch.equal(small, pooled_confusion(model.with_pipeline(pipeline), data))
+    assert torch.equal(pooled_confusion(model.with_pipeline(pipeline), data, OWN_SIZE), counted(data))
+    assert model.pipeline == OWN_SIZE
+    assert small.sum() == sum(int((sample.mask != 255).sum()) for sample in data)
+
+
+def test_windows_of_a_network_that_looks_at_single_pixels_change_nothing() -> None:
+    data, slide = samples(SIZES), TestPipeline(short_side=None, mode="slide", crop=6, stride=6)
+    assert torch.equal(pooled_confusion(segmenter(), data, slide), counted(data))
 
 
 def test_order_and_parts_do_not_matter() -> None:

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.distillation import DistillationConfig
 from clipteacher.framework import IGNORE_INDEX, CLIPTeacher, LossConfig
 from clipteacher.glm import GLMConfig
 from clipteacher.losses.classification import pixel_cross_entropy
+from clipteacher.losses.distillation import dense_distillation
 from clipteacher.losses.nel import dice, sigmoid_focal
 from clipteacher.pixel_logits import foreign_cosines, pixel_logits
 from clipteacher.plm.module import PLMConfig
@@ -24,12 +26,14 @@ GLM_ON = GLMConfig(bank_size=8)
 PLM_ON = PLMConfig(windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16)
 SETTINGS: dict[str, dict[str, Any]] = {
     "student alone": {"glm": None, "plm": None},
+    "dense distillation": {"glm": None, "plm": None, "distillation": DistillationConfig()},
     "GLM": {"glm": GLM_ON, "plm": None},
     "PLM": {"glm": None, "plm": PLM_ON},
     "both": {"glm": GLM_ON, "plm": PLM_ON},
 }
 TERMS = {
     "student alone": {"focal", "dice", "ce"},
+    "dense distillation": {"focal", "dice", "ce", "distillation"},
     "GLM": {"glm", "focal", "dice", "ce"},
     "PLM": {"bce", "focal", "dice", "ce"},
     "both": {"glm", "bce", "focal", "dice", "ce"},
@@ -230,12 +234,61 @@ def test_seen_names_alone_are_encoded_and_once(setting: str) -> None:
     torch.testing.assert_close(module.text, TinyTeacher().encode_text(SEEN))
 
 
-@pytest.mark.parametrize(("setting", "images"), [("student alone", 0), ("GLM", 3), ("PLM", 3), ("both", 3)])
+@pytest.mark.parametrize(
+    ("setting", "images"),
+    [("student alone", 0), ("dense distillation", 3), ("GLM", 3), ("PLM", 3), ("both", 3)],
+)
 def test_the_teacher_looks_at_each_image_once_or_never(setting: str, images: int) -> None:
     module = build(setting)
     module(*batch())
     teacher: Any = module.teacher
     assert teacher.images == images
+
+
+def distilled(setting: str = "student alone", /, ignored: str = "some", **knobs: Any) -> dict[str, Tensor]:  # noqa: ANN401
+    torch.manual_seed(0)
+    switches = SETTINGS[setting] | {"distillation": DistillationConfig(**knobs)}
+    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, **switches)
+    losses: dict[str, Tensor] = module(*batch(ignored=ignored))
+    return losses
+
+
+def test_dense_distillation_as_its_parts_give_it() -> None:
+    images, labels = batch()
+    features, dense = build("student alone").student(images), TinyTeacher().encode_image(images).dense
+    ignored = labels[:, 2::4, 2::4] == 255
+    assert torch.equal(distilled(weight=3.0)["distillation"], 3 * dense_distillation(features, dense))
+    only = distilled(ignored_only=True)["distillation"]
+    assert torch.equal(only, dense_distillation(features, dense, ignored))
+    assert only != distilled()["distillation"]
+    assert distilled(ignored="none", ignored_only=True)["distillation"] == 0
+
+
+@pytest.mark.parametrize("setting", ["student alone", "both"])
+def test_dense_distillation_is_one_more_term(setting: str) -> None:
+    """PLM fills the ignored pixels; what is distilled is what was ignored before."""
+    plain, other = build(setting)(*batch()), distilled(setting, ignored_only=True)
+    assert other.keys() == plain.keys() | {"distillation"}
+    for name, loss in plain.items():
+        assert torch.equal(other[name], loss), name
+    assert torch.equal(other["distillation"], distilled(ignored_only=True)["distillation"])
+
+
+def test_dense_distillation_knows_no_class() -> None:
+    module, (images, labels) = build("dense distillation"), batch()
+    other = torch.where(labels == 255, labels, (labels + 1) % 3)
+    assert torch.equal(module(images, labels)["distillation"], module(images, other)["distillation"])
+    assert module(images, labels)["ce"] != module(images, other)["ce"]
+
+
+def test_distillation_of_weight_0_is_no_distillation() -> None:
+    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, glm=None, plm=None, distillation=DistillationConfig(0.0))
+    assert module(*batch()).keys() == TERMS["student alone"]
+    teacher: Any = module.teacher
+    assert teacher.images == 0
+    for weight in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match=r"weight: got .*expected 0 or more\. Give 0 to switch distillation off"):
+            DistillationConfig(weight)
 
 
 KNOBS: dict[str, Any] = dict.fromkeys(WEIGHTS, 0.5) | {"alpha": 3.0, "beta": 2.0, "ignored_are_negatives": False}

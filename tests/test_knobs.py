@@ -23,9 +23,11 @@ from torch.nn import functional as F
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import Sample
+from clipteacher.distillation import DistillationConfig
 from clipteacher.framework import LossConfig
 from clipteacher.glm import GLMConfig
 from clipteacher.plm.module import PLMConfig
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers import imagenet
@@ -101,6 +103,7 @@ PLM_BASE: dict[str, Any] = {
     "heads": 2,
     "feedforward": 16,
 }
+TEST_BASE: dict[str, Any] = {"short_side": 40, "mode": "slide", "crop": 24, "stride": 16}
 OPTIMIZER_BASE: dict[str, Any] = {"lr": 0.05, "warmup_steps": 2}
 
 
@@ -134,6 +137,16 @@ def with_glm(**knobs: Any) -> Result:  # noqa: ANN401
 
 def with_plm(**knobs: Any) -> Result:  # noqa: ANN401
     return step_losses(module_of(glm=None, plm=PLMConfig(**PLM_BASE | knobs)))
+
+
+def with_distillation(**knobs: Any) -> Result:  # noqa: ANN401
+    return step_losses(module_of(glm=None, plm=None, distillation=DistillationConfig(**knobs)))
+
+
+def with_test_pipeline(**knobs: Any) -> Result:  # noqa: ANN401
+    """Labels of a photo of odd sides."""
+    module = module_of(test_pipeline=TestPipeline(**TEST_BASE | knobs), pad_multiple=8)
+    return {"ids": module.segmenter().segment(torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0)))}
 
 
 def with_losses(**knobs: Any) -> Result:  # noqa: ANN401
@@ -179,11 +192,13 @@ def with_module(**arguments: Any) -> Result:  # noqa: ANN401
     losses = step_losses(module)
     built: Any = module.configure_optimizers()
     student: Any = module.framework.student
+    segmenter = module.segmenter()
     return {
         "losses": losses,
         "rates": [group["initial_lr"] for group in built["optimizer"].param_groups],
         "channels last": student.encoder.weight.is_contiguous(memory_format=torch.channels_last),
-        "ids": module.segmenter().segment(torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))),
+        "ids": segmenter.segment(torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))),
+        "scores at once": segmenter.max_scores,  # memory alone: tests/inference/test_scores.py measures it
     }
 
 
@@ -218,6 +233,8 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "dropout": 0.5,
         },
     ),
+    DistillationConfig: (with_distillation, {"weight": 2.0, "ignored_only": True}),
+    TestPipeline: (with_test_pipeline, {"short_side": 30, "mode": "whole", "crop": 32, "stride": 8}),
     LossConfig: (
         with_losses,
         {
@@ -262,10 +279,13 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "class_split": ClassSplit(names=SPLIT.names, unseen=("house",)),
             "glm": None,
             "plm": None,
+            "distillation": DistillationConfig(),
             "losses": LossConfig(ce=3.0),
             "optimizer": OptimizerConfig(lr=1.0),
             "channels_last": False,
             "pad_multiple": 8,
+            "test_pipeline": TestPipeline(**TEST_BASE),
+            "max_scores": 1000,
             "seed": 1,
         },
     ),
@@ -314,7 +334,8 @@ def test_no_group_of_knobs_is_left_out() -> None:
     for owner in (TrainingModule, FolderDataModule):
         for hint in typing.get_type_hints(owner.__init__).values():
             groups |= {part for part in (hint, *typing.get_args(hint)) if is_dataclass(part)}
-    assert groups - {ClassSplit} == {GLMConfig, PLMConfig, LossConfig, OptimizerConfig, Augment}
+    own = {GLMConfig, PLMConfig, DistillationConfig, LossConfig, OptimizerConfig, Augment, TestPipeline}
+    assert groups - {ClassSplit} == own
     assert groups - {ClassSplit} <= KNOBS.keys()
 
 

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from sklearn.metrics import confusion_matrix as sklearn_confusion  # type: ignore[import-untyped]
 from torch import Tensor
 
 from clipteacher.metrics import Scores, confusion_matrix, scores
@@ -155,3 +156,31 @@ def test_bad_shape_and_ignore() -> None:
         scores(torch.eye(3), SPLIT)
     with pytest.raises(ValueError, match=r"ignore: got 2, expected a value outside the class ids 0\.\.4"):
         confusion_matrix(torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long), 5, ignore=2)
+
+
+def test_many_classes_have_the_16_bit_ignore_id() -> None:
+    truth = torch.tensor([0, 255, 846, 65535])
+    confusion = confusion_matrix(truth, torch.tensor([0, 255, 1, 5]), 847)
+    assert confusion.shape == (847, 847)
+    assert confusion.sum() == 3
+    assert confusion[255, 255] == confusion[846, 1] == 1, "255 is a class here"
+    with pytest.raises(ValueError, match=r"ignore: got 255, expected a value outside the class ids 0\.\.846"):
+        confusion_matrix(truth, truth, 847, ignore=255)
+
+
+@pytest.mark.parametrize(("dtype", "classes", "ignore"), [(torch.uint8, 255, 255), (torch.uint16, 847, 65535)])
+def test_masks_as_they_are_stored_can_be_counted(dtype: torch.dtype, classes: int, ignore: int) -> None:
+    truth = torch.tensor([0, classes - 1, ignore]).to(dtype)
+    confusion = confusion_matrix(truth, torch.tensor([0, 0, 0]), classes)
+    assert confusion.sum() == 2
+    assert confusion[0, 0] == confusion[classes - 1, 0] == 1
+
+
+@pytest.mark.parametrize("classes", [2, 21, 847])
+def test_the_confusion_is_scikit_learns(classes: int) -> None:
+    truth, prediction = random_pair(classes, classes=classes, shape=(4, 60, 60))
+    ignore = 255 if classes <= 255 else 65535
+    truth[:, :7] = ignore
+    counted = truth != ignore
+    expected = sklearn_confusion(truth[counted].numpy(), prediction[counted].numpy(), labels=range(classes))
+    assert confusion_matrix(truth, prediction, classes).tolist() == expected.tolist()

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from clipteacher.segmenter import Segmenter, class_logits
+from clipteacher.inference import MAX_SCORES, OWN_SIZE, class_labels, class_logits
+from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.segmenter import Segmenter
 from clipteacher.teachers.protocol import TextEncoder
 from clipteacher.vocabulary import encode_names
 
@@ -250,6 +252,54 @@ def test_with_names_shares_the_student_and_leaves_the_first_alone() -> None:
     assert model.with_names(["sky"]).unseen == ()
     assert model.names == ("sky", "cat", "sea")
     assert torch.equal(model.vectors, before)
+
+
+SLIDE = TestPipeline(short_side=24, mode="slide", crop=16, stride=12)
+
+
+def test_the_default_is_the_whole_image_at_its_own_size_to_the_bit() -> None:
+    """The rule as it was before there were pipelines, written out."""
+    model, image = segmenter().eval(), picture(1, 3, 37, 50)
+    with torch.no_grad():
+        padded = F.pad(image, (0, 14, 0, 11))
+        scores = torch.einsum("bchw,nc->bnhw", model.student(padded).float(), model.vectors)
+        full = F.interpolate(scores, size=(48, 64), mode="bilinear", align_corners=False)[:, :, :37, :50]
+    assert (model.pipeline, model.max_scores) == (OWN_SIZE, MAX_SCORES)
+    assert torch.equal(class_logits(model.student, model.vectors, image, 16), full)
+    assert torch.equal(model.segment(image[0]), full[0].argmax(dim=0))
+
+
+def test_an_image_is_segmented_by_the_pipeline() -> None:
+    plain, image = segmenter().eval(), picture(3, 37, 50)
+    other = plain.with_pipeline(SLIDE)
+    with torch.no_grad():
+        expected = class_labels(plain.student, plain.vectors, image[None], 16, SLIDE)[0]
+    assert torch.equal(other.segment(image), expected)
+    assert not torch.equal(plain.segment(image), expected)
+    assert expected.shape == (37, 50)
+
+
+def test_with_pipeline_shares_the_student_and_leaves_the_first_alone() -> None:
+    vectors = F.normalize(random(3, WIDTH), dim=1)
+    model = Segmenter(
+        own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], text_spec={"kind": "x"}, max_scores=99
+    )
+    other = model.with_pipeline(SLIDE)
+    assert other.student is model.student
+    assert torch.equal(other.vectors, model.vectors)
+    assert (model.pipeline, other.pipeline) == (OWN_SIZE, SLIDE)
+    for name in ("names", "unseen", "text_spec", "pad_multiple", "max_scores"):
+        assert getattr(other, name) == getattr(model, name), name
+    again = other.with_names(["sea"])
+    assert (again.pipeline, again.max_scores) == (SLIDE, 99)
+
+
+def test_fewer_scores_at_once_change_no_label() -> None:
+    plain, image = segmenter(), picture(3, 37, 50)
+    fewer = Segmenter(plain.student, plain.names, plain.vectors, pad_multiple=16, max_scores=400)
+    assert torch.equal(fewer.segment(image), plain.segment(image))
+    with pytest.raises(ValueError, match="max_scores: got 0, expected at least 1"):
+        Segmenter(plain.student, plain.names, plain.vectors, max_scores=0)
 
 
 def test_one_string_is_no_list_of_names() -> None:

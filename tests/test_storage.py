@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from clipteacher import storage
+from clipteacher.inference import OWN_SIZE, class_logits
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter import Segmenter, class_logits
+from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter, read_config, save_segmenter
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers.openclip import OpenClipTeacher
@@ -88,6 +90,19 @@ def test_round_trip_gives_the_same_logits_to_the_bit(tmp_path: Path) -> None:
     assert torch.equal(again.vectors, segmenter.vectors)
 
 
+def test_the_test_pipeline_is_kept(tmp_path: Path) -> None:
+    pipeline = TestPipeline(short_side=96, mode="slide", crop=64, stride=48)
+    save_segmenter(make(pipeline=pipeline), tmp_path / "model")
+    entry = read_config(tmp_path / "model")["test_pipeline"]
+    assert entry == {"short_side": 96, "mode": "slide", "crop": 64, "stride": 48}
+    assert load_segmenter(tmp_path / "model").pipeline == pipeline
+
+
+def test_a_model_from_before_test_pipelines_is_tested_as_then(model: Path) -> None:
+    edit(model, test_pipeline=...)
+    assert load_segmenter(model).pipeline == OWN_SIZE
+
+
 def test_a_second_round_trip_writes_the_same_bytes(saved: Path, tmp_path: Path) -> None:
     save_segmenter(load_segmenter(saved), tmp_path / "again")
     for name in FILES:
@@ -146,7 +161,8 @@ def test_nothing_of_the_teacher_is_saved(tiny_clip: tuple[Path, Path], tmp_path:
 
 def test_config_says_what_was_saved(saved: Path) -> None:
     config = read_config(saved)
-    assert list(config) == ["format", "student", "student_class", "names", "unseen", "text_encoder", "pad_multiple"]
+    keys = ["format", "student", "student_class", "names", "unseen", "text_encoder", "pad_multiple", "test_pipeline"]
+    assert list(config) == keys
     assert config["format"] == 1
     assert config["student"]["encoder"] == "tu-test_efficientnet"
     assert config["student_class"] == "clipteacher.students.smp.SMPStudent"
@@ -327,7 +343,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
     "no object": (put(FILES[0], b"[]"), ValueError, "has format 'list', expected 1"),
     "no format": (lambda f: edit(f, format=...), ValueError, "has format None, expected 1"),
     "a later format": (lambda f: edit(f, format=2), ValueError, "has format 2, expected 1. Update clipteacher"),
-    "another kind": (lambda f: edit(f, student={"kind": "hf"}), ValueError, "student of kind 'hf', expected 'smp'"),
+    "another kind": (lambda f: edit(f, student={"kind": "hf"}), ValueError, "kind 'hf', expected one of smp"),
     "no vectors": (words(x=torch.zeros(3, 8)), ValueError, "the weights in .* cannot be read .*vectors"),
 }
 
@@ -348,6 +364,8 @@ UNNAMED: dict[str, Callable[[Path], object]] = {
     "names too few": lambda f: edit(f, names=["sky"]),
     "student missing": lambda f: edit(f, student=...),
     "student's argument unknown": lambda f: edit(f, student={"kind": "smp", "depth": 3}),
+    "test pipeline of another mode": lambda f: edit(f, test_pipeline={"short_side": None, "mode": "x"}),
+    "test pipeline of an unknown field": lambda f: edit(f, test_pipeline={"window": 5}),
     "pad_multiple missing": lambda f: edit(f, pad_multiple=...),
 }
 

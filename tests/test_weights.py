@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from clipteacher import weights
-from clipteacher.weights import LITE0_PACKAGE, lite0_weights, load_encoder, package, read_weights
+from clipteacher.weights import LITE0_PACKAGE, lite0_weights, load_encoder, load_strictly, package, read_weights
 
 STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "norm.num_batches_tracked": torch.tensor(7)}
 
@@ -165,6 +165,98 @@ def test_load_encoder_names_the_tensor_of_another_shape_and_loads_nothing() -> N
     with pytest.raises(ValueError, match=message):
         load_encoder(encoder, classifier(width=5).state_dict(), "a.pt")
     assert_same(dict(encoder.state_dict()), before)
+
+
+class Swin(nn.Module):
+    """Two stages of a Swin as timm flattens them: a stage begins with its downsampling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for stage, (width, into) in enumerate(((4, 0), (8, 16), (16, 32))):
+            blocks = nn.ModuleDict({"blocks": nn.Linear(width, width)})
+            if stage:
+                blocks["downsample"] = nn.ModuleDict({"reduction": nn.Linear(into, width, bias=False)})
+            self.add_module(f"layers_{stage}", blocks)
+
+
+def test_load_encoder_understands_swins_authors_who_end_a_stage_with_its_downsampling() -> None:
+    state = {
+        f"layers.{stage}.blocks.{what}": torch.rand(shape)
+        for stage, width in enumerate((4, 8, 16))
+        for what, shape in (("weight", (width, width)), ("bias", (width,)))
+    }
+    state |= {"layers.0.downsample.reduction.weight": torch.rand(8, 16)}
+    state |= {"layers.1.downsample.reduction.weight": torch.rand(16, 32)}
+    encoder = Swin()
+    load_encoder(encoder, state, "a file")
+    loaded = encoder.state_dict()
+    assert torch.equal(loaded["layers_1.downsample.reduction.weight"], state["layers.0.downsample.reduction.weight"])
+    assert torch.equal(loaded["layers_2.downsample.reduction.weight"], state["layers.1.downsample.reduction.weight"])
+    assert torch.equal(loaded["layers_2.blocks.bias"], state["layers.2.blocks.bias"])
+
+
+def test_load_encoder_understands_openmmlabs_stem() -> None:
+    conv1 = nn.Sequential(nn.Conv2d(3, 2, 1, bias=False), nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 2, 1, bias=False))
+    encoder = nn.ModuleDict({"conv1": conv1, "bn1": nn.BatchNorm2d(2)})
+    own = encoder.state_dict()
+    theirs = {
+        name.replace("conv1.", "stem.").replace("bn1.", "stem.7."): torch.rand(t.shape) for name, t in own.items()
+    }
+    load_encoder(encoder, theirs, "a file")
+    assert torch.equal(encoder.state_dict()["bn1.running_var"], theirs["stem.7.running_var"])
+    assert torch.equal(encoder.state_dict()["conv1.3.weight"], theirs["stem.3.weight"])
+
+
+def test_load_encoder_asks_no_more_of_an_encoder_than_to_load_a_whole_state() -> None:
+    """As the MiT encoders of segmentation_models_pytorch, whose `load_state_dict` takes one argument."""
+
+    class Own(nn.Sequential):
+        def load_state_dict(self, state: Any) -> Any:  # type: ignore[override] # noqa: ANN401
+            return super().load_state_dict(state)
+
+    encoder = Own(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    state = {name: tensor for name, tensor in classifier().state_dict().items() if "num_batches" not in name}
+    load_encoder(encoder, state, "a file")
+    assert torch.equal(encoder.state_dict()["1.running_mean"], state["1.running_mean"])
+
+
+STRICT = {"left_in_file": ("2.weight", "2.bias"), "left_as_is": ("extra",)}
+
+
+def strict() -> nn.Sequential:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    module.register_buffer("extra", torch.full((2,), 5.0))
+    return module
+
+
+def test_load_strictly_accounts_for_every_tensor() -> None:
+    module, state = strict(), classifier().state_dict()
+    load_strictly(module, state, "a.pt", **STRICT)
+    loaded = module.state_dict()
+    assert loaded.pop("extra").tolist() == [5.0, 5.0]
+    assert_same(dict(loaded), {name: state[name] for name in loaded})
+    load_strictly(strict(), {n: t for n, t in state.items() if not n.startswith("2.")}, "a.pt", **STRICT)
+    load_strictly(strict(), {n: t for n, t in state.items() if "num_batches" not in n}, "a.pt", **STRICT)
+
+
+def test_load_strictly_names_every_fault_and_loads_nothing() -> None:
+    module, state = strict(), dict(classifier().state_dict())
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    del state["1.running_var"]
+    state |= {"3.weight": torch.ones(1), "0.weight": torch.ones(4, 3, 3, 3), "extra": torch.ones(2)}
+    message = (
+        r"weights: a\.pt does not fit Sequential: 1 missing \(1\.running_var\); 2 unknown \(3\.weight, extra\); "
+        r"1 of another shape \(0\.weight: got \(4, 3, 3, 3\), expected \(4, 3, 1, 1\)\)\. .*nothing was loaded"
+    )
+    with pytest.raises(ValueError, match=message):
+        load_strictly(module, state, "a.pt", **STRICT)
+    assert_same(dict(module.state_dict()), before)
+
+
+def test_load_strictly_shortens_a_long_list() -> None:
+    state = {f"{number}.x": torch.ones(1) for number in range(3, 33)}
+    with pytest.raises(ValueError, match=r"30 unknown \(3\.x, .*22\.x and 10 more\)"):
+        load_strictly(strict(), state | dict(classifier().state_dict()), "a.pt", **STRICT)
 
 
 def test_a_package_that_is_not_installed_names_the_extra() -> None:

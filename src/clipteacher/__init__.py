@@ -1,7 +1,7 @@
 """CLIPTeacher: a frozen CLIP trains any segmentation network, then leaves (arXiv 2310.02296).
 
 Teachers and students lie one level down, for each loads a library of its own: `clipteacher.teachers.openclip`,
-`clipteacher.teachers.imagenet`, `clipteacher.students.smp`.
+`clipteacher.teachers.imagenet`, `clipteacher.students.smp`, `clipteacher.students.segnext` and the paper's others.
 """
 
 from clipteacher.framework import CLIPTeacher, LossConfig

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.distillation import DistillationConfig, distill
 from clipteacher.glm import GLM, GLMConfig
 from clipteacher.losses.classification import pixel_cross_entropy, prototype_bce
 from clipteacher.losses.nel import dice, sigmoid_focal
@@ -62,6 +63,7 @@ class CLIPTeacher(nn.Module):
         seen: Names of the seen classes, in the order of their training labels. No other name is ever encoded here.
         glm: Knobs of GLM; None switches it off.
         plm: Knobs of PLM; None switches it off.
+        distillation: Knobs of dense distillation, the baseline; None switches it off.
         losses: Weights and scales. With `glm=None, plm=None` this is the student alone.
 
     Attributes:
@@ -82,6 +84,7 @@ class CLIPTeacher(nn.Module):
         *,
         glm: GLMConfig | None = GLMConfig(),
         plm: PLMConfig | None = PLMConfig(),
+        distillation: DistillationConfig | None = None,
         losses: LossConfig = LossConfig(),
     ) -> None:
         super().__init__()
@@ -92,6 +95,7 @@ class CLIPTeacher(nn.Module):
         self.student = student
         self.teacher = teacher
         self.losses = losses
+        self.distillation = distillation if distillation is not None and distillation.weight else None
         self.glm = GLM(teacher.width, glm) if glm is not None else None
         self.plm = PLM(teacher.width, plm) if plm is not None else None
         self.register_buffer("text", teacher.encode_text(seen).float(), persistent=False)
@@ -104,7 +108,8 @@ class CLIPTeacher(nn.Module):
             labels: (B, H, W) int64: seen ids 0..N_s-1, 255 = ignore.
 
         Returns:
-            Weighted losses by name: "glm", "focal", "dice", "ce", "bce" (those that are switched on), all scalars.
+            Weighted losses by name: "glm", "focal", "dice", "ce", "bce", "distillation" (those that are switched on),
+            all scalars.
 
         Raises:
             ValueError: A label is no seen class and not 255.
@@ -123,8 +128,10 @@ class CLIPTeacher(nn.Module):
         weights, out = self.losses, {}
         fused: FusedLabels | None = None
         pseudo = exists = None
-        if (self.glm is not None and weights.glm) or self.plm is not None:
+        if (self.glm is not None and weights.glm) or self.plm is not None or self.distillation is not None:
             cls, dense = self.teacher.encode_image(images)
+        if self.distillation is not None:
+            out["distillation"] = distill(features, dense, labels == IGNORE_INDEX, self.distillation)
         if self.glm is not None and weights.glm:
             out["glm"] = weights.glm * self.glm(cls.float(), features)
         if self.plm is not None:

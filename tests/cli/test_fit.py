@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,19 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tests.data.tiny_copies import (
+    Written,
+    write_ade20k,
+    write_ade20k_full,
+    write_coco_stuff,
+    write_context,
+    write_msrc21,
+    write_voc12,
+)
 from torch import nn
 
 from clipteacher.cli.main import main
+from clipteacher.protocols.named import protocol_named
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.training.module import TrainingModule
@@ -257,3 +268,86 @@ def test_ones_own_network_and_no_validation(tiny_config: Path, tmp_path: Path) -
     segmenter = load_segmenter(tmp_path / "run" / "model", OwnNetwork())
     assert segmenter.segment(torch.rand(3, 50, 40)).shape == (50, 40)
     assert (tmp_path / "run" / "report.png").exists()
+
+
+RELEASED: dict[str, Callable[[Path], Written]] = {
+    "voc12-15-5": write_voc12,
+    "coco-stuff-156-15": write_coco_stuff,
+    "context-49-10": write_context,
+    "context-50-10-bg": lambda root: write_context(root, "png"),
+    "msrc21-16-5": lambda root: write_msrc21(root, protocol_named("msrc21-16-5").class_split.names),
+    "ade20k-150": write_ade20k,
+}
+ELSEWHERE: dict[str, Callable[[Path], Written]] = {
+    "voc-20": write_voc12,
+    "context-59": write_context,
+    "ade20k-150": write_ade20k,
+    "ade20k-847": write_ade20k_full,
+}
+
+
+def fit_released(name: str, root: Path, run: Path, clip: tuple[Path, Path]) -> None:
+    main(
+        [
+            *("fit", "--out", str(run), "--report_rows", "1", "--data.protocol", name, "--data.root", str(root)),
+            *("--data.batch_size", "2", "--data.workers", "0", "--data.augment.crop_size", "[32, 32]"),
+            *("--model.student", "clipteacher.students.smp.SMPStudent", "--model.student.channels", "16"),
+            *("--model.student.architecture", "FPN", "--model.student.encoder", "tu-test_efficientnet"),
+            *("--model.teacher", "clipteacher.teachers.openclip.OpenClipTeacher"),
+            *("--model.teacher.model", str(clip[0]), "--model.teacher.pretrained", str(clip[1])),
+            *("--model.plm.windows", "[4]", "--trainer.max_steps", "1", "--trainer.accelerator", "cpu"),
+            *("--trainer.logger", "false"),
+        ]
+    )
+
+
+def evaluate_released(name: str, root: Path, run: Path, out: Path) -> dict[str, Any]:
+    main(["evaluate", "--model", str(run / "model"), "--data", str(root), "--protocol", name, "--out", str(out)])
+    result: dict[str, Any] = json.loads(out.read_text())
+    return result
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_data_set_from_fit_to_evaluate(name: str, tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
+    RELEASED[name](tmp_path / "data")
+    fit_released(name, tmp_path / "data", tmp_path / "run", tiny_clip)
+    result = evaluate_released(name, tmp_path / "data", tmp_path / "run", tmp_path / "scores.json")
+    split = protocol_named(name).class_split
+    assert (tmp_path / "scores.json").read_bytes() == (tmp_path / "run" / "metrics.json").read_bytes()
+    assert result["protocol"] == name
+    assert tuple(result["IoU"]) == split.names
+    assert (result["mIoU_unseen"] is None) is not bool(split.unseen)
+    assert 0 <= result["pAcc"] <= 1
+
+
+def test_a_student_of_coco_stuff_on_other_data_sets(tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
+    write_coco_stuff(tmp_path / "coco")
+    fit_released("coco-stuff-156-15", tmp_path / "coco", tmp_path / "run", tiny_clip)
+    for name, write in ELSEWHERE.items():
+        written = write(tmp_path / name)
+        result = evaluate_released(name, tmp_path / name, tmp_path / "run", tmp_path / "scores.json")
+        names = protocol_named(name).class_split.names
+        assert tuple(result["IoU"]) == names
+        present = {names[label] for ids in written["val"].values() for label in np.unique(ids) if label < len(names)}
+        assert {key for key, value in result["IoU"].items() if value is not None} >= present
+
+
+def test_wrong_labels_are_refused_unless_told_to_go_on(
+    tiny_config: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """House, the last class, never occurs, and twelve masks have all the others."""
+    for kind in ("images", "masks"):
+        for number in range(12):
+            source = folder / kind / "train" / f"scene{number % 5}.png"
+            (folder / kind / "train" / f"more{number}.png").write_bytes(source.read_bytes())
+    for path in (folder / "masks" / "train").iterdir():
+        with Image.open(path) as picture:
+            mask = np.array(picture)
+        mask[mask == 3] = 255
+        Image.fromarray(mask).save(path)
+    run = ("fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"))
+    message = fails(capsys, *run)
+    assert "label audit of train: The last class, 'house', never occurs" in message
+    assert "--data.audit false" in message
+    assert not (tmp_path / "run").exists()
+    fit(tiny_config, tmp_path / "run", "--data.audit", "false", "--trainer.max_steps", "1")

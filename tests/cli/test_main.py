@@ -19,7 +19,7 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert out.startswith("usage: clipteacher COMMAND")
     assert not err
-    for command in ("quickstart", "fit", "evaluate", "segment", "world"):
+    for command in ("quickstart", "fit", "evaluate", "segment", "prepare", "audit", "world"):
         assert f"clipteacher {command} " in out
 
 
@@ -49,8 +49,22 @@ def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     ("command", "options"),
     [
         ("quickstart", ["--out", "--seed"]),
-        ("fit", ["--out", "--resume", "--baseline", "--data.root", "--model.glm", "--trainer.max_steps"]),
+        (
+            "fit",
+            [
+                "--out",
+                "--resume",
+                "--baseline",
+                "--data.root",
+                "--data.protocol",
+                "--data.audit",
+                "--model.glm",
+                "--trainer.max_steps",
+            ],
+        ),
         ("evaluate", ["--model", "--data", "--split", "--unseen", "--protocol", "--out", "--device"]),
+        ("prepare", ["NAME", "--root", "voc12", "ade20k-full"]),
+        ("audit", ["--data", "--protocol", "--split", "--unseen"]),
         ("segment", ["PHOTO", "--model", "--classes", "--out", "--opacity", "--device"]),
     ],
 )
@@ -77,7 +91,7 @@ def test_a_missing_option(arguments: list[str], missing: str, capsys: pytest.Cap
     assert missing in err
 
 
-@pytest.mark.parametrize("command", ["quickstart", "fit", "evaluate", "segment"])
+@pytest.mark.parametrize("command", ["quickstart", "fit", "evaluate", "segment", "prepare", "audit"])
 def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--colour", "red"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipteacher.cli.main import main
-from clipteacher.data.folder import read_image
+from clipteacher.data.files import read_image
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import FolderDataset, Sample
-from clipteacher.data.folder import DataError
+from clipteacher.data.files import DataError
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.protocols.splits import ClassSplit
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clipteacher.data.folder import list_folder, read_class_names, read_pair
+from clipteacher.data.folder import FolderSource
 from clipteacher.drawn_world import CLASSES, write_world
 
 
@@ -17,16 +17,16 @@ def test_it_is_read_as_a_folder_of_one_s_own(tmp_path: Path) -> None:
     shown: list[int] = []
     write_world(tmp_path / "world", seed=0, train=3, val=2, size=40, progress=shown.append)
     root = tmp_path / "world"
-    assert read_class_names(root) == CLASSES
     for split, count in (("train", 3), ("val", 2)):
-        records = list_folder(root, split)
-        assert len(records) == count
-        for record in records:
-            image, mask = read_pair(record, len(CLASSES))
+        source = FolderSource(root, split)
+        assert source.names == CLASSES
+        assert len(source) == count
+        for index in range(count):
+            image, mask = source.read(index)
             assert image.shape == (40, 40, 3)
             assert mask.shape == (40, 40)
         lines = (root / "captions" / f"{split}.jsonl").read_text().splitlines()
-        assert [json.loads(line)["image"] for line in lines] == [record.image.name for record in records]
+        assert [json.loads(line)["image"] for line in lines] == [source.paths(i).image.name for i in range(count)]
         assert all(len(json.loads(line)["captions"]) == 5 for line in lines)
     assert shown == [1, 2, 3, 4, 5]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipteacher.data.folder import read_mask
+from clipteacher.data.files import read_values
 from clipteacher.pictures import save_id_png, save_picture
 
 
@@ -24,7 +24,7 @@ def test_ids_up_to_255_are_read_back_as_a_mask(tmp_path: Path, dtype: type[np.in
     save_id_png(labels, tmp_path / "ids.png")
     with Image.open(tmp_path / "ids.png") as image:
         assert image.mode == "L"
-    assert np.array_equal(read_mask(tmp_path / "ids.png", 255), labels)
+    assert np.array_equal(read_values(tmp_path / "ids.png"), labels)
     assert names_in(tmp_path) == {"ids.png"}
 
 

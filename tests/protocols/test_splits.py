@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from clipteacher.protocols.splits import IGNORE, ClassSplit
+from clipteacher.protocols.splits import IGNORE, ClassSplit, ignore_id
 
 NAMES = ("building", "grass", "tree", "cow", "cat")
 
@@ -72,7 +72,32 @@ def test_without_seen_classes_nothing_is_left_to_train_on() -> None:
 def test_255_classes_fit() -> None:
     names = tuple(f"class {i}" for i in range(255))
     split = ClassSplit(names, ("class 0",))
+    assert (split.ignore, split.mask_dtype) == (255, np.uint8)
     assert split.training_labels(np.array([0, 1, 254, 255], dtype=np.uint8)).tolist() == [255, 0, 253, 255]
+
+
+def test_more_classes_need_16_bits() -> None:
+    split = ClassSplit(tuple(f"class {i}" for i in range(256)), ("class 0",))
+    assert (split.ignore, split.mask_dtype) == (65535, np.uint16)
+    assert split.training_lut.dtype == np.uint16
+    assert split.training_lut.shape == (65536,)
+    labels = split.training_labels(np.array([[0, 1], [255, 65535]], dtype=np.uint16))
+    assert labels.dtype == np.uint16
+    assert labels.tolist() == [[65535, 0], [254, 65535]], "255 is a class here"
+    with pytest.raises(ValueError, match=r"got id 256, 65534, expected 0\.\.255 .* or 65535 = ignore"):
+        split.training_labels(np.array([256, 65534], dtype=np.uint16))
+    with pytest.raises(ValueError, match=r"got dtype uint8, expected uint16 .* there are 256 classes"):
+        split.training_labels(np.array([0], dtype=np.uint8))
+
+
+def test_the_ignore_id_is_never_a_class() -> None:
+    assert [ignore_id(count) for count in (1, 254, 255, 256, 847, 65535)] == [255, 255, 255, 65535, 65535, 65535]
+    assert all(ignore_id(count) >= count for count in range(1, 1000))
+
+
+def test_a_16_bit_mask_of_an_8_bit_split_is_refused() -> None:
+    with pytest.raises(ValueError, match="got dtype uint16, expected uint8"):
+        ClassSplit(NAMES, ()).training_labels(np.array([0, 65535], dtype=np.uint16))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +109,7 @@ def test_255_classes_fit() -> None:
         (NAMES, ("TREE",), r"Did you mean 'tree'\?"),
         (NAMES, ("zebra",), r"got 'zebra'.*The classes are: building, grass, tree, cow, cat\."),
         ((), (), r"names: got no class"),
-        (tuple(map(str, range(256))), (), r"got 256 classes, expected at most 255"),
+        (tuple(map(str, range(65536))), (), r"got 65536 classes, expected at most 65535"),
         (("cat", " "), (), r"names: got ' ' at position 1"),
         (("cat", 3), (), r"names: got 3 at position 1"),
         ("cat", (), r"names: got the string 'cat'"),

@@ -10,10 +10,11 @@ import pytest
 import torch
 from jsonargparse import ArgumentParser
 from PIL import Image
+from tests.data.tiny_copies import write_ade20k_full, write_voc12
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import Sample
-from clipteacher.data.folder import DataError
+from clipteacher.data.files import DataError
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.training.datamodule import FolderDataModule
 
@@ -160,8 +161,81 @@ def test_bad_files_show_before_training_unless_that_is_switched_off(folder: Path
     spoil(folder, split)
     with pytest.raises(DataError, match=r"scene1\.png: got value 77"):
         make(folder).setup("fit")
-    make(folder, verify=False).setup("fit")
+    with pytest.raises(DataError, match=r"scene1\.png: got value 77"):
+        make(folder, audit=False).setup("fit")
+    with pytest.raises(DataError, match=r"label audit of .*scene1\.png: got value 77 \(in 1 of"):
+        make(folder, verify=False).setup("fit")
+    make(folder, audit=False, verify=False).setup("fit")
     make(folder).setup("validate")
+
+
+def reduced_again(folder: Path, split: str) -> None:
+    """Masks of sky, grass, sun, house with zero reduction once too often, twelve of them."""
+    for number in range(12):
+        mask = np.array([[0, 1, 2, 3], [255, 3, 2, 1]], dtype=np.uint8).repeat(20, 0).repeat(20, 1)
+        mask = np.where(mask == 0, 255, mask) - 1
+        mask[mask == 254] = 255
+        Image.fromarray(mask).save(folder / "masks" / split / f"more{number}.png")
+        Image.fromarray(np.zeros((40, 80, 3), np.uint8)).save(folder / "images" / split / f"more{number}.png")
+    for path in (folder / "masks" / split).glob("scene*.png"):
+        (folder / "images" / split / path.name).unlink()
+        path.unlink()
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_wrong_labels_are_refused_unless_told_to_go_on(folder: Path, split: str) -> None:
+    reduced_again(folder, split)
+    with pytest.raises(DataError, match=rf"label audit of {split}: The last class, 'house', .*--data\.audit false"):
+        make(folder).setup("fit")
+    make(folder, audit=False).setup("fit")
+    make(folder).setup("validate")
+
+
+def test_what_is_held_back_may_be_absent_in_training_and_not_in_the_test(folder: Path) -> None:
+    reduced_again(folder, "train")
+    make(folder, unseen=["house"]).setup("fit")
+    reduced_again(folder, "val")
+    with pytest.raises(DataError, match="label audit of val: The last class, 'house'"):
+        make(folder, unseen=["house"]).setup("fit")
+
+
+def test_a_rare_class_that_a_small_sample_lacks_is_a_warning(folder: Path) -> None:
+    for path in (folder / "masks" / "train").iterdir():
+        with Image.open(path) as picture:
+            mask = np.array(picture)
+        mask[mask == 3] = 255
+        Image.fromarray(mask).save(path)
+    with pytest.warns(UserWarning, match="label audit of train: 1 of 4 classes never occur in 5 masks: house"):
+        make(folder).setup("fit")
+
+
+def test_a_protocol_decides_reader_classes_and_split(tmp_path: Path) -> None:
+    written = write_voc12(tmp_path)
+    data = FolderDataModule(tmp_path, protocol="voc12-15-5", batch_size=2, workers=0, augment=AUGMENT)
+    assert data.protocol == "voc12-15-5"
+    assert data.class_split.unseen == ("pottedplant", "sheep", "sofa", "train", "tvmonitor")
+    assert (len(data.train_set), len(data.val_set)) == (4, 2)
+    data.setup("fit")
+    stem = data.train_set.source.stem(0)
+    expected = np.where(written["train"][stem] > 14, 255, written["train"][stem])
+    data.train_set.augment = None
+    np.testing.assert_array_equal(data.train_set[0].mask.numpy(), expected)
+    np.testing.assert_array_equal(data.val_set[0].mask.numpy(), written["val"][data.val_set.source.stem(0)])
+    with pytest.raises(ValueError, match=r"unseen: got cat beside protocol voc12-15-5, which holds back pottedplant"):
+        FolderDataModule(tmp_path, ["cat"], protocol="voc12-15-5")
+    own = FolderDataModule(tmp_path, protocol="voc12-15-5", train_split="train-voc")
+    assert len(own.train_set) == 2
+
+
+def test_a_protocol_whose_data_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="clipteacher prepare coco-stuff --root"):
+        FolderDataModule(tmp_path, protocol="coco-stuff-156-15")
+
+
+def test_more_than_255_classes_are_not_trained_on(tmp_path: Path) -> None:
+    write_ade20k_full(tmp_path)
+    with pytest.raises(ValueError, match=r"class_split: got 847 classes to train on, expected at most 255"):
+        FolderDataModule(tmp_path, protocol="ade20k-847")
 
 
 def test_every_file_is_read_once_however_often_the_data_is_set_up(folder: Path) -> None:
@@ -201,12 +275,13 @@ def described(data: FolderDataModule) -> dict[str, Any]:
     return {
         "names": data.class_split,
         "protocol": data.protocol,
-        "train": [record.image for record in data.train_set.records],
-        "val": [record.image for record in data.val_set.records],
+        "train": [data.train_set.source.paths(index).image for index in range(len(data.train_set))],
+        "val": [data.val_set.source.paths(index).image for index in range(len(data.val_set))],
         "pixels": batch.image.flatten().tolist(),
         "labels": batch.mask.flatten().tolist(),
         "workers": data.train_dataloader().num_workers,
         "cached": len(data.train_set._decoded),
+        "audited": data.audit,
         "verified": data.verify,
     }
 
@@ -222,6 +297,7 @@ KNOBS: dict[str, tuple[Any, str]] = {
     "augment": (Augment(crop_size=(24, 24)), "pixels"),
     "workers": (1, "workers"),
     "cache": (True, "cached"),
+    "audit": (False, "audited"),
     "verify": (False, "verified"),
     "seed": (1, "pixels"),
 }

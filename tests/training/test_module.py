@@ -17,6 +17,7 @@ from clipteacher.framework import LossConfig
 from clipteacher.glm import GLMConfig
 from clipteacher.metrics import scores
 from clipteacher.plm.module import PLMConfig
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teachers.protocol import Frozen, TeacherTokens
 from clipteacher.training.datamodule import FolderDataModule
@@ -179,6 +180,29 @@ def test_scores_of_a_validation_are_those_of_evaluate(
     }
     for found in metrics:
         assert {name: float(value) for name, value in found.items()} == pytest.approx(named)
+
+
+def test_a_validation_tests_as_the_kept_student_is_tested(folder: Path) -> None:
+    pipeline = TestPipeline(short_side=50, mode="slide", crop=48, stride=32)
+    data = FolderDataModule(folder, ["sun"], batch_size=2, workers=0)
+    data.setup("fit")
+    samples = [data.val_set[i] for i in range(len(data.val_set))]
+    found = []
+    for arguments in ({}, {"test_pipeline": pipeline}, {"test_pipeline": pipeline, "max_scores": 3000}):
+        module = make(**arguments).eval()
+        module.on_validation_start()
+        with torch.no_grad():
+            for image, mask, name in samples:
+                batch_of_one: Any = Sample(image[None], mask[None], [name])  # type: ignore[arg-type]
+                module.validation_step(batch_of_one, 0)
+        found.append(module.confusion.compute())
+        segmenter = module.segmenter()
+        assert segmenter.pipeline == module.test_pipeline
+        assert torch.equal(found[-1], pooled_confusion(segmenter, samples))
+    assert not torch.equal(found[0], found[1])
+    assert torch.equal(found[1], found[2])
+    with pytest.raises(ValueError, match="max_scores: got 0"):
+        make(max_scores=0)
 
 
 def test_a_validation_leaves_nothing_behind(

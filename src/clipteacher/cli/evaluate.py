@@ -11,42 +11,48 @@ from rich.progress import track
 
 from clipteacher.cli.errors import device, user_errors
 from clipteacher.cli.table import print_scores
-from clipteacher.data.dataset import FolderDataset
-from clipteacher.data.folder import protocol_name, read_class_names
+from clipteacher.data.dataset import SegmentationDataset
+from clipteacher.data.opened import open_data
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
 from clipteacher.metrics import scores
-from clipteacher.protocols.splits import ClassSplit, listed_names
+from clipteacher.protocols.named import protocol_named
+from clipteacher.protocols.splits import listed_names
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """Score a trained student on a folder of photos with masks."""
+    """Score a trained student on a protocol's data set as released, or on a folder of photos with masks."""
     parser = ArgumentParser(prog="clipteacher evaluate", description=evaluate.__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
-    parser.add_argument("--data", type=Path, required=True, help="folder with classes.txt, images/ and masks/")
+    parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
     parser.add_argument("--split", type=str, default="val", help="which photos of it")
     parser.add_argument(
         "--unseen", type=list[str] | str | None, default=None, help='"cat, car"; default: all that it never trained on'
     )
-    parser.add_argument("--protocol", type=str | None, default=None, help="name printed with the scores")
+    parser.add_argument(
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="such as voc12-15-5, whose data set is then read as released and tested at its size and in its windows; "
+        "any other is a name for a folder with classes.txt, images/ and masks/",
+    )
     parser.add_argument("--out", type=Path | None, default=None, help="JSON file for the scores")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(list(arguments))
     with user_errors():
         segmenter = load_segmenter(given.model)
-        names = read_class_names(given.data)
-        unseen = listed_names(given.unseen) if given.unseen is not None else _unseen(segmenter, names)
-        split = ClassSplit(names=names, unseen=unseen)
-        data = FolderDataset(given.data, given.split, split, training=False)
-        segmenter = segmenter.with_names(names).to(device(given.device))
-        samples = (data[i] for i in track(range(len(data)), "Segmenting"))
-        result = scores(pooled_confusion(segmenter, samples), split)
-        protocol = given.protocol or protocol_name(given.data, split)
+        unseen = listed_names(given.unseen) if given.unseen is not None else None
+        data = open_data(given.data, given.split, given.protocol, unseen, lambda names: _unseen(segmenter, names))
+        split, samples = data.class_split, SegmentationDataset(data.source, data.class_split, training=False)
+        segmenter = segmenter.with_names(split.names).to(device(given.device))
+        tracked = (samples[i] for i in track(range(len(samples)), "Segmenting"))
+        pipeline = protocol_named(data.protocol).test if data.released else None
+        result = scores(pooled_confusion(segmenter, tracked, pipeline), split)
         if given.out is not None:
-            write_json(given.out, {"protocol": protocol, **result.to_dict()})
-    print_scores(result, split, protocol)
+            write_json(given.out, {"protocol": data.protocol, **result.to_dict()})
+    print_scores(result, split, data.protocol)
 
 
 def _unseen(segmenter: Segmenter, names: Sequence[str]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ usage: clipteacher COMMAND [options]
   fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
+  prepare     say what of a data set is missing:      clipteacher prepare voc12 --root DIR
+  audit       find wrong labels:                      clipteacher audit --data DIR
   world       draw a data set to experiment on:       clipteacher world --out DIR
 
 clipteacher COMMAND --help lists the options of a command.
@@ -43,6 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from clipteacher.cli.segment import segment
 
             segment(rest)
+        case "prepare":
+            from clipteacher.cli.prepare import prepare
+
+            prepare(rest)
+        case "audit":
+            from clipteacher.cli.audit import audit
+
+            audit(rest)
         case "world":
             from clipteacher.cli.world import world
 

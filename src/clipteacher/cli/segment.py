@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser
 from rich.progress import track
 
 from clipteacher.cli.errors import device, user_errors
-from clipteacher.data.folder import IMAGE_SUFFIXES, read_image
+from clipteacher.data.files import IMAGE_SUFFIXES, read_image
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import listed_names
 from clipteacher.storage import load_segmenter

@@ -19,9 +19,12 @@ def print_scores(result: Scores, split: ClassSplit, protocol: str) -> None:
     """
     console = Console()
     table = Table(title=protocol)
-    for title in ("U", "hIoU", "S", "pAcc"):
+    columns = {"U": result.mIoU_unseen, "hIoU": result.hIoU, "S": result.mIoU_seen, "pAcc": result.pAcc}
+    if not split.unseen:  # S is then the mean over all classes
+        columns = {"mIoU": result.mIoU_seen, "pAcc": result.pAcc}
+    for title in columns:
         table.add_column(title, justify="right")
-    table.add_row(*(percent(x) for x in (result.mIoU_unseen, result.hIoU, result.mIoU_seen, result.pAcc)))
+    table.add_row(*map(percent, columns.values()))
     console.print(table)
     classes = Table(title="IoU by class (* unseen)")
     classes.add_column("class")

@@ -1,4 +1,4 @@
-"""A folder of photos and masks as a torch dataset, with the inductive label rule applied at reading."""
+"""Photos and masks as a torch dataset, with the inductive label rule applied at reading."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from clipteacher.data.augment import Augment
-from clipteacher.data.folder import DataError, list_folder, read_class_names, read_pair
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.data.files import DataError
+from clipteacher.data.folder import FolderSource
+from clipteacher.data.source import Labels, Source
+from clipteacher.protocols.splits import IGNORE, ClassSplit
 
 _SHOWN_FAULTS = 5
 
@@ -23,8 +25,8 @@ class Sample(NamedTuple):
 
     Attributes:
         image: (3, H, W), float32, RGB in [0, 1], not normalised.
-        mask: (H, W), int64, 255 = ignore. Training: seen classes renumbered 0..N_s-1, unseen ones 255.
-            Test: file ids 0..N-1.
+        mask: (H, W), int64. Training: seen classes renumbered 0..N_s-1, all else 255. Test: class ids 0..N-1, and
+            the ignore label of so many classes: 255 up to 255, else 65535.
         name: The photo's file name without its ending.
     """
 
@@ -33,37 +35,40 @@ class Sample(NamedTuple):
     name: str
 
 
-class FolderDataset(Dataset[Sample]):
-    """Photos and masks of one split of a folder.
+class SegmentationDataset(Dataset[Sample]):
+    """Photos and masks of a source.
 
     A training mask is renumbered as it is read, before it is cropped, cached or counted: values of unseen classes
     reach nothing else. A test sample is neither resized nor renumbered.
 
     Args:
-        root: Folder with `classes.txt`, `images/<split>` and `masks/<split>`.
-        split: Which photos, such as "train".
-        class_split: Seen and unseen classes; its names are those of `classes.txt`, in order.
+        source: Where photos and labels are read from.
+        class_split: Seen and unseen classes; its names are the source's, in order.
         training: Whether masks become training labels.
         augment: Augmentation of training samples; None leaves them as they are.
-        cache: Keep decoded photos and their labels (uint8) in memory. Each worker process keeps its own, but for
-            what `verify` read before the workers were forked.
+        cache: Keep decoded photos and their labels in memory. Each worker process keeps its own, but for what
+            `verify` read before the workers were forked.
 
     Raises:
-        DataError: As `list_folder` and `read_class_names`, or `classes.txt` has other names than `class_split`.
-        ValueError: `augment` is given for a test set, or a training set has no seen class.
+        ValueError: The source has other names than `class_split`, `augment` is given for a test set, or a training
+            set has no seen class or more than 255 classes.
     """
 
     def __init__(
         self,
-        root: str | Path,
-        split: str,
+        source: Source,
         class_split: ClassSplit,
         *,
         training: bool,
         augment: Augment | None = None,
         cache: bool = False,
     ) -> None:
-        """List the files and compare the class names; no photo is opened yet."""
+        """Check the arguments against each other; no photo is opened yet."""
+        if source.names != class_split.names:
+            raise ValueError(
+                f"class_split: got {len(class_split.names)} names that are not the {len(source.names)} of the source "
+                "in their order. Make the split of source.names."
+            )
         if augment is not None and not training:
             raise ValueError("augment: got an augmentation with training=False, expected None: tests see whole photos.")
         if training and not class_split.seen:
@@ -71,17 +76,21 @@ class FolderDataset(Dataset[Sample]):
                 f"unseen: got all {len(class_split.names)} classes, expected at least one seen class, for nothing "
                 "would be left to train on. Take a name out of unseen."
             )
-        self.records = list_folder(root, split)
-        _check_names(Path(root) / "classes.txt", read_class_names(root), class_split.names)
+        if training and class_split.ignore != IGNORE:
+            raise ValueError(
+                f"class_split: got {len(class_split.names)} classes to train on, expected at most {IGNORE}. Train on "
+                "another data set, and test on this one."
+            )
+        self.source = source
         self.class_split = class_split
         self.training = training
         self.augment = augment
         self.cache = cache
-        self._decoded: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
+        self._decoded: dict[int, tuple[NDArray[np.uint8], Labels]] = {}
 
     def __len__(self) -> int:
         """Number of photos."""
-        return len(self.records)
+        return len(self.source)
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
         """Read one sample.
@@ -95,7 +104,7 @@ class FolderDataset(Dataset[Sample]):
             The sample.
 
         Raises:
-            DataError: As `read_pair`.
+            DataError: As `Source.read`.
         """
         if isinstance(key, tuple):
             index, draw = key
@@ -129,13 +138,13 @@ class FolderDataset(Dataset[Sample]):
         image, mask = torch.from_numpy(pixels).permute(2, 0, 1), torch.from_numpy(labels)
         if self.augment is not None:
             image, mask = self.augment(image, mask)
-        return Sample(image.contiguous().float() / 255, mask.long(), self.records[index].image.stem)
+        return Sample(image.contiguous().float() / 255, mask.long(), self.source.stem(index))
 
-    def _pair(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Read a photo (H, W, 3) and its labels (H, W), both uint8, from the cache where it has them."""
+    def _pair(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
+        """Read a photo (H, W, 3), uint8, and its labels (H, W) from the cache where it has them."""
         if index in self._decoded:
             return self._decoded[index]
-        pixels, labels = read_pair(self.records[index], len(self.class_split.names))
+        pixels, labels = self.source.read(index)
         if self.training:
             labels = self.class_split.training_labels(labels)
         if self.cache:
@@ -143,16 +152,32 @@ class FolderDataset(Dataset[Sample]):
         return pixels, labels
 
 
-def _check_names(path: Path, names: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    """Check that a class list is the split's own, to the name and to the order."""
-    if names == expected:
-        return
-    if len(names) != len(expected):
-        raise DataError(
-            f"{path}: got {len(names)} names, expected the {len(expected)} of the class split. Use one list."
-        )
-    line = next(i for i, (name, other) in enumerate(zip(names, expected, strict=True)) if name != other)
-    raise DataError(
-        f"{path}: got {names[line]!r} on line {line + 1}, expected {expected[line]!r} as in the class split. Ids "
-        "follow the order of the names: use one list for both."
-    )
+class FolderDataset(SegmentationDataset):
+    """Photos and masks of one split of a folder in the project's own format.
+
+    Args:
+        root: Folder with `classes.txt`, `images/<split>` and `masks/<split>`.
+        split: Which photos, such as "train".
+        class_split: Seen and unseen classes; its names are those of `classes.txt`, in order.
+        training: Whether masks become training labels.
+        augment: Augmentation of training samples; None leaves them as they are.
+        cache: Keep decoded photos and their labels in memory, as in `SegmentationDataset`.
+
+    Raises:
+        DataError: As `FolderSource`.
+        ValueError: As `SegmentationDataset`.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        class_split: ClassSplit,
+        *,
+        training: bool,
+        augment: Augment | None = None,
+        cache: bool = False,
+    ) -> None:
+        """List the files and compare the class names; no photo is opened yet."""
+        source = FolderSource(root, split, class_split.names)
+        super().__init__(source, class_split, training=training, augment=augment, cache=cache)

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
-
+from clipteacher.data.file_source import FileSource
+from clipteacher.data.files import IMAGE_SUFFIXES, DataError, Record
+from clipteacher.data.source import value_table
 from clipteacher.protocols.splits import IGNORE, ClassSplit
 
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""What counts as a photo in `images/<split>`, in upper or lower case."""
 
+class FolderSource(FileSource):
+    """One split of a folder: masks are PNGs of class ids, 255 = ignore.
 
-class DataError(ValueError):
-    """A file of a dataset that cannot be used; the message names it and says what to do."""
+    Args:
+        root: Folder with `classes.txt`, `images/<split>` and `masks/<split>`.
+        split: Which photos, such as "train".
+        expected: The names that `classes.txt` must have, in their order; None takes what it has.
 
-
-class Record(NamedTuple):
-    """A photo and its mask.
-
-    Attributes:
-        image: Path of the photo.
-        mask: Path of the PNG with class ids.
+    Raises:
+        DataError: As `list_folder` and `read_class_names`, or `classes.txt` has other names than expected.
     """
 
-    image: Path
-    mask: Path
+    def __init__(self, root: str | Path, split: str, expected: Sequence[str] | None = None) -> None:
+        """List the files and read the names; no photo is opened yet."""
+        names = read_class_names(root)
+        if expected is not None:
+            _check_names(Path(root) / "classes.txt", names, tuple(expected))
+        super().__init__(
+            list_folder(root, split),
+            names,
+            value_table(256, {**{label: label for label in range(len(names))}, IGNORE: IGNORE}),
+            fix="The ids are those of classes.txt, in its order. Add the class to it, or renumber the mask (does it "
+            "count from 1, or hold raw ids?).",
+        )
 
 
 def protocol_name(root: str | Path, class_split: ClassSplit) -> str:
@@ -124,108 +130,16 @@ def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
     return tuple(Record(photo, mask_of[photo.stem]) for photo in photos)
 
 
-def read_image(path: str | Path) -> NDArray[np.uint8]:
-    """Read a photo upright, as its EXIF orientation says.
-
-    Args:
-        path: A photo with 8 bits a channel; grey, palette and CMYK become RGB, transparency is dropped.
-
-    Returns:
-        The photo (H, W, 3), uint8, RGB, 0..255.
-
-    Raises:
-        DataError: The file cannot be read to its end, or has more than 8 bits a channel.
-    """
-    image = _decoded(Path(path), upright=True)
-    if image.mode.startswith(("I", "F")):
+def _check_names(path: Path, names: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    """Check that a class list is the split's own, to the name and to the order."""
+    if names == expected:
+        return
+    if len(names) != len(expected):
         raise DataError(
-            f"{path}: got a photo of mode {image.mode}, expected 8 bits a channel. Convert it to 8-bit RGB."
+            f"{path}: got {len(names)} names, expected the {len(expected)} of the class split. Use one list."
         )
-    return np.array(image.convert("RGB"), dtype=np.uint8)
-
-
-def read_mask(path: str | Path, num_classes: int) -> NDArray[np.uint8]:
-    """Read a mask of class ids.
-
-    Args:
-        path: A PNG with one 8-bit channel (mode L) or a palette (mode P, whose indices are the ids).
-        num_classes: Number N of names in `classes.txt`.
-
-    Returns:
-        Class ids (H, W), uint8, values 0..N-1 and 255 = ignore.
-
-    Raises:
-        DataError: The file cannot be read, is no PNG, has another mode or depth, or holds a value that is no class.
-    """
-    # A mask carries no orientation of its own: what is stored is what counts.
-    image = _decoded(Path(path), upright=False)
-    if image.format != "PNG":
-        raise DataError(f"{path}: got a {image.format} file, expected PNG, for lossy formats blur ids. Save it as PNG.")
-    if image.mode not in ("L", "P"):
-        raise DataError(
-            f"{path}: got a mask of mode {image.mode}, expected one 8-bit channel of class ids (L) or a palette (P). "
-            "Turn colours into ids 0..N-1 in the order of classes.txt; 255 = ignore."
-        )
-    depth = _png_bit_depth(Path(path))
-    if image.mode == "L" and depth != 8:
-        # Pillow stretches grey of 2 or 4 bits to 0..255: id 1 would arrive as 85 or 17.
-        raise DataError(
-            f"{path}: got grey of {depth} bits, whose ids are lost in reading, expected 8. Save it as 8-bit."
-        )
-    mask = np.array(image, dtype=np.uint8)
-    counts = np.bincount(mask.ravel(), minlength=256)
-    wrong = [value for value in range(num_classes, IGNORE) if counts[value]]
-    if wrong:
-        shown = ", ".join(f"{value} ({counts[value]} pixels)" for value in wrong[:5]) + (", …" if wrong[5:] else "")
-        raise DataError(
-            f"{path}: got value {shown}, expected class ids 0..{num_classes - 1} in the order of classes.txt, or "
-            "255 = ignore. Add the class to classes.txt, or renumber the mask (does it count from 1, or hold raw ids?)."
-        )
-    return mask
-
-
-def read_pair(record: Record, num_classes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Read a photo and its mask, which must be of one size.
-
-    Args:
-        record: The two files.
-        num_classes: Number N of names in `classes.txt`.
-
-    Returns:
-        The photo (H, W, 3), uint8, RGB, and its class ids (H, W), uint8, values 0..N-1 and 255 = ignore.
-
-    Raises:
-        DataError: As `read_image` and `read_mask`, or the sizes differ.
-    """
-    image, mask = read_image(record.image), read_mask(record.mask, num_classes)
-    if image.shape[:2] != mask.shape:
-        turned = image.shape[:2] == mask.shape[::-1]
-        fix = (
-            "The photo may be turned by its EXIF orientation: turn the mask as well, or save the photo upright."
-            if turned
-            else "Draw the mask at the size of the photo; never stretch it with smoothing."
-        )
-        raise DataError(
-            f"{record.mask}: got {mask.shape[1]}x{mask.shape[0]} (width x height), expected "
-            f"{image.shape[1]}x{image.shape[0]} as {record.image}. {fix}"
-        )
-    return image, mask
-
-
-def _decoded(path: Path, upright: bool) -> Image.Image:
-    """Open and decode a picture to its end; `upright` applies its EXIF orientation."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return ImageOps.exif_transpose(image) if upright else image
-    except Exception as error:  # a decoder may raise nearly anything on broken bytes
-        raise DataError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}), expected a whole picture. Save it anew, or "
-            "take it out."
-        ) from error
-
-
-def _png_bit_depth(path: Path) -> int:
-    """Bits a channel, from byte 24 of the header (PNG specification, 11.2.1)."""
-    with path.open("rb") as file:
-        return file.read(25)[24]
+    line = next(i for i, (name, other) in enumerate(zip(names, expected, strict=True)) if name != other)
+    raise DataError(
+        f"{path}: got {names[line]!r} on line {line + 1}, expected {expected[line]!r} as in the class split. Ids "
+        "follow the order of the names: use one list for both."
+    )

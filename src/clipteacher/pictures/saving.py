@@ -35,8 +35,8 @@ def save_id_png(labels: NDArray[np.integer[Any]], path: str | Path) -> None:
     """Write class ids as a grey PNG whose values are the ids; nobody ever sees half of it.
 
     Args:
-        labels: Class ids (H, W), integer, values 0..65535. Up to 255 the file has 8 bits (mode L, as `read_mask` of
-            `clipteacher.data.folder` takes it), above that 16.
+        labels: Class ids (H, W), integer, values 0..65535. Up to 255 the file has 8 bits (mode L, as `read_values` of
+            `clipteacher.data.files` takes it), above that 16.
         path: Where to; ends in ".png". A missing folder is made.
 
     Raises:

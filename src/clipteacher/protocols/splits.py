@@ -6,13 +6,28 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 IGNORE: Final = 255
-"""Label of pixels that neither a loss nor a score counts."""
+"""Label of pixels that neither a loss nor a score counts, in 8-bit masks: up to 255 classes."""
+
+IGNORE_16_BIT: Final = 65535
+"""The same label in 16-bit masks, which more than 255 classes need (MaskFormer's for ADE20K-847)."""
+
+_Id = TypeVar("_Id", np.uint8, np.uint16)
+
+
+def ignore_id(num_classes: int) -> int:
+    """Return the label that means "ignore" beside so many classes: 255 up to 255 classes, else 65535.
+
+    Example:
+        >>> ignore_id(171), ignore_id(255), ignore_id(256), ignore_id(847)
+        (255, 255, 65535, 65535)
+    """
+    return IGNORE if num_classes <= IGNORE else IGNORE_16_BIT
 
 
 @dataclass(frozen=True)
@@ -20,18 +35,19 @@ class ClassSplit:
     """All classes of a protocol, and those of them that training never sees.
 
     The inductive label rule (ZegCLIP's `seen_map`, arXiv 2212.03588): a training mask holds the seen classes
-    renumbered 0..N_s-1 in the order of `names`, and 255 everywhere else. A test mask keeps the ids of `names`.
+    renumbered 0..N_s-1 in the order of `names`, and 255 everywhere else. A test mask keeps the ids of `names`. With
+    more than 255 classes masks are uint16 and ignore is 65535, in training labels too, however few classes are seen.
 
     Deviation: the unseen classes are given by name. A list of indices silently means other classes as soon as the
     class list is ordered differently (Cascade-CLIP's released Context configuration).
 
     Args:
-        names: Every class, in the order of the ids in the mask files; at most 255.
+        names: Every class, in the order of the ids in the mask files; at most 65535.
         unseen: The names that training never sees; may be empty, or all of them where a test set has new classes
             alone. Stored in the order of `names`.
 
     Raises:
-        ValueError: No name, more than 255, a name that is empty, no string or given twice, or an unseen name that is
+        ValueError: No name, more than 65535, a name that is empty, no string or given twice, or an unseen name that is
             not in `names` or is given twice.
 
     Example:
@@ -40,6 +56,8 @@ class ClassSplit:
         (('sky', 'tree'), (0, 2), (1,), '2-1')
         >>> split.training_labels(np.array([[0, 1], [2, 255]], dtype=np.uint8)).tolist()
         [[0, 255], [1, 255]]
+        >>> ClassSplit(names=[f"class {i}" for i in range(847)], unseen=[]).ignore
+        65535
     """
 
     names: tuple[str, ...]
@@ -51,17 +69,28 @@ class ClassSplit:
         unseen = _checked_names("unseen", self.unseen)
         if not names:
             raise ValueError("names: got no class, expected at least one. Give every class of the masks, in id order.")
-        if len(names) > IGNORE:
+        if len(names) > IGNORE_16_BIT:
             raise ValueError(
-                f"names: got {len(names)} classes, expected at most {IGNORE}, for a mask holds ids 0..254 and 255 "
-                "means ignore. Merge or drop classes."
+                f"names: got {len(names)} classes, expected at most {IGNORE_16_BIT}, for a mask of 16 bits holds ids "
+                f"0..{IGNORE_16_BIT - 1} and {IGNORE_16_BIT} means ignore. Merge or drop classes."
             )
+        known = set(names)
         for name in unseen:
-            if name not in names:
-                raise ValueError(f"unseen: got {name!r}, expected names of the class list. {_suggestion(name, names)}")
+            if name not in known:
+                raise ValueError(f"unseen: got {name!r}, expected names of the class list. {suggestion(name, names)}")
         # One split, one value: equality and hash do not depend on the order in which unseen was written.
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "unseen", tuple(name for name in names if name in unseen))
+
+    @property
+    def ignore(self) -> int:
+        """Label of ignored pixels in this split's masks: 255 up to 255 classes, else 65535."""
+        return ignore_id(len(self.names))
+
+    @property
+    def mask_dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """Type of this split's masks: uint8 up to 255 classes, else uint16."""
+        return np.uint8 if self.ignore == IGNORE else np.uint16
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -84,37 +113,42 @@ class ClassSplit:
         return f"{len(self.seen)}-{len(self.unseen)}"
 
     @cached_property
-    def training_lut(self) -> NDArray[np.uint8]:
-        """Table from file id to training label: (256,), uint8, read-only, values 0..N_s-1 and 255 = ignore.
+    def training_lut(self) -> NDArray[np.unsignedinteger[Any]]:
+        """Table from file id to training label, read-only, values 0..N_s-1 and `ignore`.
 
-        Ids that are no class map to 255 for want of a better value; `training_labels` rejects them.
+        Its shape is (256,), uint8, up to 255 classes, else (65536,), uint16. Ids that are no class map to `ignore` for
+        want of a better value; `training_labels` rejects them.
         """
-        table = np.full(256, IGNORE, dtype=np.uint8)
-        table[list(self.seen_ids)] = np.arange(len(self.seen_ids), dtype=np.uint8)
+        table = np.full(self.ignore + 1, self.ignore, dtype=self.mask_dtype)
+        table[list(self.seen_ids)] = np.arange(len(self.seen_ids), dtype=self.mask_dtype)
         table.flags.writeable = False
         return table
 
-    def training_labels(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def training_labels(self, mask: NDArray[_Id]) -> NDArray[_Id]:
         """Renumber a mask for training; nothing of the unseen classes is left in it.
 
         Args:
-            mask: File ids, any shape, uint8, values 0..N-1 and 255 = ignore.
+            mask: File ids, any shape, `mask_dtype`, values 0..N-1 and `ignore`.
 
         Returns:
-            Training labels, the same shape, uint8, values 0..N_s-1 and 255 = ignore.
+            Training labels, the same shape and dtype, values 0..N_s-1 and `ignore`.
 
         Raises:
-            ValueError: The mask is not uint8, or it holds an id that is no class.
+            ValueError: The mask is not of `mask_dtype`, or it holds an id that is no class.
         """
-        if mask.dtype != np.uint8:
-            raise ValueError(f"mask: got dtype {mask.dtype}, expected uint8 with ids 0..{len(self.names) - 1} and 255.")
-        stray = np.unique(mask[(mask >= len(self.names)) & (mask != IGNORE)])
+        if mask.dtype != self.mask_dtype:
+            raise ValueError(
+                f"mask: got dtype {mask.dtype}, expected {np.dtype(self.mask_dtype)} with ids 0..{len(self.names) - 1} "
+                f"and {self.ignore}, for there are {len(self.names)} classes. Convert it, and its ignored pixels."
+            )
+        stray = np.unique(mask[(mask >= len(self.names)) & (mask != self.ignore)])
         if stray.size:
             raise ValueError(
                 f"mask: got id {', '.join(map(str, stray[:5]))}, expected 0..{len(self.names) - 1} (the "
-                f"{len(self.names)} class names) or 255 = ignore. Renumber the mask, or name every class."
+                f"{len(self.names)} class names) or {self.ignore} = ignore. Renumber the mask, or name every class."
             )
-        return self.training_lut[mask]
+        labels: NDArray[_Id] = self.training_lut[mask].astype(mask.dtype, copy=False)
+        return labels
 
 
 def listed_names(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -132,22 +166,28 @@ def _checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise ValueError(f"{field}: got the string {names!r}, expected a sequence of names. Write [{names!r}].")
     names = tuple(names)
+    first: dict[str, int] = {}
     for position, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"{field}: got {name!r} at position {position}, expected a class name. Write it out.")
-        if name in names[:position]:
+        if first.setdefault(name, position) != position:
             raise ValueError(
-                f"{field}: got {name!r} twice, at positions {names.index(name)} and {position}, expected each name "
-                "once. Rename or remove one of them."
+                f"{field}: got {name!r} twice, at positions {first[name]} and {position}, expected each name once. "
+                "Rename or remove one of them."
             )
     return names
 
 
-def _suggestion(name: str, names: tuple[str, ...]) -> str:
-    """Say which of the names was perhaps meant."""
+def suggestion(name: str, names: Sequence[str], what: str = "classes") -> str:
+    """Say which of the names was perhaps meant.
+
+    Example:
+        >>> suggestion("gras", ["grass", "tree"]), suggestion("zebra", ["grass", "tree"])
+        ("Did you mean 'grass'?", 'The classes are: grass, tree.')
+    """
     lowered = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(name.strip().lower(), lowered, n=3)
     if close:
         return f"Did you mean {' or '.join(repr(lowered[match]) for match in close)}?"
     shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    return f"The classes are: {shown}."
+    return f"The {what} are: {shown}."

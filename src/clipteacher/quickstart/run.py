@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
-from clipteacher.data.dataset import FolderDataset, Sample
+from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.drawn_world import write_world
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
@@ -98,11 +98,11 @@ def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Conso
     results = Results(both.data.protocol, seed, found, speed, stages.seconds)
     write_json(out / "metrics.json", results.to_dict())
     words = [split.names[label] for label in np.unique(val_set[example].mask) if label != IGNORE]
-    commands = next_commands(out, fit_config, val_set.records[example].image, words)
+    commands = next_commands(out, fit_config, val_set.source.paths(example).image, words)
     return Finished(results, commands)
 
 
-def _counted(samples: FolderDataset, stage: Stage) -> Iterator[Sample]:
+def _counted(samples: SegmentationDataset, stage: Stage) -> Iterator[Sample]:
     """Go through samples and show how far it has come."""
     for index in range(len(samples)):
         yield samples[index]
@@ -113,4 +113,10 @@ def teacher_alone(module: TrainingModule) -> Segmenter:
     """Return a segmenter of a module's teacher without its student; it answers to all names of the module."""
     framework, student = module.framework, module.segmenter()
     # The framework has checked that it is a teacher.
-    return Segmenter(TeacherAlone(framework.teacher), student.names, student.vectors, pad_multiple=student.pad_multiple)
+    return Segmenter(
+        TeacherAlone(framework.teacher),
+        student.names,
+        student.vectors,
+        pad_multiple=student.pad_multiple,
+        pipeline=student.pipeline,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from clipteacher.weights import LITE0_PACKAGE, lite0_weights, load_encoder, read_weights
 
-_WEIGHT_FILES = {".safetensors", ".pt", ".pth", ".bin"}
+WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
 
 
 class SMPStudent(nn.Module):
@@ -61,7 +62,7 @@ class SMPStudent(nn.Module):
     ) -> None:
         super().__init__()
         timm_name, tag = encoder.removeprefix("tu-"), None
-        if weights is not None and weights != LITE0_PACKAGE and Path(weights).suffix not in _WEIGHT_FILES:
+        if weights is not None and weights != LITE0_PACKAGE and Path(weights).suffix not in WEIGHT_FILES:
             tag = weights
         self.network: Any = _build(architecture, encoder, tag, channels, dict(options or {}))
         tagged = f"{timm_name}.{tag}" if tag and encoder.startswith("tu-") else timm_name.removeprefix("timm-")
@@ -94,6 +95,17 @@ class SMPStudent(nn.Module):
     def spec(self) -> dict[str, Any]:
         """Return the arguments that build this network again, without its first weights."""
         return copy.deepcopy(self._spec)
+
+
+def add_dropout(network: Any, rate: float) -> None:  # noqa: ANN401 (smp is untyped)
+    """Let a network drop channels of its decoder in training, before the last layer; its tensors keep their names.
+
+    Args:
+        network: Of segmentation_models_pytorch, with a `segmentation_head` that is a sequence of layers.
+        rate: Share of the channels that is set to 0.
+    """
+    layers = network.segmentation_head.named_children()
+    network.segmentation_head = nn.Sequential(OrderedDict([("dropout", nn.Dropout2d(rate)), *layers]))
 
 
 def _build(architecture: str, encoder: str, tag: str | None, channels: int, options: dict[str, Any]) -> Any:  # noqa: ANN401 (smp is untyped)

@@ -1,7 +1,8 @@
-"""Folder data for the trainer: verified before the first step, repeatable and resumable to the bit."""
+"""Data for the trainer: audited and verified before the first step, repeatable and resumable to the bit."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,32 +10,39 @@ from typing import Any
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Subset
 
+from clipteacher.data.audit import audit_labels, check_audit
 from clipteacher.data.augment import Augment
-from clipteacher.data.dataset import FolderDataset, Sample
-from clipteacher.data.folder import protocol_name, read_class_names
+from clipteacher.data.dataset import Sample, SegmentationDataset
+from clipteacher.data.opened import open_data
 from clipteacher.data.sampler import StepBatchSampler
-from clipteacher.protocols.splits import ClassSplit, listed_names
+from clipteacher.data.value_counts import kept_counts
+from clipteacher.protocols.splits import listed_names
 
 
 class FolderDataModule(LightningDataModule):
-    """Photos with masks in the folder format, and a class split by name.
+    """Photos with masks in a folder: a protocol's data set as released, or one's own in the folder format.
 
     Args:
-        root: Folder with `classes.txt`, `images/<split>/` and `masks/<split>/`.
-        unseen: Names of the classes that training never sees; in one string, with commas between them.
-        protocol: Name printed beside each score; None is "<folder>-<seen>-<unseen>".
+        root: The data set's folder. With the name of a protocol: as its reader finds it, see `docs/datasets.md`. Else
+            with `classes.txt`, `images/<split>/` and `masks/<split>/`.
+        unseen: Names of the classes that training never sees; in one string, with commas between them. A protocol
+            brings its own.
+        protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split. Any other name is
+            printed beside each score; None is "<folder>-<seen>-<unseen>".
         train_split: Split to train on.
         val_split: Split to score on.
         batch_size: Photos a step, over all devices together.
         augment: Augmentation of training photos.
         workers: Processes that read photos; 0 reads in the main one. The result is the same.
         cache: Keep decoded photos in memory.
+        audit: Count the ids in all masks before training and refuse to train on wrong ones; counts are kept, see
+            `clipteacher.data.value_counts`. false goes on whatever they are.
         verify: Read every photo and mask once before training, so that a bad file shows at once.
         seed: Seed of order and augmentation. The command line gives it that of `seed_everything`.
 
     Raises:
-        DataError: The folder is not in the format.
-        ValueError: An unseen name is not in `classes.txt`, or is given twice.
+        DataError: The folder is not as it should be.
+        ValueError: An unseen name is not in `classes.txt`, is given twice, or is given beside a protocol.
     """
 
     def __init__(
@@ -49,26 +57,41 @@ class FolderDataModule(LightningDataModule):
         augment: Augment = Augment(),
         workers: int = 4,
         cache: bool = False,
+        audit: bool = True,
         verify: bool = True,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.class_split = ClassSplit(names=read_class_names(root), unseen=listed_names(unseen))
-        self.protocol = protocol or protocol_name(root, self.class_split)
-        self.train_set = FolderDataset(root, train_split, self.class_split, training=True, augment=augment, cache=cache)
-        self.val_set = FolderDataset(root, val_split, self.class_split, training=False, cache=cache)
+        given = listed_names(unseen) if unseen else None
+        train, val = (open_data(root, split, protocol, given) for split in (train_split, val_split))
+        self.class_split, self.protocol = train.class_split, train.protocol
+        self.train_set = SegmentationDataset(
+            train.source, train.class_split, training=True, augment=augment, cache=cache
+        )
+        self.val_set = SegmentationDataset(val.source, val.class_split, training=False, cache=cache)
+        # In a folder of one's own, what is held back may well be in no training mask.
+        self.held_back = () if train.released else self.class_split.unseen
         self.batch_size = batch_size
         self.workers = workers
+        self.audit = audit
         self.verify = verify
         self.seed = seed
         self.start_step = 0
 
     def setup(self, stage: str) -> None:
-        """Read every pair once, where that is asked for."""
-        if stage == "fit" and self.verify:
+        """Judge the ids in the masks and read every pair once, where that is asked for."""
+        if stage != "fit":
+            return
+        if self.audit:
+            for name, data, held_back in (("train", self.train_set, self.held_back), ("val", self.val_set, ())):
+                found = audit_labels(data.source, kept_counts(data.source), held_back)
+                check_audit(found, name)
+                for warning in found.warnings:
+                    warnings.warn(f"label audit of {name}: {warning}", stacklevel=2)
+        if self.verify:
             self.train_set.verify()
             self.val_set.verify()
-            self.verify = False  # once is enough: the command asks before the trainer does
+        self.audit = self.verify = False  # once is enough: the command asks before the trainer does
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return one endless epoch cut to the trainer's `max_steps`, from the step that a resumed run has reached."""

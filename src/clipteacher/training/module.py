@@ -8,12 +8,16 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from clipteacher.data.dataset import Sample
+from clipteacher.distillation import DistillationConfig
 from clipteacher.framework import CLIPTeacher, LossConfig
 from clipteacher.glm import GLMConfig
+from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.scores import MAX_SCORES, check_max_scores, class_labels
 from clipteacher.metrics import scores
 from clipteacher.plm.module import PLMConfig
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter import Segmenter, class_logits
+from clipteacher.segmenter import Segmenter
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
 from clipteacher.training.pooled_confusion import PooledConfusion
 
@@ -27,10 +31,13 @@ class TrainingModule(LightningModule):
         class_split: Seen and unseen names; training takes the seen ones alone. The command line gives it the data's.
         glm: Knobs of GLM; None (`--model.glm null`) switches it off.
         plm: Knobs of PLM; None (`--model.plm null`) switches it off.
+        distillation: Knobs of dense distillation, a baseline (with glm and plm null); None switches it off.
         losses: Weights of the loss terms and scales of the logits.
         optimizer: Knobs of the optimiser and its schedule.
         channels_last: Keep images and convolutions channels-last in memory, which is faster on most hardware.
         pad_multiple: At test, photos are padded to a multiple of this.
+        test_pipeline: Size and windows in which the student sees a test photo; kept with the trained student.
+        max_scores: Class scores that are brought to full size at once at test: memory against speed.
         seed: Seed of what is drawn inside a step (dropout). The command line gives it that of `seed_everything`.
 
     Attributes:
@@ -38,7 +45,7 @@ class TrainingModule(LightningModule):
 
     Raises:
         TypeError: Student or teacher is not what it must be.
-        ValueError: The student's channels are not the teacher's width.
+        ValueError: The student's channels are not the teacher's width, or `max_scores` is not positive.
     """
 
     text: Tensor
@@ -51,19 +58,33 @@ class TrainingModule(LightningModule):
         *,
         glm: GLMConfig | None = GLMConfig(),
         plm: PLMConfig | None = PLMConfig(),
+        distillation: DistillationConfig | None = None,
         losses: LossConfig = LossConfig(),
         optimizer: OptimizerConfig = OptimizerConfig(),
         channels_last: bool = True,
         pad_multiple: int = 32,
+        test_pipeline: TestPipeline = OWN_SIZE,
+        max_scores: int = MAX_SCORES,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.framework = CLIPTeacher(student, teacher, class_split.seen, glm=glm, plm=plm, losses=losses)  # type: ignore[arg-type]
+        check_max_scores(max_scores)
+        self.framework = CLIPTeacher(
+            student,
+            teacher,  # type: ignore[arg-type]
+            class_split.seen,
+            glm=glm,
+            plm=plm,
+            distillation=distillation,
+            losses=losses,
+        )
         self.class_split = class_split
         self.optimizer_config = optimizer
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.framework.to(memory_format=self.memory_format)
         self.pad_multiple = pad_multiple
+        self.test_pipeline = test_pipeline
+        self.max_scores = max_scores
         self.seed = seed
         self.confusion = PooledConfusion(len(class_split.names))
 
@@ -87,7 +108,14 @@ class TrainingModule(LightningModule):
     def validation_step(self, batch: Sample, batch_idx: int) -> None:
         """Count one test photo into the pooled confusion."""
         images = batch.image.contiguous(memory_format=self.memory_format)
-        prediction = class_logits(self.framework.student, self.text, images, self.pad_multiple).argmax(dim=1)
+        prediction = class_labels(
+            self.framework.student,
+            self.text,
+            images,
+            self.pad_multiple,
+            self.test_pipeline,
+            max_scores=self.max_scores,
+        )
         self.confusion.update(batch.mask, prediction)
 
     def on_validation_epoch_end(self) -> None:
@@ -115,4 +143,6 @@ class TrainingModule(LightningModule):
             unseen=self.class_split.unseen,
             text_spec=teacher.spec(),
             pad_multiple=self.pad_multiple,
+            pipeline=self.test_pipeline,
+            max_scores=self.max_scores,
         )

@@ -9,7 +9,6 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from clipteacher.metrics import confusion_matrix
-from clipteacher.protocols.splits import IGNORE
 
 
 class PooledConfusion(Metric):
@@ -20,7 +19,7 @@ class PooledConfusion(Metric):
 
     Args:
         num_classes: Number N of classes.
-        ignore: Label of pixels that are not counted.
+        ignore: Label of pixels that are not counted; None is 255, or 65535 with more than 255 classes.
         **kwargs: What `torchmetrics.Metric` takes.
 
     Example:
@@ -34,7 +33,7 @@ class PooledConfusion(Metric):
     full_state_update = False
     confusion: Tensor
 
-    def __init__(self, num_classes: int, ignore: int = IGNORE, **kwargs: Any) -> None:  # noqa: ANN401 (torchmetrics' own)
+    def __init__(self, num_classes: int, ignore: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (torchmetrics' own)
         """Begin with no pixel counted."""
         super().__init__(**kwargs)
         self.num_classes = num_classes

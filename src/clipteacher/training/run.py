@@ -14,8 +14,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 
-from clipteacher.data.dataset import FolderDataset
-from clipteacher.data.folder import read_mask
+from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
 from clipteacher.metrics import Scores, scores
@@ -95,7 +94,7 @@ class KeepFirstModel(Callback):
 
 
 def finish_run(
-    run: RunFolder, segmenter: Segmenter, val_set: FolderDataset, protocol: str, baseline: Path | None, rows: int
+    run: RunFolder, segmenter: Segmenter, val_set: SegmentationDataset, protocol: str, baseline: Path | None, rows: int
 ) -> Scores:
     """Score the trained student and write `model/`, `report.png` and `metrics.json`.
 
@@ -124,7 +123,7 @@ def finish_run(
 
 
 def draw_report(
-    path: Path, val_set: FolderDataset, segmenters: Mapping[str, Segmenter], rows: int, *, panel_width: int = 320
+    path: Path, val_set: SegmentationDataset, segmenters: Mapping[str, Segmenter], rows: int, *, panel_width: int = 320
 ) -> None:
     """Draw photo | truth | each segmenter for a few test photos.
 
@@ -138,7 +137,7 @@ def draw_report(
     split = val_set.class_split
     named = [segmenter.with_names(split.names) for segmenter in segmenters.values()]  # their ids may be in other orders
     # The masks alone: decoding the photos takes longer, and all of a large test set would not fit into memory.
-    truths = (read_mask(record.mask, len(split.names)) for record in val_set.records)
+    truths = (val_set.source.labels(index) for index in range(len(val_set)))
     drawn = []
     for index in report_rows(truths, split, rows):
         sample = val_set[index]
@@ -156,7 +155,7 @@ def report_rows(masks: Iterable[NDArray[np.integer[Any]]], split: ClassSplit, ro
     for its success.
 
     Args:
-        masks: Truth of every photo, (H, W), integer in 0..N-1, 255 = ignore; held one at a time.
+        masks: Truth of every photo, (H, W), integer in 0..N-1 or ignore; held one at a time.
         split: The classes.
         rows: Number of photos.
 

@@ -1,0 +1,64 @@
+"""One split of data as a command line names it: a protocol's, or a folder's of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from clipteacher.data.folder import FolderSource, protocol_name
+from clipteacher.data.released import open_source
+from clipteacher.data.source import Source
+from clipteacher.protocols.named import PROTOCOLS, protocol_named
+from clipteacher.protocols.splits import ClassSplit
+
+
+class OpenedData(NamedTuple):
+    """One split of a data set.
+
+    Attributes:
+        source: Its photos and labels.
+        class_split: Its classes.
+        protocol: The name to print beside a score.
+        released: Whether a protocol of this package decided all that; else the folder and the user did.
+    """
+
+    source: Source
+    class_split: ClassSplit
+    protocol: str
+    released: bool
+
+
+def open_data(
+    root: str | Path,
+    split: str,
+    protocol: str | None,
+    unseen: Sequence[str] | None,
+    default_unseen: Callable[[tuple[str, ...]], Sequence[str]] = lambda names: (),
+) -> OpenedData:
+    """Open one split of data.
+
+    Args:
+        root: The data set's folder.
+        split: Which photos, such as "train".
+        protocol: Name of one of `PROTOCOLS`: it decides reader, classes and split. Any other is a name for a folder of
+            one's own; None names that after the folder and the numbers of classes.
+        unseen: Names held back in a folder of one's own; None leaves it to `default_unseen`.
+        default_unseen: Names held back, of all names.
+
+    Raises:
+        DataError: A file or folder is missing or wrong.
+        ValueError: Names are held back that are no classes, or a protocol is given and names beside it.
+    """
+    if protocol in {known.name for known in PROTOCOLS}:
+        known = protocol_named(str(protocol))
+        if unseen is not None:
+            raise ValueError(
+                f"unseen: got {', '.join(unseen) or 'none'} beside protocol {known.name}, which holds back "
+                f"{', '.join(known.class_split.unseen) or 'none'}. Leave out one of the two."
+            )
+        return OpenedData(open_source(known, root, split), known.class_split, known.name, True)
+    source = FolderSource(root, split)
+    names = source.names
+    class_split = ClassSplit(names, tuple(unseen if unseen is not None else default_unseen(names)))
+    return OpenedData(source, class_split, protocol or protocol_name(root, class_split), False)

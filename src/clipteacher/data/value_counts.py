@@ -1,0 +1,158 @@
+"""How often each value stands in the masks of a source; counted once and kept, for a large set takes minutes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipteacher.data.source import UNKNOWN, Source
+from clipteacher.files import write_json
+
+# Another number forgets what earlier versions have kept.
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ValueCounts:
+    """What stands in the masks of a source.
+
+    Attributes:
+        total: Number of masks.
+        pixels: (V,), int64: pixels of each value 0..V-1 over all masks; V is the length of the source's table.
+        masks: (V,), int64: masks that hold each value.
+        first: (V,), int64: index of the first mask that holds each value; -1 where none does.
+        class_masks: (N,), int64: masks that hold each class.
+    """
+
+    total: int
+    pixels: NDArray[np.int64]
+    masks: NDArray[np.int64]
+    first: NDArray[np.int64]
+    class_masks: NDArray[np.int64]
+
+    def class_pixels(self, source: Source) -> NDArray[np.int64]:
+        """Return the pixels of each class: (N,), int64."""
+        counts = np.zeros(len(source.names), dtype=np.int64)
+        is_class = (source.table != UNKNOWN) & (source.table != source.ignore)
+        np.add.at(counts, source.table[is_class], self.pixels[is_class])
+        return counts
+
+
+def count_values(source: Source, progress: Callable[[int], object] = lambda done: None) -> ValueCounts:
+    """Read every mask once and count its values.
+
+    This looks at the files as they are, unseen classes included. Its result says whether the files are right and is
+    shown to the user; nothing of it reaches training.
+
+    Args:
+        source: The masks.
+        progress: Called with the number of masks counted so far.
+
+    Raises:
+        DataError: A mask cannot be read.
+    """
+    size, classes = len(source.table), len(source.names)
+    pixels, masks, class_masks = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(classes, np.int64)
+    first = np.full(size, -1, np.int64)
+
+    def values_of(index: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        counts = np.bincount(source.values(index).ravel(), minlength=size)
+        present = np.flatnonzero(counts)
+        return present, counts[present]
+
+    # Decoding a PNG releases Python's lock.
+    with ThreadPoolExecutor() as pool:
+        for index, (present, counts) in enumerate(pool.map(values_of, range(len(source)))):
+            pixels[present] += counts
+            masks[present] += 1
+            first[present[first[present] < 0]] = index
+            ids = np.unique(source.table[present])
+            class_masks[ids[(ids != UNKNOWN) & (ids != source.ignore)]] += 1
+            progress(index + 1)
+    return ValueCounts(len(source), pixels, masks, first, class_masks)
+
+
+def kept_counts(
+    source: Source, *, anew: bool = False, progress: Callable[[int], object] = lambda d: None
+) -> ValueCounts:
+    """Return the counts that were kept for the very same files, or count and keep them.
+
+    They lie in the folder `clipteacher/label_audit` of the user's cache (`$XDG_CACHE_HOME`, else `~/.cache`), under a
+    name made of the path, size and time of change of every mask.
+
+    Args:
+        source: The masks.
+        anew: Count even where counts are kept.
+        progress: As for `count_values`.
+
+    Raises:
+        DataError: A mask cannot be read.
+    """
+    path = cache_folder() / f"{_key(source)}.json"
+    if not anew:
+        try:
+            return _counts_from(json.loads(path.read_text(encoding="utf-8")), source)
+        except (OSError, ValueError, KeyError, IndexError, TypeError):
+            pass  # nothing kept, or nothing of use: count
+    counts = count_values(source, progress)
+    with suppress(OSError):  # a home that cannot be written to costs time, no more
+        write_json(path, _counts_to(counts))
+    return counts
+
+
+def cache_folder() -> Path:
+    """Return the folder in which counts are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "clipteacher" / "label_audit"
+
+
+def _key(source: Source) -> str:
+    """Name the masks by what would change if one of them did."""
+    digest = hashlib.sha256(f"{_VERSION} {source.names} ".encode() + source.table.tobytes())
+    for index in range(len(source)):
+        path = source.paths(index).mask
+        try:
+            state = path.stat()
+        except OSError:
+            digest.update(f"{path.absolute()} missing\n".encode())
+        else:
+            digest.update(f"{path.absolute()} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def _counts_to(counts: ValueCounts) -> dict[str, Any]:
+    """Make JSON of counts."""
+    present = np.flatnonzero(counts.masks)
+    arrays = {"pixels": counts.pixels, "masks": counts.masks, "first": counts.first}
+    return {
+        "total": counts.total,
+        "values": present.tolist(),
+        **{name: array[present].tolist() for name, array in arrays.items()},
+        "class_masks": counts.class_masks.tolist(),
+    }
+
+
+def _counts_from(kept: dict[str, Any], source: Source) -> ValueCounts:
+    """Make counts of JSON."""
+    size = len(source.table)
+    arrays = {
+        "pixels": np.zeros(size, np.int64),
+        "masks": np.zeros(size, np.int64),
+        "first": np.full(size, -1, np.int64),
+    }
+    for name, array in arrays.items():
+        array[kept["values"]] = kept[name]
+    class_masks = np.array(kept["class_masks"], dtype=np.int64)
+    if len(class_masks) != len(source.names):
+        raise ValueError("kept for another list of classes")
+    return ValueCounts(int(kept["total"]), **arrays, class_masks=class_masks)

@@ -1,0 +1,53 @@
+"""All protocols, and one by its name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from clipteacher.protocols.ade20k import ADE20K_150, ADE20K_847
+from clipteacher.protocols.coco_stuff import COCO_STUFF_156_15
+from clipteacher.protocols.context import CONTEXT_49_10, CONTEXT_50_10_BG, CONTEXT_59
+from clipteacher.protocols.msrc21 import MSRC21_16_5
+from clipteacher.protocols.protocol import Protocol
+from clipteacher.protocols.splits import suggestion
+from clipteacher.protocols.voc import VOC12_15_5, VOC20
+
+PROTOCOLS: Final[tuple[Protocol, ...]] = (
+    VOC12_15_5,
+    COCO_STUFF_156_15,
+    CONTEXT_49_10,
+    CONTEXT_50_10_BG,
+    MSRC21_16_5,
+    VOC20,
+    CONTEXT_59,
+    ADE20K_150,
+    ADE20K_847,
+)
+"""Every protocol: those with a split first, then the cross-data-set tests."""
+
+
+def protocol_named(name: str) -> Protocol:
+    """Find a protocol by the name that is printed beside scores.
+
+    Args:
+        name: Such as "voc12-15-5".
+
+    Returns:
+        The protocol.
+
+    Raises:
+        ValueError: No protocol has the name.
+
+    Example:
+        >>> protocol_named("voc12-15-5").class_split.unseen
+        ('pottedplant', 'sheep', 'sofa', 'train', 'tvmonitor')
+        >>> protocol_named("voc-15-5")
+        Traceback (most recent call last):
+        ...
+        ValueError: protocol: got 'voc-15-5', expected the name of one. Did you mean 'voc12-15-5'?
+    """
+    for protocol in PROTOCOLS:
+        if protocol.name == name:
+            return protocol
+    names = [protocol.name for protocol in PROTOCOLS]
+    raise ValueError(f"protocol: got {name!r}, expected the name of one. {suggestion(str(name), names, 'protocols')}")

@@ -1,0 +1,5 @@
+"""SegNeXt (arXiv 2209.08575): the MSCAN encoder, the Hamburger decoder, and the student made of both."""
+
+from clipteacher.students.segnext.student import SegNeXtStudent
+
+__all__ = ["SegNeXtStudent"]

@@ -1,0 +1,201 @@
+"""Scores and labels: whole, in windows and in pieces, against twins that loop over windows and pixels."""
+
+import math
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from clipteacher.inference import MAX_SCORES, OWN_SIZE, class_labels, class_logits
+from clipteacher.protocols.protocol import TestPipeline
+
+WIDTH = 12
+SLIDE = TestPipeline(short_side=None, mode="slide", crop=16, stride=12)
+PIPELINES = {
+    "whole": OWN_SIZE,
+    "resized": TestPipeline(short_side=20, mode="whole"),
+    "slide": SLIDE,
+    "slide, window larger than the photo": TestPipeline(short_side=None, mode="slide", crop=64, stride=48),
+    "slide, odd": TestPipeline(short_side=None, mode="slide", crop=11, stride=7),
+    "resized slide": TestPipeline(short_side=29, mode="slide", crop=16, stride=9),
+}
+SIZES = [(24, 32), (17, 31), (33, 16), (5, 40), (1, 1)]
+
+
+class Student(nn.Module):
+    """A convolution of a stride whose sums hang on the whole image, so on size, window and padding."""
+
+    def __init__(self, stride: int = 4, width: int = WIDTH) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.conv = nn.Conv2d(3, width, 5, stride=stride, padding=2)
+        self.sizes: list[tuple[int, ...]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.sizes.append(tuple(images.shape))
+        features: Tensor = self.conv(images)
+        return features - features.mean(dim=(2, 3), keepdim=True) / 2
+
+
+def names(count: int) -> Tensor:
+    return F.normalize(torch.randn(count, WIDTH, generator=torch.Generator().manual_seed(1)), dim=1)
+
+
+def photos(size: tuple[int, int], count: int = 1) -> Tensor:
+    return torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(2))
+
+
+def enlarged(scores: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
+
+
+def twin(student: nn.Module, text: Tensor, images: Tensor, multiple: int, pipeline: TestPipeline) -> Tensor:
+    """The test protocol in plain loops: resize, place windows by counting, add pixel by pixel, divide, resize back."""
+    own = (images.shape[2], images.shape[3])
+    if pipeline.short_side is not None:
+        ratio = pipeline.short_side / min(own)
+        height, width = (math.floor(side * ratio + 0.5) for side in own)
+        images = F.interpolate(images, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
+    height, width = images.shape[2:]
+    sums, counts = torch.zeros(len(images), len(text), height, width), torch.zeros(height, width)
+    tops, lefts = [0], [0]
+    crop_height, crop_width = height, width
+    if pipeline.mode == "slide":
+        crop_height, crop_width = min(pipeline.crop, height), min(pipeline.crop, width)
+        while tops[-1] + crop_height < height:
+            tops.append(min(tops[-1] + pipeline.stride, height - crop_height))
+        while lefts[-1] + crop_width < width:
+            lefts.append(min(lefts[-1] + pipeline.stride, width - crop_width))
+    for top, left in product(tops, lefts):
+        cut = images[:, :, top : top + crop_height, left : left + crop_width]
+        padded = torch.zeros(
+            len(images), 3, math.ceil(crop_height / multiple) * multiple, math.ceil(crop_width / multiple) * multiple
+        )
+        padded[:, :, :crop_height, :crop_width] = cut
+        features = student(padded)
+        small = torch.stack([(features * vector.view(1, -1, 1, 1)).sum(dim=1) for vector in text], dim=1)
+        full = enlarged(small, (padded.shape[2], padded.shape[3]))
+        for y, x in product(range(crop_height), range(crop_width)):
+            sums[:, :, top + y, left + x] += full[:, :, y, x]
+            counts[top + y, left + x] += 1
+    for y, x in product(range(height), range(width)):
+        sums[:, :, y, x] /= counts[y, x]
+    return enlarged(sums, own)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@torch.no_grad()
+def test_scores_and_labels_as_the_loops_give_them(pipeline: TestPipeline, size: tuple[int, int]) -> None:
+    student, text, images = Student(), names(5), photos(size, 2)
+    expected = twin(student, text, images, 8, pipeline)
+    logits = class_logits(student, text, images, 8, pipeline)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+    labels = class_labels(student, text, images, 8, pipeline)
+    assert (labels.shape, labels.dtype) == ((2, *size), torch.int64)
+    assert torch.equal(labels, logits.argmax(dim=1))
+    best = expected.amax(dim=1)
+    chosen = expected.gather(1, labels.unsqueeze(1))[:, 0]
+    torch.testing.assert_close(chosen, best, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, WIDTH])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@torch.no_grad()
+def test_pieces_are_the_whole_to_the_bit(pipeline: TestPipeline, size: tuple[int, int], count: int) -> None:
+    student, text, images = Student(), names(count), photos(size)
+    expected = class_logits(student, text, images, 8, pipeline).argmax(dim=1)
+    for max_scores in (1, 3 * count * size[1], 7 * count * size[1], 10**9):
+        assert torch.equal(class_labels(student, text, images, 8, pipeline, max_scores=max_scores), expected)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4, 8])
+@torch.no_grad()
+def test_scores_in_pieces_are_the_whole_to_the_bit(stride: int) -> None:
+    """Not the labels alone: at strides that are powers of two `F.interpolate` cuts without a trace."""
+    from clipteacher.inference.scores import _PhotoScores
+
+    for count, size, pipeline in product((1, 4, 8), ((40, 24), (29, 23)), (OWN_SIZE, SLIDE)):
+        scores = _PhotoScores(Student(stride), names(count), photos(size), 8, pipeline, keep=True)
+        whole = scores.rows(0, size[0])
+        for step in (1, 5, 8, 16):
+            pieces = [scores.rows(y, min(y + step, size[0])) for y in range(0, size[0], step)]
+            assert torch.equal(torch.cat(pieces, dim=2), whole)
+
+
+@pytest.mark.parametrize("case", ["more names than channels", "a stride of 3", "a stride of 5, more names"])
+@pytest.mark.parametrize("pipeline", [OWN_SIZE, SLIDE], ids=["whole", "slide"])
+@torch.no_grad()
+def test_pieces_that_are_the_whole_to_rounding_alone(case: str, pipeline: TestPipeline) -> None:
+    """A product of matrices, and a resizing by a factor not exact in binary, round by their size."""
+    student = Student({"a stride of 3": 3, "a stride of 5, more names": 5}.get(case, 4))
+    text, images = names(3 if case == "a stride of 3" else 40), photos((33, 45))
+    logits = class_logits(student, text, images, 15, pipeline)
+    whole = class_labels(student, text, images, 15, pipeline)
+    assert torch.equal(whole, logits.argmax(dim=1)), "one piece is the plain way to the bit"
+    labels = class_labels(student, text, images, 15, pipeline, max_scores=5 * len(text) * 45)
+    chosen = logits.gather(1, labels.unsqueeze(1))[:, 0]
+    torch.testing.assert_close(chosen, logits.amax(dim=1), rtol=0, atol=1e-5)
+    assert (labels == whole).float().mean() > 0.99
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@torch.no_grad()
+def test_of_equal_names_the_first_is_taken(pipeline: TestPipeline) -> None:
+    text = names(3)[[0, 1, 1, 0, 2, 2]]
+    labels = [class_labels(Student(), text, photos((21, 30)), 8, pipeline, max_scores=m) for m in (1, 10**9)]
+    assert torch.equal(*labels)
+    assert set(labels[0].flatten().tolist()) <= {0, 1, 4}
+    blank = class_labels(Student(), torch.zeros(4, WIDTH), photos((21, 30)), 8, pipeline, max_scores=500)
+    assert not blank.any()
+
+
+@torch.no_grad()
+def test_the_network_sees_each_window_once_at_its_size() -> None:
+    for max_scores in (1, 10**9):
+        student = Student()
+        class_labels(student, names(2), photos((10, 30)), 8, PIPELINES["resized slide"], max_scores=max_scores)
+        # 10 × 30 becomes 29 × 87: three rows of nine windows of 16, all multiples of 8 as they are.
+        assert student.sizes == [(1, 3, 16, 16)] * 27
+    student = Student()
+    class_labels(student, names(2), photos((10, 30)), 8, SLIDE)
+    assert student.sizes == [(1, 3, 16, 16)] * 3, "10 × 16 of a photo lower than the window, padded to the multiple"
+
+
+class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps the number of values of the largest tensor made."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.values = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor):
+            self.values = max(self.values, result.numel())
+        return result
+
+
+@pytest.mark.parametrize("pipeline", ["whole", "resized", "slide", "resized slide"])
+@torch.no_grad()
+def test_no_tensor_grows_with_the_names(pipeline: str) -> None:
+    """Neither full-size scores nor those at the network's stride: what is held are features."""
+    student, images, budget = Student(), photos((64, 80)), 80 * 850
+    for count in (100, 400, 847):
+        with Largest() as watch:
+            class_labels(student, names(count), images, 8, PIPELINES[pipeline], max_scores=budget)
+        # Three strides of rows beside those that are wanted.
+        assert watch.values <= budget + 3 * 4 * 80 * count
+    assert watch.values < 0.25 * 847 * 64 * 80
+
+
+@pytest.mark.parametrize("max_scores", [0, -1])
+def test_no_scores_at_all(max_scores: int) -> None:
+    with pytest.raises(ValueError, match=rf"max_scores: got {max_scores}, expected at least 1. Give .*{MAX_SCORES}"):
+        class_labels(Student(), names(2), photos((8, 8)), 8, max_scores=max_scores)

@@ -1,0 +1,193 @@
+"""Protocols are frozen, whole and consistent; a contradiction fails at construction."""
+
+import pickle
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from clipteacher.data.augment import Augment
+from clipteacher.protocols import (
+    CONTEXT_50_10_BG,
+    PROTOCOLS,
+    VOC12_15_5,
+    ClassSplit,
+    Protocol,
+    TestPipeline,
+    protocol_named,
+)
+from clipteacher.protocols.protocol import DATASETS
+from clipteacher.protocols.zegclip import SLIDE_512, schedule
+
+FIFTEEN = (
+    "a photo of a {}.",
+    "a photo of a small {}.",
+    "a photo of a medium {}.",
+    "a photo of a large {}.",
+    "This is a photo of a {}.",
+    "This is a photo of a small {}.",
+    "This is a photo of a medium {}.",
+    "This is a photo of a large {}.",
+    "a {} in the scene.",
+    "a photo of a {} in the scene.",
+    "There is a {} in the scene.",
+    "There is the {} in the scene.",
+    "This is a {} in the scene.",
+    "This is the {} in the scene.",
+    "This is one {} in the scene.",
+)
+# Data set, prompts, iterations, background; typed from the sources.
+FACTS: dict[str, tuple[str, tuple[str, ...], int | None, bool]] = {
+    "voc12-15-5": ("voc12", ("a photo of a {}",), 20_000, False),
+    "coco-stuff-156-15": ("coco-stuff", FIFTEEN, 80_000, False),
+    "context-49-10": ("context", FIFTEEN, 40_000, False),
+    "context-50-10-bg": ("context", FIFTEEN, 40_000, True),
+    "msrc21-16-5": ("msrc21", ("a photo of a {}",), 240, False),
+    "voc-20": ("voc12", ("a photo of a {}",), None, False),
+    "context-59": ("context", FIFTEEN, None, False),
+    "ade20k-150": ("ade20k", FIFTEEN, None, False),
+    "ade20k-847": ("ade20k-full", FIFTEEN, None, False),
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_facts(protocol: Protocol) -> None:
+    dataset, templates, iterations, background = FACTS[protocol.name]
+    assert protocol.dataset == dataset
+    assert protocol.templates == templates
+    assert protocol.background is background
+    assert (protocol.schedule.iterations if protocol.schedule else None) == iterations
+    assert (protocol.schedule is None) == (protocol.class_split.unseen == ()), "only tests hold nothing back"
+    assert all(len(source) > 10 for source in protocol.sources)
+
+
+def test_names_are_unique_and_every_data_set_has_a_protocol() -> None:
+    assert list(FACTS) == [protocol.name for protocol in PROTOCOLS]
+    assert {protocol.dataset for protocol in PROTOCOLS} == set(DATASETS)
+
+
+@pytest.mark.parametrize("name", [name for name in FACTS if name != "msrc21-16-5"])
+def test_the_fields_pipeline(name: str) -> None:
+    protocol = protocol_named(name)
+    assert protocol.test == TestPipeline(short_side=512, mode="slide", crop=512, stride=426)
+    if protocol.schedule is not None:
+        assert (protocol.schedule.crop_size, protocol.schedule.base_size) == ((512, 512), 512)
+        assert (protocol.schedule.scale, protocol.schedule.cat_max_ratio) == ((0.5, 2.0), 0.75)
+        assert (protocol.schedule.batch_size, protocol.schedule.lr, protocol.schedule.head_lr_factor) == (16, 2e-5, 10)
+        assert (protocol.schedule.warmup_steps, protocol.schedule.power) == (1500, 0.9)
+        assert (protocol.schedule.min_lr, protocol.schedule.weight_decay) == (1e-6, 0.01)
+
+
+def test_msrc21_is_tested_whole_at_its_own_size() -> None:
+    protocol = protocol_named("msrc21-16-5")
+    assert (protocol.test.short_side, protocol.test.mode) == (None, "whole")
+    assert protocol.schedule is not None
+    assert (protocol.schedule.crop_size, protocol.schedule.batch_size) == ((224, 320), 10)
+
+
+def test_a_schedule_fits_the_augmentation() -> None:
+    for protocol in PROTOCOLS:
+        if (plan := protocol.schedule) is not None:
+            Augment(
+                crop_size=plan.crop_size,
+                base_size=plan.base_size,
+                scale=plan.scale,
+                cat_max_ratio=plan.cat_max_ratio,
+                flip=plan.flip,
+                photometric=plan.photometric,
+            )
+
+
+def test_a_protocol_is_a_value() -> None:
+    assert replace(VOC12_15_5) == VOC12_15_5
+    assert len({hash(protocol) for protocol in PROTOCOLS}) == len(PROTOCOLS)
+    assert pickle.loads(pickle.dumps(VOC12_15_5)) == VOC12_15_5  # noqa: S301 (our own bytes)
+    with pytest.raises(FrozenInstanceError):
+        VOC12_15_5.name = "other"  # type: ignore[misc]
+
+
+def test_found_by_name() -> None:
+    for protocol in PROTOCOLS:
+        assert protocol_named(protocol.name) is protocol
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("voc-15-5", r"got 'voc-15-5'.*Did you mean 'voc12-15-5'"),
+        ("COCO-Stuff-156-15", r"Did you mean 'coco-stuff-156-15'"),
+        ("context-50-10", r"Did you mean .*'context-50-10-bg'"),
+        ("cityscapes", r"The protocols are: voc12-15-5, .*ade20k-847\."),
+    ],
+)
+def test_unknown_names(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        protocol_named(name)
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "message"),
+    [
+        (VOC12_15_5, {"dataset": "voc"}, r"'voc12-15-5': dataset: got 'voc', expected one of voc12, coco-stuff"),
+        (VOC12_15_5, {"name": "voc12-16-4"}, r"got 'voc12-16-4', expected it to end in -15-5"),
+        (VOC12_15_5, {"name": "15-5"}, r"got '15-5', expected it to end in"),
+        (VOC12_15_5, {"class_split": ClassSplit(VOC12_15_5.class_split.names, ())}, r"expected it to end in -20"),
+        (VOC12_15_5, {"background": True}, r"'voc12-15-5': background: got True"),
+        (VOC12_15_5, {"name": "voc12-15-5-bg"}, r"got 'voc12-15-5-bg' with background=False"),
+        (CONTEXT_50_10_BG, {"background": False}, r"'context-50-10-bg': background: got False"),
+        (CONTEXT_50_10_BG, {"name": "context-50-10"}, r"got 'context-50-10' with background=True.*'-bg'"),
+        (
+            CONTEXT_50_10_BG,
+            {"name": "context-59-1", "class_split": ClassSplit(CONTEXT_50_10_BG.class_split.names, ("background",))},
+            r"never an unseen one",
+        ),
+        (VOC12_15_5, {"templates": ()}, r"templates: got none"),
+        (VOC12_15_5, {"templates": ("a photo",)}, r"templates: got 'a photo' with 0"),
+        (VOC12_15_5, {"sources": ()}, r"'voc12-15-5': sources: got \(\)"),
+        (VOC12_15_5, {"sources": "ZegCLIP"}, r"sources: got 'ZegCLIP'"),
+    ],
+)
+def test_contradictions_fail_at_construction(base: Protocol, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(base, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mode": "tiles"}, r"mode: got 'tiles', expected 'whole' or 'slide'"),
+        ({"short_side": 0}, r"short_side: got 0"),
+        ({"crop": 0}, r"crop: got 0"),
+        ({"crop": 512.0}, r"crop: got 512\.0, expected whole pixels"),
+        ({"crop": None}, r"crop: got None"),
+        ({"stride": True}, r"stride: got True"),
+        ({"stride": 513}, r"stride: got 513 for windows of 512"),
+    ],
+)
+def test_bad_test_pipelines(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SLIDE_512, **changes)
+
+
+def test_windows_play_no_part_in_a_whole_test() -> None:
+    assert TestPipeline(short_side=None, mode="whole", crop=10, stride=20).mode == "whole"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crop_size": 512}, r"crop_size: got 512"),
+        ({"crop_size": (512, 0)}, r"crop_size: got \(512, 0\)"),
+        ({"scale": (2.0, 0.5)}, r"scale: got \(2\.0, 0\.5\)"),
+        ({"iterations": 0}, r"iterations: got 0"),
+        ({"batch_size": 16.0}, r"batch_size: got 16\.0"),
+        ({"base_size": 0.5}, r"base_size: got 0\.5"),
+        ({"base_size": 0}, r"base_size: got 0"),
+        ({"flip": 1.5}, r"flip: got 1\.5"),
+        ({"lr": -1.0}, r"lr: got -1\.0"),
+        ({"lr": float("nan")}, r"lr: got nan"),
+    ],
+)
+def test_bad_schedules(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(schedule(10), **changes)
