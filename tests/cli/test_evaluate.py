@@ -18,7 +18,8 @@ from clipteacher.cli.main import main
 from clipteacher.data.files import read_image, read_values
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.inference import class_logits
-from clipteacher.protocols import VOC12_15_5
+from clipteacher.protocols import VOC12_15_5, TestPipeline
+from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
@@ -273,12 +274,14 @@ def test_a_known_protocol_reads_its_own_data(
 def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tuple[Path, Path]) -> None:
     """A folder is tested as the model is; a protocol brings its size and windows."""
     pipelines: list[Any] = []
+
+    def spy(segmenter: Segmenter, samples: object, pipeline: TestPipeline | None) -> Tensor:
+        pipelines.append(pipeline)
+        return pooled_confusion(segmenter, [])
+
     write_voc12(tmp_path / "voc")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "clipteacher.cli.evaluate.pooled_confusion",
-            lambda segmenter, samples, pipeline: pipelines.append(pipeline) or pooled_confusion(segmenter, []),
-        )
+        patch.setattr("clipteacher.cli.evaluate.pooled_confusion", spy)
         evaluate(trained[0], trained[1], tmp_path / "own.json")
         evaluate(trained[0], tmp_path / "voc", tmp_path / "voc.json", "--protocol", "voc12-15-5")
     assert pipelines == [None, VOC12_15_5.test]

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -286,7 +287,7 @@ ELSEWHERE: dict[str, Callable[[Path], Written]] = {
 }
 
 
-def fit_released(name: str, root: Path, run: Path, clip: tuple[Path, Path]) -> None:
+def fit_released(name: str, root: Path, run: Path, clip: tuple[Path, Path], *more: str) -> None:
     main(
         [
             *("fit", "--out", str(run), "--report_rows", "1", "--data.protocol", name, "--data.root", str(root)),
@@ -297,6 +298,7 @@ def fit_released(name: str, root: Path, run: Path, clip: tuple[Path, Path]) -> N
             *("--model.teacher.model", str(clip[0]), "--model.teacher.pretrained", str(clip[1])),
             *("--model.plm.windows", "[4]", "--trainer.max_steps", "1", "--trainer.accelerator", "cpu"),
             *("--trainer.logger", "false"),
+            *more,
         ]
     )
 
@@ -317,7 +319,23 @@ def test_a_released_data_set_from_fit_to_evaluate(name: str, tmp_path: Path, tin
     assert result["protocol"] == name
     assert tuple(result["IoU"]) == split.names
     assert (result["mIoU_unseen"] is None) is not bool(split.unseen)
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert saved["model"]["test_pipeline"] == asdict(protocol_named(name).test)
     assert 0 <= result["pAcc"] <= 1
+
+
+def test_another_pipeline_beside_a_protocol_is_refused(
+    tmp_path: Path, tiny_clip: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    RELEASED["voc12-15-5"](tmp_path / "data")
+    with pytest.raises(SystemExit):
+        fit_released(
+            "voc12-15-5", tmp_path / "data", tmp_path / "run", tiny_clip, "--model.test_pipeline.short_side=64"
+        )
+    message = capsys.readouterr().err
+    assert "model.test_pipeline: got {'short_side': 64" in message
+    assert "beside protocol voc12-15-5, which has {'short_side': 512" in message
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_student_of_coco_stuff_on_other_data_sets(tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:

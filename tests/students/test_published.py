@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clipteacher.segmenter import Segmenter, class_logits
+from clipteacher.inference import class_logits
+from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter, save_segmenter
 from clipteacher.students.build import build_student
 from clipteacher.students.protocol import Student, check_student, student_spec

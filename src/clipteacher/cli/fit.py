@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -15,7 +16,9 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import print_scores
+from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.metrics import Scores
+from clipteacher.protocols.named import PROTOCOLS
 from clipteacher.storage import load_segmenter
 from clipteacher.training.allocator import keep_freed_memory
 from clipteacher.training.datamodule import FolderDataModule
@@ -60,8 +63,22 @@ class FitCLI(LightningCLI):
             )
         if self.config.baseline is not None:
             load_segmenter(self.config.baseline)  # fails now rather than after training
+        self._test_as_the_protocol_does()
         if self.config.report_rows < 1:
             raise ValueError(f"report_rows: got {self.config.report_rows}, expected 1 or more")
+
+    def _test_as_the_protocol_does(self) -> None:
+        """Take size and windows from a known protocol, so that the scores beside its name are its own."""
+        known = next((known for known in PROTOCOLS if known.name == self.config.data.protocol), None)
+        if known is None:
+            return
+        given, test = dict(self.config.model.test_pipeline), asdict(known.test)
+        if given not in (test, asdict(OWN_SIZE)):
+            raise ValueError(
+                f"model.test_pipeline: got {given} beside protocol {known.name}, which has {test}. Leave out one of the "
+                "two."
+            )
+        self.config.model.test_pipeline = Namespace(test)  # type: ignore[no-untyped-call]
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """Log to CSV and TensorBoard in the run folder, unless a logger is configured."""
