@@ -75,8 +75,8 @@ class FitCLI(LightningCLI):
         given, test = dict(self.config.model.test_pipeline), asdict(known.test)
         if given not in (test, asdict(OWN_SIZE)):
             raise ValueError(
-                f"model.test_pipeline: got {given} beside protocol {known.name}, which has {test}. Leave out one of the "
-                "two."
+                f"model.test_pipeline: got {given} beside protocol {known.name}, which has {test}. Leave out one of "
+                "the two."
             )
         self.config.model.test_pipeline = Namespace(test)  # type: ignore[no-untyped-call]
 
