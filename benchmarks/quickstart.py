@@ -20,7 +20,7 @@ from typing import Any
 
 from clipteacher.files import write_json
 from clipteacher.quickstart.results import TITLES
-from tables import SCORES, mean_and_spread
+from tables import mean_and_spread, row
 
 HEAD = "| | U | hIoU | S | pAcc | images/s |\n|---|---|---|---|---|---|"
 
@@ -38,9 +38,8 @@ def table(runs: Sequence[Mapping[str, Any]]) -> str:
     """Write the runs' table in Markdown: mean and standard deviation over the seeds, in per cent."""
     lines = [HEAD]
     for key, title in TITLES.items():
-        cells = [mean_and_spread([100 * run["rows"][key][score] for run in runs]) for score in SCORES]
-        cells.append(mean_and_spread([run["timings"]["images_per_second"][key] for run in runs], 0))
-        lines.append(f"| {title} | {' | '.join(cells)} |")
+        speed = mean_and_spread([run["timings"]["images_per_second"][key] for run in runs], 0)
+        lines.append(f"{row(title, [run['rows'][key] for run in runs])} {speed} |")
     return "\n".join(lines)
 
 

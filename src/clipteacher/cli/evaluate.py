@@ -16,7 +16,7 @@ from clipteacher.data.opened import open_data
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
 from clipteacher.metrics import scores
-from clipteacher.protocols.named import protocol_named
+from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import listed_names
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter
@@ -48,8 +48,8 @@ def evaluate(arguments: Sequence[str]) -> None:
         split, samples = data.class_split, SegmentationDataset(data.source, data.class_split, training=False)
         segmenter = segmenter.with_names(split.names).to(device(given.device))
         tracked = (samples[i] for i in track(range(len(samples)), "Segmenting"))
-        pipeline = protocol_named(data.protocol).test if data.released else None
-        result = scores(pooled_confusion(segmenter, tracked, pipeline), split)
+        known = known_protocol(given.protocol)
+        result = scores(pooled_confusion(segmenter, tracked, known.test if known is not None else None), split)
         if given.out is not None:
             write_json(given.out, {"protocol": data.protocol, **result.to_dict()})
     print_scores(result, split, data.protocol)

@@ -18,7 +18,7 @@ from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import print_scores
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.metrics import Scores
-from clipteacher.protocols.named import PROTOCOLS
+from clipteacher.protocols.named import known_protocol
 from clipteacher.storage import load_segmenter
 from clipteacher.training.allocator import keep_freed_memory
 from clipteacher.training.datamodule import FolderDataModule
@@ -69,7 +69,7 @@ class FitCLI(LightningCLI):
 
     def _test_as_the_protocol_does(self) -> None:
         """Take size and windows from a known protocol, so that the scores beside its name are its own."""
-        known = next((known for known in PROTOCOLS if known.name == self.config.data.protocol), None)
+        known = known_protocol(self.config.data.protocol)
         if known is None:
             return
         given, test = dict(self.config.model.test_pipeline), asdict(known.test)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from clipteacher.data.folder import FolderSource, protocol_name
 from clipteacher.data.released import open_source
 from clipteacher.data.source import Source
-from clipteacher.protocols.named import PROTOCOLS, protocol_named
+from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit
 
 
@@ -50,8 +50,8 @@ def open_data(
         DataError: A file or folder is missing or wrong.
         ValueError: Names are held back that are no classes, or a protocol is given and names beside it.
     """
-    if protocol in {known.name for known in PROTOCOLS}:
-        known = protocol_named(str(protocol))
+    known = known_protocol(protocol)
+    if known is not None:
         if unseen is not None:
             raise ValueError(
                 f"unseen: got {', '.join(unseen) or 'none'} beside protocol {known.name}, which holds back "

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from clipteacher.plm.fused_labels import FusedLabels, fuse_labels
 from clipteacher.plm.fusion import fuse_masks
 from clipteacher.plm.kmeans import kmeans, window_seeds
-from clipteacher.plm.synthesizer import Synthesizer, mean_features
+from clipteacher.plm.synthesizer import Synthesizer, id_masks, mean_features
 
 PrototypeSource = Literal["synthesizer", "regions"]
 """Where the classifiers of latent ids come from."""
@@ -155,9 +155,9 @@ class PLM(nn.Module):
             The prototypes, seen and pseudo apart.
         """
         num_latent = fused.exists.shape[1]
-        queries, exists = mean_features(features, fused.labels, num_seen + num_latent)
         if self.synthesizer is None:
             pseudo = region_tokens(dense, fused.labels, num_seen, num_latent)
-            return Prototypes(None, pseudo, exists[:, :num_seen])
+            return Prototypes(None, pseudo, id_masks(fused.labels, num_seen).any(dim=2))
+        queries, exists = mean_features(features, fused.labels, num_seen + num_latent)
         prototypes = self.synthesizer(queries, exists, cls)
         return Prototypes(prototypes[:, :num_seen], prototypes[:, num_seen:], exists[:, :num_seen])

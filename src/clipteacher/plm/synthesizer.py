@@ -6,6 +6,12 @@ import torch
 from torch import Tensor, nn
 
 
+def id_masks(labels: Tensor, num_ids: int) -> Tensor:
+    """Return the mask of each id: labels (B, h, w) int64, any, to (B, N, h·w) bool; ids are 0..N-1."""
+    ids = torch.arange(num_ids, device=labels.device).view(1, -1, 1)
+    return labels.flatten(1).unsqueeze(1) == ids
+
+
 def mean_features(features: Tensor, labels: Tensor, num_ids: int) -> tuple[Tensor, Tensor]:
     """Average the student's features over the pixels of each id.
 
@@ -30,8 +36,7 @@ def mean_features(features: Tensor, labels: Tensor, num_ids: int) -> tuple[Tenso
             f"mean_features: got features {tuple(features.shape)}, labels {tuple(labels.shape)}; "
             "expected (B, C, h, w) and (B, h, w)"
         )
-    ids = torch.arange(num_ids, device=labels.device).view(1, -1, 1)
-    members = (labels.flatten(1).unsqueeze(1) == ids).to(features.dtype)
+    members = id_masks(labels, num_ids).to(features.dtype)
     counts = members.sum(dim=2)
     sums = torch.einsum("bnl,bcl->bnc", members, features.flatten(2))
     return sums / counts.clamp(min=1).unsqueeze(2), counts > 0

@@ -26,6 +26,11 @@ PROTOCOLS: Final[tuple[Protocol, ...]] = (
 """Every protocol: those with a split first, then the cross-data-set tests."""
 
 
+def known_protocol(name: str | None) -> Protocol | None:
+    """Return the protocol of a name; None for any other name, which is then a folder's of one's own, and for None."""
+    return next((protocol for protocol in PROTOCOLS if protocol.name == name), None)
+
+
 def protocol_named(name: str) -> Protocol:
     """Find a protocol by the name that is printed beside scores.
 
@@ -46,8 +51,8 @@ def protocol_named(name: str) -> Protocol:
         ...
         ValueError: protocol: got 'voc-15-5', expected the name of one. Did you mean 'voc12-15-5'?
     """
-    for protocol in PROTOCOLS:
-        if protocol.name == name:
-            return protocol
+    protocol = known_protocol(name)
+    if protocol is not None:
+        return protocol
     names = [protocol.name for protocol in PROTOCOLS]
     raise ValueError(f"protocol: got {name!r}, expected the name of one. {suggestion(str(name), names, 'protocols')}")
