@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rich
 import torch
 from PIL import Image
 from tests.data.tiny_copies import write_voc12
@@ -241,6 +242,8 @@ def test_a_bad_mask_is_named_and_no_scores_are_written(
     assert "scene0.png" in message
     assert "got value 77" in message
     assert not out.exists()
+    # A bar left alive would take another bar's place on the screen with it when it is collected.
+    assert not rich.get_console()._live_stack
 
 
 def test_a_new_name_where_the_text_tower_is_gone(

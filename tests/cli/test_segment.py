@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rich
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -160,6 +161,7 @@ def test_a_photo_that_cannot_be_read_is_named_and_nothing_is_half_written(
     photos[1].write_bytes(whole[: len(whole) // 2])
     message = fails(capsys, trained[0], tmp_path / "out", photos[0], photos[1])
     assert f"{photos[1]}: cannot be read" in message
+    assert not rich.get_console()._live_stack, "the progress bar was left alive"
     assert listing(tmp_path / "out") == ["scene0.png", "scene0_ids.png"]
     for path in (tmp_path / "out").iterdir():
         with Image.open(path) as picture:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from jsonargparse import ArgumentParser
-from rich.progress import track
+from rich.progress import Progress
 
 from clipteacher.cli.errors import device, user_errors
 from clipteacher.cli.table import print_scores
@@ -47,9 +47,11 @@ def evaluate(arguments: Sequence[str]) -> None:
         data = open_data(given.data, given.split, given.protocol, unseen, lambda names: _unseen(segmenter, names))
         split, samples = data.class_split, SegmentationDataset(data.source, data.class_split, training=False)
         segmenter = segmenter.with_names(split.names).to(device(given.device))
-        tracked = (samples[i] for i in track(range(len(samples)), "Segmenting"))
         known = known_protocol(given.protocol)
-        result = scores(pooled_confusion(segmenter, tracked, known.test if known is not None else None), split)
+        with Progress() as progress:  # closed here, also when a file turns out to be bad
+            tracked = (samples[i] for i in progress.track(range(len(samples)), description="Segmenting"))
+            confusion = pooled_confusion(segmenter, tracked, known.test if known is not None else None)
+        result = scores(confusion, split)
         if given.out is not None:
             write_json(given.out, {"protocol": data.protocol, **result.to_dict()})
     print_scores(result, split, data.protocol)

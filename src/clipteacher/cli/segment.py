@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from jsonargparse import ArgumentParser
-from rich.progress import track
+from rich.progress import Progress
 
 from clipteacher.cli.errors import device, user_errors
 from clipteacher.data.files import IMAGE_SUFFIXES, read_image
@@ -36,14 +36,16 @@ def segment(arguments: Sequence[str]) -> None:
         photos = _photos(given.photos)
         results = _results(photos, given.out)
         given.out.mkdir(parents=True, exist_ok=True)
-        for photo, (drawn, numbered) in track(list(zip(photos, results, strict=True)), "Segmenting"):
-            pixels = read_image(photo)
-            image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-            ids = segmenter.segment(image).numpy()
-            # No pixel is ignored here, and with many names 255 is one of them.
-            picture = overlay(pixels, ids, segmenter.names, opacity=given.opacity, ignore=-1)
-            save_picture(picture, drawn)
-            save_id_png(ids, numbered)
+        with Progress() as progress:
+            jobs = list(zip(photos, results, strict=True))
+            for photo, (drawn, numbered) in progress.track(jobs, description="Segmenting"):
+                pixels = read_image(photo)
+                image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+                ids = segmenter.segment(image).numpy()
+                # No pixel is ignored here, and with many names 255 is one of them.
+                picture = overlay(pixels, ids, segmenter.names, opacity=given.opacity, ignore=-1)
+                save_picture(picture, drawn)
+                save_id_png(ids, numbered)
     print("Ids: " + ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.names)))
     print(f"Written: {2 * len(photos)} pictures in {given.out}")
 
