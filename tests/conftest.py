@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from clipteacher.cli.main import main
+from clipteacher.protocols.named import known_protocol
+from clipteacher.protocols.protocol import Protocol, TestPipeline
 
 open_clip: Any = _untyped
 
@@ -58,6 +61,20 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let protocols test at a shorter side of 64 in windows of 64: the same way with a 64th of the pixels."""
+
+    def small(name: str | None) -> Protocol | None:
+        known = known_protocol(name)
+        if known is None or known.test.short_side is None:
+            return known
+        return replace(known, test=TestPipeline(short_side=64, mode="slide", crop=64, stride=48))
+
+    for command in ("fit", "evaluate"):
+        monkeypatch.setattr(f"clipteacher.cli.{command}.known_protocol", small)
 
 
 @pytest.fixture

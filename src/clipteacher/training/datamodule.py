@@ -27,8 +27,9 @@ class FolderDataModule(LightningDataModule):
             with `classes.txt`, `images/<split>/` and `masks/<split>/`.
         unseen: Names of the classes that training never sees; in one string, with commas between them. A protocol
             brings its own.
-        protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split. Any other name is
-            printed beside each score; None is "<folder>-<seen>-<unseen>".
+        protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split; `clipteacher fit` takes
+            prompts, schedule and test pipeline from it too. Any other name is printed beside each score; None is
+            "<folder>-<seen>-<unseen>".
         train_split: Split to train on.
         val_split: Split to score on.
         batch_size: Photos a step, over all devices together.
