@@ -51,6 +51,12 @@ def test_every_shipped_config_is_a_recipe_or_tested_by_itself() -> None:
     assert {f"{name}.yaml" for name in BY_DEFAULT} <= recipes().keys()
 
 
+def test_the_page_lists_every_student_once() -> None:
+    lines = (CONFIGS.parent / "docs" / "recipes.md").read_text(encoding="utf-8").splitlines()
+    files = [line.split("|")[2].strip(" `") for line in lines if line.startswith("| ") and "`" in line.split("|")[2]]
+    assert sorted(files) == sorted({Path(name).stem for name in recipes()})
+
+
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.usefixtures("small_windows")
 def test_one_step_of_fit_and_evaluate(name: str, tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
