@@ -355,6 +355,8 @@ def test_a_protocol_brings_its_schedule_and_what_is_given_goes_before_it(capsys:
     assert (msrc["data"]["augment"]["flip"], msrc["data"]["augment"]["crop_size"]) == (0.0, [224, 320])
     tests_only = printed(["--data.protocol", "ade20k-150"], capsys)
     assert tests_only["trainer"]["max_steps"] == 1000
+    for config, name in ((context, "context-49-10"), (msrc, "msrc21-16-5"), (tests_only, "ade20k-150")):
+        assert config["model"]["test_pipeline"] == asdict(protocol_named(name).test)
 
 
 @pytest.mark.parametrize("option", ["-h", "--help", "--model.student.help=clipteacher.students.smp.SMPStudent"])

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import yaml
-from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -19,7 +18,6 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import print_scores
-from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.metrics import Scores
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.protocol import Protocol
@@ -28,7 +26,7 @@ from clipteacher.teachers.prompts import SINGLE
 from clipteacher.training.allocator import keep_freed_memory
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
-from clipteacher.training.protocol_defaults import schedule_defaults
+from clipteacher.training.protocol_defaults import protocol_defaults
 from clipteacher.training.run import KeepFirstModel, RunFolder, finish_run
 
 
@@ -57,11 +55,11 @@ class FitCLI(LightningCLI):
         parser.link_arguments("data.class_split", "model.class_split", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse what is handed over; a known protocol's schedule is the default of whatever is not given."""
+        """Parse what is handed over; a known protocol is the default of whatever is not given."""
         given = [str(word) for word in cast(Sequence[object], args)]
         known = known_protocol(_protocol(parser, given))
-        if known is not None and known.schedule is not None:
-            parser.set_defaults(schedule_defaults(known.schedule))
+        if known is not None:
+            parser.set_defaults(protocol_defaults(known))
         self.config = parser.parse_args(given)  # Lightning's own way would warn that the process has arguments too
 
     def before_instantiate_classes(self) -> None:
@@ -81,14 +79,13 @@ class FitCLI(LightningCLI):
             raise ValueError(f"report_rows: got {self.config.report_rows}, expected 1 or more")
 
     def _test_as(self, known: Protocol) -> None:
-        """Take size and windows from a known protocol, so that the scores beside its name are its own."""
+        """Refuse other sizes and windows than a known protocol's: the scores beside its name are its own."""
         given, test = dict(self.config.model.test_pipeline), asdict(known.test)
-        if given not in (test, asdict(OWN_SIZE)):
+        if given != test:
             raise ValueError(
                 f"model.test_pipeline: got {given} beside protocol {known.name}, which has {test}. Leave out one of "
                 "the two."
             )
-        self.config.model.test_pipeline = Namespace(test)  # type: ignore[no-untyped-call]
 
     def _prompt_as(self, known: Protocol) -> None:
         """Take prompts from a known protocol, where the teacher is one that is asked in prompts."""
