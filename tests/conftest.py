@@ -111,7 +111,7 @@ def tiny_config(tmp_path: Path, folder: Path, tiny_clip: tuple[Path, Path]) -> P
         "model": {
             "student": {
                 "class_path": "clipteacher.students.smp.SMPStudent",
-                "init_args": {"architecture": "FPN", "encoder": "resnet18", "channels": 16},
+                "init_args": {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 16},
             },
             "teacher": {
                 "class_path": "clipteacher.teachers.openclip.OpenClipTeacher",
