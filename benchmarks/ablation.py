@@ -5,7 +5,7 @@
 
 A grid names the configuration, the data, the arguments that all its runs share, and its settings, each some switches of
 `clipteacher fit`. With `held_out`, settings are chosen: the classes of `unseen` are taken out of a copy of the data,
-names and masks, and each held-out list of the other classes is unseen in turn. Without it those of `unseen` are reported.
+names and masks, and each held-out list of the others is unseen in turn. Without it those of `unseen` are reported.
 A run whose line is there already is not repeated; a run that was interrupted goes on.
 """
 
