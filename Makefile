@@ -32,8 +32,8 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install -e ".[imagenet,dev]"
 	@touch $@
 
-test: $(STAMP)  ## run the tests and the examples in docstrings
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## run the tests and the examples in docstrings, on all cores up to four
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-recipes: $(STAMP)  ## one step of every recipe in configs/, about ten minutes
 	$(BIN)/python -m pytest -m recipes tests/test_recipes.py $(ARGS)
