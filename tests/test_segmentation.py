@@ -1,9 +1,8 @@
 """What is said of one photo: its areas, its masks, and what is refused."""
 
-from typing import Any
-
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from clipteacher.segmentation import NONE, Segmentation
 
@@ -45,6 +44,6 @@ def test_masks_by_name() -> None:
         (LABELS, np.zeros((2, 2, 3), np.float32), r"scores: got shape \(2, 2, 3\), expected \(3, 2, 3\)"),
     ],
 )
-def test_parts_that_do_not_fit(labels: Any, scores: Any, message: str) -> None:  # noqa: ANN401 (right and wrong ones)
+def test_parts_that_do_not_fit(labels: NDArray[np.int64], scores: NDArray[np.float32] | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Segmentation(labels, ("cat", "dog", "old chair"), scores)
