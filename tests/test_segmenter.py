@@ -341,7 +341,9 @@ def test_a_path_a_picture_an_array_and_a_tensor_are_one_photo(tmp_path: Path) ->
     ):
         found = model.segment(photo)
         assert isinstance(found, Segmentation)
-        assert (found.labels.dtype, found.names, found.scores) == (np.int64, model.names, None)
+        assert found.labels.dtype == np.int64
+        assert found.names == model.names
+        assert found.scores is None
         assert np.array_equal(found.labels, expected)
 
 
@@ -350,7 +352,8 @@ def test_scores_on_demand_at_the_photos_size() -> None:
     found = model.segment(image, scores=True)
     expected = class_logits(model.student, model.vectors, image[None], 16)[0]
     assert found.scores is not None
-    assert (found.scores.dtype, found.scores.shape) == (np.float32, (3, 37, 50))
+    assert found.scores.dtype == np.float32
+    assert found.scores.shape == (3, 37, 50)
     assert np.array_equal(found.scores, expected.detach().numpy())
     assert np.array_equal(found.labels, found.scores.argmax(axis=0))
 
@@ -442,9 +445,16 @@ def test_a_batch_of_many_sizes_is_each_photo_by_itself() -> None:
 
 
 def test_a_batch_that_is_one_photo_or_has_no_size() -> None:
-    for one in (photo_of(4, 5), "photo.png", picture(3, 4, 5)):
+    ones: list[Any] = [
+        photo_of(4, 5),
+        "photo.png",
+        Path("photo.png"),
+        picture(3, 4, 5),
+        Image.fromarray(photo_of(4, 5)),
+    ]
+    for one in ones:
         with pytest.raises(TypeError, match=r"photos: got one .*Write \[photo\]"):
-            segmenter().segment_batch(one)  # type: ignore[arg-type]
+            segmenter().segment_batch(one)
     with pytest.raises(ValueError, match="batch_size: got 0"):
         segmenter().segment_batch([photo_of(4, 5)], batch_size=0)
 
@@ -521,7 +531,12 @@ def test_a_new_word_builds_the_tower_once_for_all_segmenters_of_a_model(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     model, photo = text_segmenter(tiny_clip), photo_of(9, 13)
     built: list[Any] = []
-    monkeypatch.setattr("clipteacher.cached_text.build_text_encoder", lambda spec: built.append(spec) or Words16())
+
+    def build(spec: object) -> TextEncoder:
+        built.append(spec)
+        return Words16()
+
+    monkeypatch.setattr("clipteacher.cached_text.build_text_encoder", build)
     for names in (["owl"], ["owl", "sky"], ["mill", "owl"]):
         model.segment(photo, names)
     model.with_names(["sky"]).with_pipeline(SLIDE).segment(photo, ["owl", "barn"])
