@@ -111,7 +111,7 @@ def finish_run(
     """
     split = val_set.class_split
     result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
-    save_segmenter(segmenter, run.model, {"protocol": protocol})
+    save_segmenter(segmenter, run.model, {"protocol": protocol, "scores": result.to_dict()})
     write_json(run.metrics, {"protocol": protocol, **result.to_dict()})
     if baseline is not None:
         title, other = "student alone", load_segmenter(baseline)
@@ -142,7 +142,7 @@ def draw_report(
     for index in report_rows(truths, split, rows):
         sample = val_set[index]
         photo = (sample.image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
-        labels = tuple(segmenter.segment(sample.image).numpy() for segmenter in named)
+        labels = tuple(segmenter.segment(sample.image).labels for segmenter in named)
         drawn.append(ReportRow(photo, sample.mask.numpy(), labels))
     columns = ("photo", "truth", *segmenters)
     save_picture(report(drawn, split.names, split.unseen, columns, panel_width=panel_width), path)
