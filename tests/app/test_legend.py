@@ -100,7 +100,15 @@ def test_no_message_becomes_markup(word: str) -> None:
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0 %"), (0.0009, "< 0.1 %"), (0.001, "0.1 %"), (0.0949, "9.5 %"), (0.0999, "10 %"), (0.5, "50 %"), (1, "100 %")],
+    [
+        (0.0, "0 %"),
+        (0.0009, "< 0.1 %"),
+        (0.001, "0.1 %"),
+        (0.0949, "9.5 %"),
+        (0.0999, "10 %"),
+        (0.5, "50 %"),
+        (1, "100 %"),
+    ],
 )
 def test_percent(share: float, text: str) -> None:
     assert percent(share) == text

@@ -69,13 +69,24 @@ def answered(segmenter: Segmenter, question: Question, limits: Limits, folder: P
         The answer.
 
     Raises:
+        ConnectionError, FileNotFoundError, ImportError: The text tower, which new words need, cannot be loaded.
+        OSError: The disk refuses the ids.
         ValueError: There is no photo, it cannot be read or is too large; or a word is not as `typed_words` asks, or
             the model cannot take it. The message is for the visitor: it says no path of this machine.
-        OSError: The disk refuses the ids.
     """
     words = typed_words(question.text, segmenter.names, limits)
+    others = [word for word in words if word not in segmenter.names]
+    if others and segmenter.text_spec is None:
+        raise ValueError(
+            f"Words: “{others[0]}” is none of the model's own, and it came without a text tower. Take those."
+        )
     if question.file is None:
         raise ValueError("Photo: none given. Drop one, or take the example.")
+    if not question.file.exists():
+        raise ValueError(
+            f"Photo: {question.name} is not here any more: uploads are deleted after {limits.kept_seconds // 60} "
+            "minutes. Drop it again."
+        )
     try:
         _check_pixels(question.file, limits.megapixels)
         photo = read_photo(question.file)
@@ -103,7 +114,7 @@ def _check_pixels(file: Path, megapixels: float) -> None:
         return
     if width * height > megapixels * 1e6:
         raise ValueError(
-            f"{file} has {width} × {height} pixels, {width * height / 1e6:.1f} million; at most {megapixels:g} million "
+            f"{file} has {width} x {height} pixels, {width * height / 1e6:.1f} million; at most {megapixels:g} million "
             "are taken here. Make it smaller."
         )
 
@@ -112,7 +123,7 @@ def _summary(found: Segmentation) -> str:
     """Say what was found."""
     height, width = found.labels.shape
     seen = sum(area > 0 for area in found.areas.values())
-    return f"{seen} of {len(found.names)} words found in {width} × {height} pixels."
+    return f"{seen} of {len(found.names)} words found in {width} x {height} pixels."
 
 
 def _plain(name: str) -> str:

@@ -56,6 +56,12 @@ class Handlers:
             picture = painted(answer.view, weight)
         except (TypeError, ValueError) as error:
             return _no_answer(str(error))
+        except (ConnectionError, FileNotFoundError, ImportError):
+            _log.exception("clipteacher app: the text tower could not be loaded")
+            return _no_answer(
+                "Words: the text tower, which new words need, cannot be loaded where clipteacher app runs; the reason "
+                "is in its terminal. The model's own words still go."
+            )
         except Exception:  # the page goes on, whatever a network or a disk does
             _log.exception("clipteacher app: a photo could not be segmented")
             return _no_answer(

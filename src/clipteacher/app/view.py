@@ -29,8 +29,8 @@ class View:
 def view_of(photo: NDArray[np.uint8], labels: NDArray[np.integer[Any]], side: int) -> View:
     """Bring a photo and its ids to the size of the page.
 
-    A large photo is made smaller. A small one is enlarged by a whole number, as long as half of `side` holds it: borders
-    between words, a pixel wide, would else be thick.
+    A large photo is made smaller. A small one is enlarged by a whole number, as long as half of `side` holds it, for
+    borders between words, a pixel wide, would else be thick.
 
     Args:
         photo: The photo (H, W, 3), uint8, RGB, 0..255.
