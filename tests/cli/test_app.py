@@ -3,10 +3,11 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
+import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -72,44 +73,39 @@ def _own_sigterm() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_own_sigterm")
-def test_ctrl_c_ends_it(
-    trained: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_nothing_is_left_behind(
+    trained: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    sent: signal.Signals,
 ) -> None:
     pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clipteacher[app]"')
     from clipteacher.cli import app as command
 
-    class Interrupted:
-        def wait(self) -> None:
-            raise KeyboardInterrupt
+    port, seen = free_port(), []
 
-    port = free_port()
-    monkeypatch.setattr(command.threading, "Event", Interrupted)
-    monkeypatch.setattr(command, "served", lambda *_, **options: nullcontext(f"http://{options['host']}/"))
-    main(["app", "--model", str(trained[0] / "model"), "--port", str(port)])
-    assert capsys.readouterr().out == (
-        "Open http://127.0.0.1/ in a browser. Ctrl-C ends it.\nStopped; uploads and results are deleted.\n"
-    )
+    def kill() -> None:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/") as reply:
+            seen.append((reply.status, [path.name for path in tmp_path.iterdir()]))
+        os.kill(os.getpid(), sent)
+        time.sleep(30)  # the signal comes meanwhile
 
-
-def test_sigterm_leaves_nothing_behind(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clipteacher[app]"')
-    model, port = trained[0] / "model", free_port()
-    code = "import sys; from clipteacher.cli.main import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, "app", "--model", str(model), "--port", str(port)]
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    with subprocess.Popen(  # noqa: S603 (our own)
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
-    ) as process:
-        assert process.stdout is not None
-        try:
-            line = process.stdout.readline()
-            assert line == f"Open http://127.0.0.1:{port}/ in a browser. Ctrl-C ends it.\n"
-            made = list(tmp_path.glob("clipteacher-app-*"))
-            assert len(made) == 1
-            process.terminate()
-            _, err = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 128 + signal.SIGTERM
-    assert "Traceback" not in err
-    assert not list(tmp_path.iterdir()), "no upload, no cache"
+    monkeypatch.setattr(command, "_wait", kill)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    arguments = ["app", "--model", str(trained[0] / "model"), "--port", str(port)]
+    if sent == signal.SIGTERM:
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 128 + signal.SIGTERM
+    else:
+        main(arguments)
+    out = capsys.readouterr().out
+    assert out.startswith(f"Open http://127.0.0.1:{port}/ in a browser. Ctrl-C ends it.\n")
+    assert ("Stopped" in out) == (sent == signal.SIGINT)
+    [(status, folders)] = seen
+    assert status == 200
+    assert len(folders) == 1
+    assert folders[0].startswith("clipteacher-app-")
+    assert not list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,12 +32,13 @@ def check_gradio() -> None:
     Raises:
         ImportError: Gradio is missing.
     """
+    # Found, not loaded: that takes seconds, and Gradio writes to its folder as it is loaded.
     try:
-        import gradio  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f'app: Gradio cannot be loaded ({error}). It comes with an extra: pip install "clipteacher[app]"'
-        ) from error
+        found = find_spec("gradio") is not None
+    except ValueError:  # a module without a specification
+        found = False
+    if not found:
+        raise ImportError('app: Gradio is not installed. It comes with an extra: pip install "clipteacher[app]"')
 
 
 def check_port(host: str, port: int) -> None:

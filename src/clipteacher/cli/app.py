@@ -43,7 +43,7 @@ def app(arguments: Sequence[str]) -> None:
             url = stack.enter_context(page)
         print(f"Open {url} in a browser. Ctrl-C ends it.", flush=True)
         try:
-            threading.Event().wait()
+            _wait()
         except KeyboardInterrupt:
             print("Stopped; uploads and results are deleted.")
 
@@ -52,6 +52,11 @@ def _title(model: Path) -> str:
     """What to call a model: its folder, or its run where the folder is just called model."""
     model = model.resolve()
     return model.parent.name if model.name == "model" and model.parent.name else model.name
+
+
+def _wait() -> None:
+    """Wait for a signal."""
+    threading.Event().wait()
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
