@@ -68,6 +68,9 @@ def test_none_of_these(segmenter: Segmenter, folder: Path, tmp_path: Path) -> No
     assert set(np.unique(answer.view.labels)) == {NONE, 0}
     with Image.open(answer.ids) as picture:
         assert set(np.unique(np.array(picture))) == {0, 255}
+    competed = ask(segmenter, folder, photo, text="dark", compete=True)
+    assert competed.rows == answer.rows, "light, the model's own, is better there"
+    assert ask(segmenter, folder, photo, compete=True).rows == ask(segmenter, folder, photo).rows, "none is left"
     assert len(ask(segmenter, folder, photo, text="dark").rows) == 1, "without a threshold each pixel has a word"
     with pytest.raises(ValueError, match=r"threshold: got 1\.5"):
         ask(segmenter, folder, photo, threshold=1.5)

@@ -35,8 +35,9 @@ def upload(tmp_path: Path) -> dict[str, Any]:
 
 
 def test_a_picture(handlers: Handlers, upload: dict[str, Any]) -> None:
-    message, picture, legend, download, view = handlers.press(upload, "dark, light", False, 0.2, 0.5)
+    message, picture, legend, download, view = handlers.press(upload, "dark, light", False, False, 0.2, 0.5)
     assert 'role="status"' in message
+    assert handlers.press(upload, "dark", True, False, 0.2, 0.5)[2].count("none of these") == 1
     assert "1 of 2 words found in 12 x 9 pixels." in message
     assert np.array_equal(picture, painted(view, 0.5))
     assert "light" in legend
@@ -46,7 +47,7 @@ def test_a_picture(handlers: Handlers, upload: dict[str, Any]) -> None:
 
 
 def test_two_answers_do_not_share_a_file(handlers: Handlers, upload: dict[str, Any], folder: Path) -> None:
-    first, second = (Path(handlers.press(upload, "dark", False, 0, 0.5)[3].value["path"]) for _ in range(2))
+    first, second = (Path(handlers.press(upload, "dark", False, False, 0, 0.5)[3].value["path"]) for _ in range(2))
     assert first != second
     assert folder in first.parents
     assert len(list(folder.rglob("*.png"))) == 2, (
@@ -69,9 +70,10 @@ def test_two_answers_do_not_share_a_file(handlers: Handlers, upload: dict[str, A
         ({"text": "dark, dark"}, "is there twice"),
         ({"text": "x" * 3000}, "has 3000 letters"),
         ({"text": "<script>"}, "“&lt;script&gt;” is none of the model&#x27;s own"),
-        ({"none": True, "threshold": "high"}, "Least likeness: got"),
-        ({"none": True, "threshold": 7}, "threshold: got 7"),
-        ({"none": True, "threshold": float("nan")}, "threshold: got nan"),
+        ({"least": True, "threshold": "high"}, "Least likeness: got"),
+        ({"least": True, "threshold": 7}, "threshold: got 7"),
+        ({"least": True, "threshold": float("nan")}, "threshold: got nan"),
+        ({"least": "yes", "threshold": None}, "Least likeness: got None"),
         ({"opacity": None}, "Opacity: got None"),
         ({"opacity": 3}, "opacity: got 3"),
     ],
@@ -79,7 +81,14 @@ def test_two_answers_do_not_share_a_file(handlers: Handlers, upload: dict[str, A
 def test_bad_input_is_a_message_and_no_picture(
     handlers: Handlers, upload: dict[str, Any], changed: dict[str, object], said: str
 ) -> None:
-    given: dict[str, object] = {"photo": upload, "text": "dark", "none": False, "threshold": 0.2, "opacity": 0.5}
+    given: dict[str, object] = {
+        "photo": upload,
+        "text": "dark",
+        "compete": False,
+        "least": False,
+        "threshold": 0.2,
+        "opacity": 0.5,
+    }
     message, picture, legend, download, view = handlers.press(**(given | changed))  # type: ignore[arg-type]
     assert 'role="alert"' in message
     assert said in message
@@ -111,7 +120,7 @@ def test_what_the_visitor_cannot_mend_is_told_to_the_terminal(
 
     monkeypatch.setattr(Segmenter, "segment", fail)
     with caplog.at_level(logging.ERROR):
-        message = handlers.press(upload, "dark", False, 0.2, 0.5)[0]
+        message = handlers.press(upload, "dark", False, False, 0.2, 0.5)[0]
     assert said in message
     assert "/secret" not in message
     assert "/secret" in caplog.text

@@ -43,7 +43,7 @@ def test_wrong_input(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clipteacher[app]"')
     port = str(free_port())
     assert "no config.json in" in fails(capsys, "--model", tmp_path, "--port", port)
-    assert "no config.json in" in fails(capsys, "--model", tmp_path / "missing", "--port", port)
+    assert "model: no folder" in fails(capsys, "--model", tmp_path / "missing", "--port", port)
     assert "port: got 70000" in fails(capsys, "--model", tmp_path, "--port", "70000")
     assert "megabytes: got 0.0" in fails(capsys, "--model", tmp_path, "--port", port, "--max_megabytes", "0")
     assert "megapixels: got -1.0" in fails(capsys, "--model", tmp_path, "--port", port, "--max_megapixels", "-1")

@@ -30,12 +30,14 @@ class Question:
         file: The uploaded photo; None where there is none.
         name: The file's name on the visitor's machine, for messages and for the name of the ids.
         text: The words as typed, see `typed_words`.
-        threshold: As for `Segmenter.segment`; None gives every pixel a word.
+        compete: Whether the model's own words compete: where one of them is better, the pixel has none of the words.
+        threshold: As for `Segmenter.segment`; None asks for no least likeness.
     """
 
     file: Path | None
     name: str
     text: str
+    compete: bool = False
     threshold: float | None = None
 
 
@@ -93,7 +95,8 @@ def answered(segmenter: Segmenter, question: Question, limits: Limits, folder: P
     except ValueError as error:
         # What is read lies under a temporary name that means nothing to the visitor.
         raise ValueError(f"Photo: {str(error).replace(str(question.file), question.name)}") from error
-    found = segmenter.segment(photo, words, threshold=question.threshold)
+    rivals = segmenter.names if question.compete else ()
+    found = segmenter.segment(photo, words, threshold=question.threshold, against=rivals)
     ids = folder / f"{_plain(question.name)}_ids.png"
     none_id = ignore_id(len(words))
     save_id_png(np.where(found.labels == NONE, none_id, found.labels), ids)

@@ -35,14 +35,17 @@ class Handlers:
     limits: Limits
     folder: Path
 
-    def press(self, photo: object, text: object, none: object, threshold: object, opacity: object) -> tuple[Any, ...]:
+    def press(
+        self, photo: object, text: object, compete: object, least: object, threshold: object, opacity: object
+    ) -> tuple[Any, ...]:
         """Answer the button.
 
         Args:
             photo: Gradio's description of the upload, or None.
             text: The words.
-            none: Whether pixels may stay without a word.
-            threshold: Least cosine where they may.
+            compete: Whether the model's own words compete with them.
+            least: Whether a pixel must be like its word.
+            threshold: How much, a cosine.
             opacity: Weight of the colours, 0..1.
 
         Returns:
@@ -50,7 +53,8 @@ class Handlers:
             or a message, and nothing of the answer before it.
         """
         try:
-            question = _question(photo, text, _number(threshold, "Least likeness") if none else None)
+            cosine = _number(threshold, "Least likeness") if least else None
+            question = _question(photo, text, bool(compete), cosine)
             weight = _number(opacity, "Opacity")
             answer = answered(self.segmenter, question, self.limits, Path(tempfile.mkdtemp(dir=self.folder)))
             picture = painted(answer.view, weight)
@@ -100,7 +104,7 @@ class Handlers:
         return with_word(text, names[index]) if isinstance(index, int) and 0 <= index < len(names) else text
 
 
-def _question(photo: object, text: object, threshold: float | None) -> Question:
+def _question(photo: object, text: object, compete: bool, threshold: float | None) -> Question:
     """Take what came from the browser, or from whoever says to be one."""
     file = photo.get("path") if isinstance(photo, Mapping) else None
     name = photo.get("orig_name") if isinstance(photo, Mapping) else None
@@ -108,6 +112,7 @@ def _question(photo: object, text: object, threshold: float | None) -> Question:
         Path(file) if isinstance(file, str) and file else None,
         name if isinstance(name, str) and name else "the photo",
         text if isinstance(text, str) else "",
+        compete,
         threshold,
     )
 

@@ -77,7 +77,8 @@ class _Asked:
     words: gr.Textbox
     button: gr.Button
     suggestions: gr.Dataset
-    none: gr.Checkbox
+    compete: gr.Checkbox
+    least: gr.Checkbox
     threshold: gr.Slider
 
 
@@ -133,18 +134,28 @@ def _question_part(segmenter: Segmenter, limits: Limits, examples: Sequence[Path
         elem_id="ct-suggestions",
     )
     with gr.Accordion("None of these", open=False, elem_id="ct-none-part"):
-        none = gr.Checkbox(False, label="Leave pixels without a word where no word fits", elem_id="ct-none")
+        compete = gr.Checkbox(
+            False,
+            label="The model's own words compete",
+            info="Where one of them fits better than yours, the pixel stays without a word.",
+            elem_id="ct-compete",
+        )
+        least = gr.Checkbox(
+            False,
+            label="A pixel must be like its word",
+            info="Where it is less like every word than the slider says, it stays without one.",
+            elem_id="ct-least",
+        )
         threshold = gr.Slider(
             -1,
             1,
             _THRESHOLD,
             step=0.01,
-            label="Least likeness of a pixel and its best word",
-            info="A cosine: raise it, and more pixels stay without a word.",
+            label="Least likeness (a cosine)",
             buttons=[],
             elem_id="ct-threshold",
         )
-    return _Asked(photo, words, button, suggestions, none, threshold)
+    return _Asked(photo, words, button, suggestions, compete, least, threshold)
 
 
 def _answer_part() -> _Shown:
@@ -178,7 +189,7 @@ def _connect(asked: _Asked, shown: _Shown, view: gr.State, handlers: Handlers) -
     gr.on(
         [asked.button.click, asked.words.submit],
         handlers.press,
-        [asked.photo, asked.words, asked.none, asked.threshold, shown.opacity],
+        [asked.photo, asked.words, asked.compete, asked.least, asked.threshold, shown.opacity],
         [shown.message, shown.picture, shown.legend, shown.download, view],
         show_progress_on=shown.picture,
         concurrency_id="segment",

@@ -16,14 +16,14 @@ from jsonargparse import ArgumentParser
 from clipteacher.app.limits import Limits
 from clipteacher.app.serving import HOST, PORT, check_gradio, check_port, served
 from clipteacher.cli.errors import device, user_errors
-from clipteacher.storage import load_segmenter
+from clipteacher.segmenter import Segmenter
 
 
 def app(arguments: Sequence[str]) -> None:
     """Serve a web page: drop a photo, type words, see where each word is. Ctrl-C ends it and deletes all uploads."""
     parser = ArgumentParser(prog="clipteacher app", description=app.__doc__)
     limits = Limits()
-    parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
+    parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--host", type=str, default=HOST, help="0.0.0.0 lets other machines in; there is no password")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--max_megabytes", type=float, default=limits.megabytes, help="of an uploaded file")
@@ -35,7 +35,8 @@ def app(arguments: Sequence[str]) -> None:
         limits = Limits(megabytes=given.max_megabytes, megapixels=given.max_megapixels)
         check_gradio()
         check_port(given.host, given.port)
-        segmenter = load_segmenter(given.model).to(device(given.device))
+        # A visitor's words are not kept on disk.
+        segmenter = Segmenter.from_pretrained(given.model, text_cache=False).to(device(given.device))
     signal.signal(signal.SIGTERM, _stop)
     with ExitStack() as stack:
         with user_errors():
@@ -48,9 +49,9 @@ def app(arguments: Sequence[str]) -> None:
             print("Stopped; uploads and results are deleted.")
 
 
-def _title(model: Path) -> str:
+def _title(name: str) -> str:
     """What to call a model: its folder, or its run where the folder is just called model."""
-    model = model.resolve()
+    model = Path(name).resolve()
     return model.parent.name if model.name == "model" and model.parent.name else model.name
 
 
