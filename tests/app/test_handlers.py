@@ -89,14 +89,14 @@ def test_bad_input_is_a_message_and_no_picture(
         "threshold": 0.2,
         "opacity": 0.5,
     }
-    message, picture, legend, download, view = handlers.press(**(given | changed))  # type: ignore[arg-type]
+    message, picture, legend, download, view = handlers.press(**(given | changed))
     assert 'role="alert"' in message
     assert said in message
     assert picture is None
     assert legend == ""
     assert not download.interactive
     assert view is None
-    assert handlers.press(**given)[1] is not None, "the page goes on"  # type: ignore[arg-type]
+    assert handlers.press(**given)[1] is not None, "the page goes on"
 
 
 @pytest.mark.parametrize(
