@@ -207,11 +207,11 @@ def test_a_visitors_way(
     assert page.find("#ct-opacity input[type=number]").get_property("value") == "1"
 
     page.browser.save_screenshot(str(tmp_path / "page.png"))
-    requests = [json.loads(entry["message"])["message"] for entry in page.browser.get_log("performance")]
+    requests = [json.loads(entry["message"])["message"] for entry in page.browser.get_log("performance")]  # type: ignore[no-untyped-call]
     urls = {each["params"]["request"]["url"] for each in requests if each["method"] == "Network.requestWillBeSent"}
     assert len(urls) > 10
     assert not [url for url in urls if not url.startswith((page.url, "data:", "blob:"))], "all from here"
-    assert not [e for e in page.browser.get_log("browser") if e["level"] == "SEVERE"]
+    assert not [e for e in page.browser.get_log("browser") if e["level"] == "SEVERE"]  # type: ignore[no-untyped-call]
 
 
 class AnyWords:
