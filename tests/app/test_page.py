@@ -51,7 +51,7 @@ def test_what_is_shown_at_first(page: Any, segmenter: Segmenter) -> None:  # noq
 def test_nothing_is_fetched_for_its_looks() -> None:
     look = theme()
     assert look._stylesheets == []
-    for text in (CSS.read_text(encoding="utf-8"), look._get_theme_css()):
+    for text in (CSS.read_text(encoding="utf-8"), look._get_theme_css()):  # type: ignore[no-untyped-call]
         assert "@import" not in text
         addresses = re.findall(r"""url\(["']?([^"')]*)""", text)
         assert all(address.startswith(("data:", "static/")) for address in addresses), addresses

@@ -20,7 +20,7 @@ CSS: Final = Path(__file__).with_name("page.css")
 """The page's style sheet."""
 
 _OPACITY = 0.55  # of the colours at first, as `clipteacher.pictures.overlay`
-_THRESHOLD = 0.2  # where "none of these" starts: about CLIP's cosine of a word that fits somewhat
+_THRESHOLD = 0.3  # where "none of these" starts: about the best of the quickstart's student, docs/use.md
 _SUGGESTED = 30  # the model's own words on one leaf of the list
 
 
