@@ -16,6 +16,8 @@ usage: clipteacher COMMAND [options]
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
   prepare     say what of a data set is missing:      clipteacher prepare voc12 --root DIR
   audit       find wrong labels:                      clipteacher audit --data DIR
+  convert     make such a folder of annotations:      clipteacher convert labelme DIR --out DATA
+  teacher-check  ask what the teacher knows of them:  clipteacher teacher-check --config FIT.yaml --data DIR
   world       draw a data set to experiment on:       clipteacher world --out DIR
 
 clipteacher COMMAND --help lists the options of a command.
@@ -57,6 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from clipteacher.cli.world import world
 
             world(rest)
+        case "convert":
+            from clipteacher.cli.convert import convert
+
+            convert(rest)
+        case "teacher-check":
+            from clipteacher.cli.teacher_check import teacher_check
+
+            teacher_check(rest)
         case "quickstart":
             from clipteacher.cli.quickstart import quickstart
 
