@@ -1,6 +1,7 @@
 """The pooled confusion of a segmenter against a loop over pixels."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from clipteacher.data.dataset import Sample
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.inference import OWN_SIZE
 from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.segmentation import Segmentation
 from clipteacher.segmenter import Segmenter
 
 SIZES = [(9, 14), (20, 7), (9, 14), (1, 1)]
@@ -91,9 +93,9 @@ def test_one_photo_is_held_at_a_time() -> None:
     segmented: list[int] = []
 
     class Watching(Segmenter):
-        def segment(self, image: Tensor) -> Tensor:
+        def segment(self, *arguments: Any, **options: Any) -> Segmentation:  # noqa: ANN401
             segmented.append(len(held))
-            return super().segment(image)
+            return super().segment(*arguments, **options)
 
     def stream() -> Iterator[Sample]:
         for sample in samples(SIZES):

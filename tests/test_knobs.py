@@ -146,7 +146,8 @@ def with_distillation(**knobs: Any) -> Result:  # noqa: ANN401
 def with_test_pipeline(**knobs: Any) -> Result:  # noqa: ANN401
     """Labels of a photo of odd sides."""
     module = module_of(test_pipeline=TestPipeline(**TEST_BASE | knobs), pad_multiple=8)
-    return {"ids": module.segmenter().segment(torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0)))}
+    picture = torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
+    return {"ids": torch.from_numpy(module.segmenter().segment(picture).labels)}
 
 
 def with_losses(**knobs: Any) -> Result:  # noqa: ANN401
@@ -192,12 +193,12 @@ def with_module(**arguments: Any) -> Result:  # noqa: ANN401
     losses = step_losses(module)
     built: Any = module.configure_optimizers()
     student: Any = module.framework.student
-    segmenter = module.segmenter()
+    segmenter, picture = module.segmenter(), torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
     return {
         "losses": losses,
         "rates": [group["initial_lr"] for group in built["optimizer"].param_groups],
         "channels last": student.encoder.weight.is_contiguous(memory_format=torch.channels_last),
-        "ids": segmenter.segment(torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))),
+        "ids": torch.from_numpy(segmenter.segment(picture).labels),
         "scores at once": segmenter.max_scores,  # memory alone: tests/inference/test_scores.py measures it
     }
 

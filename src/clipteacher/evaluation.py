@@ -30,5 +30,5 @@ def pooled_confusion(segmenter: Segmenter, samples: Iterable[Sample], pipeline: 
     size = len(segmenter.names)
     confusion = torch.zeros(size, size, dtype=torch.int64)
     for sample in samples:
-        confusion += confusion_matrix(sample.mask, segmenter.segment(sample.image), size)
+        confusion += confusion_matrix(sample.mask, torch.from_numpy(segmenter.segment(sample.image).labels), size)
     return confusion

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from clipteacher.data.photo import Photo, read_photo
+from clipteacher.inference.none import WithLength, check_threshold, with_threshold
 from clipteacher.inference.placement import OWN_SIZE
-from clipteacher.inference.scores import MAX_SCORES, check_max_scores, class_labels
+from clipteacher.inference.scores import MAX_SCORES, check_max_scores, class_labels, class_logits
 from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.segmentation import NONE, Segmentation
 from clipteacher.teachers.protocol import TextEncoder
 from clipteacher.vocabulary import encode_names
 
@@ -67,23 +73,81 @@ class Segmenter(nn.Module):
         )
 
     @torch.inference_mode()
-    def segment(self, image: Tensor) -> Tensor:
-        """Segment one image in eval mode.
+    def segment(
+        self,
+        photo: Photo,
+        names: Sequence[str] | None = None,
+        *,
+        threshold: float | None = None,
+        scores: bool = False,
+    ) -> Segmentation:
+        """Segment one photo in eval mode.
 
         Args:
-            image: (3, H, W), floating point, RGB in [0, 1].
+            photo: A path, a picture of Pillow's, an array (H, W, 3) or a tensor (3, H, W): all that `read_photo` takes.
+            names: N names, any words; None is the model's own vocabulary.
+            threshold: Least cosine, in [-1, 1], between a pixel's feature and its best name; below it the pixel is
+                none of the names. None gives every pixel a name.
+            scores: Return the class scores at the photo's own size too: N·H·W numbers.
 
         Returns:
-            Class ids (H, W), int64, values 0..N-1, on the CPU.
+            Ids (H, W), int64, 0..N-1 or `NONE` = -1, with the names.
 
         Raises:
-            TypeError: The image is no tensor.
-            ValueError: It has another shape, or is not of floating point.
+            DataError: A file cannot be read.
+            TypeError: The photo is none of these things.
+            ValueError: As `read_photo` and `with_names`, or `threshold` is no cosine.
         """
-        _check_image(image)
+        check_threshold(threshold)
+        model = self if names is None else self.with_names(names)
+        return model._segmentation(_as_tensor(read_photo(photo)), threshold, scores)
+
+    def _segmentation(self, image: Tensor, threshold: float | None, scores: bool) -> Segmentation:
+        """Segment an image (3, H, W), float in [0, 1]."""
         self.eval()
-        ids: Tensor = self(image.unsqueeze(0).to(self.vectors))[0]
-        return ids.cpu()
+        images = image.unsqueeze(0).to(self.vectors)
+        student, text = self.student, self.vectors
+        if threshold is not None:
+            student, text = WithLength(student), with_threshold(text, threshold)
+        found = None
+        if scores:
+            found = class_logits(student, text, images, self.pad_multiple, self.pipeline)[0]
+            ids = found.argmax(dim=0)
+        else:
+            ids = class_labels(student, text, images, self.pad_multiple, self.pipeline, max_scores=self.max_scores)[0]
+        labels = ids.masked_fill(ids >= len(self.names), NONE).cpu().numpy()
+        return Segmentation(labels, self.names, None if found is None else found[: len(self.names)].cpu().numpy())
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        *,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        student: nn.Module | None = None,
+    ) -> Segmenter:
+        """Load a segmenter from a folder or from the hub.
+
+        Args:
+            model: A folder that `save_segmenter` or `save_pretrained` wrote, such as `model/` of a run, or a hub id.
+            revision: Branch, tag or commit on the hub.
+            cache_dir: Folder for downloads; None is the hub's own.
+            local_files_only: Use what was downloaded before, and no network.
+            student: The network to fill, where it is one's own.
+
+        Returns:
+            The segmenter in eval mode on the CPU.
+
+        Raises:
+            ConnectionError: The hub has no such model, or cannot be reached.
+            FileNotFoundError: There is no such folder, or a file of it is missing.
+            ValueError: As `load_segmenter`.
+        """
+        from clipteacher.storage import load_segmenter
+
+        return load_segmenter(model, student)
 
     def with_names(self, names: Sequence[str], text_encoder: TextEncoder | None = None) -> Segmenter:
         """Return a segmenter that shares the student and answers to other names.
@@ -119,22 +183,7 @@ class Segmenter(nn.Module):
         return other.to(self.vectors.device)
 
 
-def _check_image(image: object) -> None:
-    """Check that an image is a tensor (3, H, W) of floating point."""
-    if not isinstance(image, Tensor):
-        raise TypeError(
-            f"image: got {type(image).__name__}, expected a tensor (3, H, W), float in [0, 1]. From an array (H, W, 3) "
-            "of uint8: torch.from_numpy(array).permute(2, 0, 1) / 255."
-        )
-    if image.ndim != 3 or image.shape[0] != 3 or image.numel() == 0:
-        if image.ndim == 4:
-            fix = "Give one image at a time; a batch goes to segmenter.eval()(images)."
-        elif image.ndim == 3 and image.shape[2] == 3:
-            fix = "Put the channels first: image.permute(2, 0, 1)."
-        else:
-            fix = "Give three channels, red, green and blue, and at least one pixel."
-        raise ValueError(f"image: got shape {tuple(image.shape)}, expected (3, H, W). {fix}")
-    if not image.is_floating_point():
-        raise ValueError(
-            f"image: got {image.dtype}, expected floating point in [0, 1]. Divide 8-bit images by 255: image / 255."
-        )
+def _as_tensor(photo: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
+    """Turn a photo (H, W, 3) as `read_photo` gives it into an image (3, H, W), float in [0, 1]."""
+    image = torch.from_numpy(photo).permute(2, 0, 1)
+    return (image.float() / 255 if image.dtype == torch.uint8 else image).contiguous()

@@ -182,7 +182,7 @@ def test_a_name_that_the_model_never_had(
     assert result["mIoU_unseen"] == pytest.approx((result["IoU"]["red barn"] + result["IoU"]["sun"]) / 2)
     segmenter = load_segmenter(run / "model").with_names(["sky", "red barn", "sun", "grass"])
     photo = torch.from_numpy(read_image(other / "images" / "val" / "scene0.png")).permute(2, 0, 1).float() / 255
-    assert (segmenter.segment(photo) == 1).any(), "the new word is predicted somewhere"
+    assert (segmenter.segment(photo).labels == 1).any(), "the new word is predicted somewhere"
 
 
 def test_a_name_that_the_model_never_had_is_unseen(trained: tuple[Path, Path], tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_ones_own_network_and_no_validation(tiny_config: Path, tmp_path: Path) -
     with pytest.raises(ValueError, match="OwnNetwork"):
         load_segmenter(tmp_path / "run" / "model")
     segmenter = load_segmenter(tmp_path / "run" / "model", OwnNetwork())
-    assert segmenter.segment(torch.rand(3, 50, 40)).shape == (50, 40)
+    assert segmenter.segment(torch.rand(3, 50, 40)).labels.shape == (50, 40)
     assert (tmp_path / "run" / "report.png").exists()
 
 

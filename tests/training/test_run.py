@@ -183,7 +183,7 @@ def test_a_finished_run(val_set: FolderDataset, tmp_path: Path) -> None:
     assert written == {"protocol": "drawn-3-1", **result.to_dict()}
     assert read_config(run.model)["protocol"] == "drawn-3-1"
     again = load_segmenter(run.model, Student())
-    assert all(torch.equal(again.segment(s.image), student.segment(s.image)) for s in samples)
+    assert all(np.array_equal(again.segment(s.image).labels, student.segment(s.image).labels) for s in samples)
     with Image.open(run.report) as picture:
         assert picture.width > 4 * 90
         assert picture.height > 2 * 70

@@ -10,7 +10,8 @@ from jsonargparse import ArgumentParser
 from rich.progress import Progress
 
 from clipteacher.cli.errors import device, user_errors
-from clipteacher.data.files import IMAGE_SUFFIXES, read_image
+from clipteacher.data.files import IMAGE_SUFFIXES
+from clipteacher.data.photo import eight_bits, read_photo
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import listed_names
 from clipteacher.storage import load_segmenter
@@ -39,9 +40,8 @@ def segment(arguments: Sequence[str]) -> None:
         with Progress() as progress:
             jobs = list(zip(photos, results, strict=True))
             for photo, (drawn, numbered) in progress.track(jobs, description="Segmenting"):
-                pixels = read_image(photo)
-                image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-                ids = segmenter.segment(image).numpy()
+                read = read_photo(photo)
+                pixels, ids = eight_bits(read), segmenter.segment(read).labels
                 # No pixel is ignored here, and with many names 255 is one of them.
                 picture = overlay(pixels, ids, segmenter.names, opacity=given.opacity, ignore=-1)
                 save_picture(picture, drawn)

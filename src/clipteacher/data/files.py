@@ -33,7 +33,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     """Read a photo upright, as its EXIF orientation says.
 
     Args:
-        path: A photo with 8 bits a channel; grey, palette and CMYK become RGB, transparency is dropped.
+        path: A photo with 8 bits a channel; grey, palette and CMYK become RGB, what is transparent lies over white.
 
     Returns:
         The photo (H, W, 3), uint8, RGB, 0..255.
@@ -41,12 +41,47 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         DataError: The file cannot be read to its end, or has more than 8 bits a channel.
     """
-    image = _decoded(Path(path), upright=True)
+    image = decoded(path, upright=True)
     if image.mode.startswith(("I", "F")):
         raise DataError(
             f"{path}: got a photo of mode {image.mode}, expected 8 bits a channel. Convert it to 8-bit RGB."
         )
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    return rgb(image)
+
+
+def rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the colours of a decoded picture with 8 bits a channel; what is transparent lies over white.
+
+    White is what viewers show beneath. The colours that a file stores under a transparent pixel are whatever the
+    program left there: nobody has seen them.
+
+    Args:
+        image: Of any mode but those of deeper channels (I, I;16, F).
+
+    Returns:
+        (H, W, 3), uint8, RGB, 0..255.
+    """
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB"), dtype=np.uint8)
+    return over_white(np.array(image.convert("RGBA"), dtype=np.uint8))
+
+
+def over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay colours with an opacity over white.
+
+    Args:
+        pixels: (H, W, 4), uint8, RGB and opacity, 0..255.
+
+    Returns:
+        (H, W, 3), uint8, RGB, 0..255; the same bits where a pixel is opaque.
+
+    Example:
+        >>> over_white(np.array([[[9, 0, 0, 255], [9, 0, 0, 0]]], dtype=np.uint8)).tolist()
+        [[[9, 0, 0], [255, 255, 255]]]
+    """
+    opacity = pixels[..., 3:].astype(np.uint16)
+    laid: NDArray[np.uint16] = (pixels[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255
+    return laid.astype(np.uint8)
 
 
 def read_values(path: str | Path) -> NDArray[np.uint8]:
@@ -62,7 +97,7 @@ def read_values(path: str | Path) -> NDArray[np.uint8]:
         DataError: The file cannot be read, is no PNG, or has another mode or depth.
     """
     # A mask carries no orientation of its own: what is stored is what counts.
-    image = _decoded(Path(path), upright=False)
+    image = decoded(path, upright=False)
     if image.format != "PNG":
         raise DataError(f"{path}: got a {image.format} file, expected PNG, for lossy formats blur ids. Save it as PNG.")
     if image.mode not in ("L", "P"):
@@ -91,7 +126,7 @@ def read_colours(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         DataError: The file cannot be read, is no PNG, or has another mode.
     """
-    image = _decoded(Path(path), upright=False)
+    image = decoded(path, upright=False)
     if image.format != "PNG" or image.mode != "RGB":
         raise DataError(
             f"{path}: got a {image.format} file of mode {image.mode}, expected a PNG of mode RGB, as released. Unpack "
@@ -125,17 +160,63 @@ def check_one_size(record: Record, image: NDArray[np.uint8], mask: NDArray[np.un
     )
 
 
-def _decoded(path: Path, upright: bool) -> Image.Image:
-    """Open and decode a picture to its end; `upright` applies its EXIF orientation."""
+def decoded(path: str | Path, *, upright: bool, max_pixels: int | None = None) -> Image.Image:
+    """Open and decode a picture to its end; of several frames the first.
+
+    Args:
+        path: The file.
+        upright: Turn it as its EXIF orientation says.
+        max_pixels: Refuse a picture of more, by its header, before it takes memory; None leaves that to Pillow, which
+            refuses twice its `PIL.Image.MAX_IMAGE_PIXELS`.
+
+    Raises:
+        DataError: There is no such file, it cannot be read to its end, or it is too large.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: cannot be read: {_what_is_at(path)}, expected a picture. Check the path.")
+    if not path.stat().st_size:
+        raise DataError(f"{path}: cannot be read: the file is empty (0 bytes), expected a picture. Copy it again.")
     try:
         with Image.open(path) as image:
+            check_size(image.size, max_pixels, str(path))
             image.load()
             return ImageOps.exif_transpose(image) if upright else image
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"{path}: cannot be read: {error} Expected at most twice PIL.Image.MAX_IMAGE_PIXELS. Make the picture "
+            "smaller, or raise that number where you trust the file."
+        ) from error
     except Exception as error:  # a decoder may raise nearly anything on broken bytes
         raise DataError(
             f"{path}: cannot be read ({type(error).__name__}: {error}), expected a whole picture. Save it anew, or "
             "take it out."
         ) from error
+
+
+def check_size(size: tuple[int, int], max_pixels: int | None, name: str) -> None:
+    """Check that a picture of a width and height has no more pixels than allowed; None allows any number.
+
+    Raises:
+        DataError: It has more.
+    """
+    width, height = size
+    if max_pixels is not None and width * height > max_pixels:
+        raise DataError(
+            f"{name}: got {width}x{height} (width x height), {width * height} pixels, expected at most {max_pixels}. "
+            "Make the picture smaller, or raise max_pixels where you trust it."
+        )
+
+
+def _what_is_at(path: Path) -> str:
+    """Say what is at a path that is no file."""
+    if path.is_symlink() and not path.exists():
+        return "a link to a file that is gone"
+    if path.is_dir():
+        return "a folder"
+    return "no plain file" if path.exists() else "no such file"
 
 
 def _png_bit_depth(path: Path) -> int:

@@ -142,7 +142,7 @@ def draw_report(
     for index in report_rows(truths, split, rows):
         sample = val_set[index]
         photo = (sample.image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
-        labels = tuple(segmenter.segment(sample.image).numpy() for segmenter in named)
+        labels = tuple(segmenter.segment(sample.image).labels for segmenter in named)
         drawn.append(ReportRow(photo, sample.mask.numpy(), labels))
     columns = ("photo", "truth", *segmenters)
     save_picture(report(drawn, split.names, split.unseen, columns, panel_width=panel_width), path)
