@@ -80,7 +80,7 @@ def teacher_check(arguments: Sequence[str]) -> None:
         photos = photos_to_ask(
             given.data, given.split, protocol=given.protocol, classes=classes, closed=closed, limit=given.photos
         )
-        teacher: Any = parser.instantiate_classes(given).teacher
+        teacher: Any = parser.instantiate(given).teacher
         check_teacher(teacher)
         teacher.to(device(given.device))
         with Progress(console=console, transient=True) as progress:

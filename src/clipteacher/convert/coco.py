@@ -174,9 +174,9 @@ def _draw(segmentation: object, where: str, height: int, width: int) -> NDArray[
     polygons = [polygon for polygon in checked if len(polygon) >= 2 * _CORNERS]
     if not polygons:
         return np.zeros((height, width), dtype=bool)
-    runs = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    drawn: NDArray[np.uint8] = coco_mask.decode(runs)  # type: ignore[no-untyped-call]
-    return drawn.astype(bool)
+    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+    # pycocotools' own `decode` does not follow NumPy 2's rules for arrays yet.
+    return _decoded({"size": [height, width], "counts": merged["counts"].decode()}, where, height, width)
 
 
 def _polygon(polygon: object, where: str, side: int) -> list[float]:

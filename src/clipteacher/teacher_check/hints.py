@@ -43,6 +43,7 @@ TAKES: Final = 0.2
 """Share of all pixels, from which on a name without masks is told to take many: more than most things cover."""
 
 _SHOWN: Final = 6  # names in a hint
+_SAME: Final = 1e-6  # distance of vectors that differ by rounding
 
 
 class NearPair(NamedTuple):
@@ -82,7 +83,8 @@ def near_pairs(names: Sequence[str], vectors: NDArray[np.float32]) -> tuple[Near
     rows, columns = np.triu_indices(len(names), 1)
     distances = 1 - cosines[rows, columns]
     median = float(np.median(distances))
-    ratios = distances / median if median > 0 else np.zeros_like(distances)
+    # Unknown words may all have one vector, but for rounding.
+    ratios = distances / median if median > _SAME else np.zeros_like(distances)
     return tuple(
         NearPair(
             names[rows[pair]], names[columns[pair]], float(cosines[rows[pair], columns[pair]]), float(ratios[pair])
