@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +12,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from clipteacher.cached_text import CachedText
 from clipteacher.data.photo import Photo, read_photo
+from clipteacher.hub import Pretrained
 from clipteacher.inference.none import WithLength, check_threshold, with_threshold
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.scores import MAX_SCORES, check_max_scores, class_labels, class_logits
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmentation import NONE, Segmentation
 from clipteacher.teachers.protocol import TextEncoder
-from clipteacher.vocabulary import encode_names
+from clipteacher.vocabulary import check_names, encode_names
 
 if TYPE_CHECKING:
     from clipteacher.compiled import CompiledSegmenter
 
 
-class Segmenter(nn.Module):
-    """A trained student with its vocabulary: images in, class ids out.
+class Segmenter(Pretrained, nn.Module):
+    """A trained student with its vocabulary: photos in, names of their pixels out.
 
     Args:
         student: The network.
@@ -37,9 +40,16 @@ class Segmenter(nn.Module):
         pipeline: Size and windows in which the student sees an image; the default is the whole image at its own size.
         max_scores: Class scores that are brought to full size at once, see `clipteacher.inference.class_labels`: more
             take more memory and change no label.
+        text_cache: Keep vectors of new names on disk, see `clipteacher.text_cache`.
+        record: What else is known of the model, ready for JSON, such as its protocol and scores; it is saved with it.
 
     Raises:
         ValueError: Names and vectors do not match in number, or `max_scores` is not positive.
+
+    Example:
+        >>> segmenter = Segmenter(nn.Identity(), ["red", "green", "blue"], torch.eye(3))
+        >>> segmenter.segment(np.full((2, 2, 3), [0.9, 0.1, 0.2])).areas
+        {'red': 1.0, 'green': 0.0, 'blue': 0.0}
     """
 
     vectors: Tensor
@@ -55,6 +65,8 @@ class Segmenter(nn.Module):
         pad_multiple: int = 32,
         pipeline: TestPipeline = OWN_SIZE,
         max_scores: int = MAX_SCORES,
+        text_cache: bool = True,
+        record: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if vectors.ndim != 2 or len(vectors) != len(names):
@@ -67,6 +79,9 @@ class Segmenter(nn.Module):
         self.pad_multiple = pad_multiple
         self.pipeline = pipeline
         self.max_scores = max_scores
+        self.text_cache = text_cache
+        self.record = dict(record or {})
+        self._text: CachedText | None = None
         self.register_buffer("vectors", vectors.detach().float(), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -75,94 +90,118 @@ class Segmenter(nn.Module):
             self.student, self.vectors, images, self.pad_multiple, self.pipeline, max_scores=self.max_scores
         )
 
-    @torch.inference_mode()
     def segment(
         self,
         photo: Photo,
         names: Sequence[str] | None = None,
         *,
         threshold: float | None = None,
+        against: Sequence[str] = (),
         scores: bool = False,
     ) -> Segmentation:
         """Segment one photo in eval mode.
 
         Args:
-            photo: A path, a picture of Pillow's, an array (H, W, 3) or a tensor (3, H, W): all that `read_photo` takes.
+            photo: A path, a picture of Pillow's, an array (H, W, 3) or a tensor (3, H, W): all that
+                `clipteacher.data.photo.read_photo` takes.
             names: N names, any words; None is the model's own vocabulary.
             threshold: Least cosine, in [-1, 1], between a pixel's feature and its best name; below it the pixel is
-                none of the names. None gives every pixel a name.
-            scores: Return the class scores at the photo's own size too: N·H·W numbers.
+                none of the names. None asks for no least.
+            against: Words that compete with the names; where one of them is the best, the pixel is none of the names.
+                Those among the names count as names: `against=segmenter.names` is a good start.
+            scores: Return the names' scores at the photo's own size too: N·H·W numbers.
 
         Returns:
-            Ids (H, W), int64, 0..N-1 or `NONE` = -1, with the names.
+            Ids (H, W), int64, 0..N-1 or `NONE` = -1, with the names. Without `threshold` and `against` every pixel
+            has a name.
 
         Raises:
             DataError: A file cannot be read.
             TypeError: The photo is none of these things.
             ValueError: As `read_photo` and `with_names`, or `threshold` is no cosine.
         """
-        check_threshold(threshold)
-        model = self if names is None else self.with_names(names)
-        return model._segmentation(_as_tensor(read_photo(photo)), threshold, scores)
+        (found,) = self.segment_batch([photo], names, threshold=threshold, against=against, scores=scores)
+        return found
 
-    def _segmentation(self, image: Tensor, threshold: float | None, scores: bool) -> Segmentation:
-        """Segment an image (3, H, W), float in [0, 1]."""
-        self.eval()
-        images = image.unsqueeze(0).to(self.vectors)
-        student, text = self.student, self.vectors
-        if threshold is not None:
-            student, text = WithLength(student), with_threshold(text, threshold)
-        found = None
-        if scores:
-            found = class_logits(student, text, images, self.pad_multiple, self.pipeline)[0]
-            ids = found.argmax(dim=0)
-        else:
-            ids = class_labels(student, text, images, self.pad_multiple, self.pipeline, max_scores=self.max_scores)[0]
-        labels = ids.masked_fill(ids >= len(self.names), NONE).cpu().numpy()
-        return Segmentation(labels, self.names, None if found is None else found[: len(self.names)].cpu().numpy())
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        model: str | Path,
+    def segment_batch(
+        self,
+        photos: Iterable[Photo],
+        names: Sequence[str] | None = None,
         *,
-        revision: str | None = None,
-        cache_dir: str | Path | None = None,
-        local_files_only: bool = False,
-        student: nn.Module | None = None,
-    ) -> Segmenter:
-        """Load a segmenter from a folder or from the hub.
+        threshold: float | None = None,
+        against: Sequence[str] = (),
+        scores: bool = False,
+        batch_size: int = 8,
+    ) -> list[Segmentation]:
+        """Segment photos of any sizes in eval mode; neighbours of one size go through the network together.
 
         Args:
-            model: A folder that `save_segmenter` or `save_pretrained` wrote, such as `model/` of a run, or a hub id.
-            revision: Branch, tag or commit on the hub.
-            cache_dir: Folder for downloads; None is the hub's own.
-            local_files_only: Use what was downloaded before, and no network.
-            student: The network to fill, where it is one's own.
+            photos: Each as `segment` takes it; an iterator may read them as it goes.
+            names: As `segment`.
+            threshold: As `segment`.
+            against: As `segment`.
+            scores: As `segment`.
+            batch_size: Photos that are read at once.
 
         Returns:
-            The segmenter in eval mode on the CPU.
+            What `segment` returns for each, to rounding: ids (H, W) with the names.
 
         Raises:
-            ConnectionError: The hub has no such model, or cannot be reached.
-            FileNotFoundError: There is no such folder, or a file of it is missing.
-            ValueError: As `load_segmenter`.
+            DataError: As `segment`.
+            TypeError: As `segment`, or `photos` is one photo.
+            ValueError: As `segment`, or `batch_size` is not positive.
         """
-        from clipteacher.storage import load_segmenter
+        if isinstance(photos, str | Path | np.ndarray | Tensor):
+            raise TypeError(f"photos: got one {type(photos).__name__}, expected a list of photos. Write [photo].")
+        if batch_size < 1:
+            raise ValueError(f"batch_size: got {batch_size}, expected at least 1. Give 8.")
+        check_threshold(threshold)
+        model = self if names is None else self.with_names(names)
+        if isinstance(against, str):
+            check_names(against)
+        rivals = [name for name in dict.fromkeys(against) if name not in model.names]
+        text = torch.cat([model.vectors, self.with_names(rivals).vectors]) if rivals else model.vectors
+        todo, found = iter(photos), []
+        while read := [_as_tensor(read_photo(photo)) for photo in islice(todo, batch_size)]:
+            for images in _of_one_size(read):
+                found += model._segmentations(images, text, threshold, scores)
+        return found
 
-        return load_segmenter(model, student)
+    @torch.inference_mode()
+    def _segmentations(self, images: Tensor, text: Tensor, threshold: float | None, keep: bool) -> list[Segmentation]:
+        """Segment images (B, 3, H, W) by text vectors (N or more, C), those after the N names being none of them."""
+        self.eval()
+        student, size = self.student, len(self.names)
+        if threshold is not None:
+            student, text = WithLength(student), with_threshold(text, threshold)
+        images, scores = images.to(self.vectors), None
+        if keep:
+            logits = class_logits(student, text, images, self.pad_multiple, self.pipeline)
+            ids, scores = logits.argmax(dim=1), logits[:, :size].float().cpu().numpy()
+        else:
+            ids = class_labels(student, text, images, self.pad_multiple, self.pipeline, max_scores=self.max_scores)
+        labels = ids.masked_fill(ids >= size, NONE).cpu().numpy()
+        return [
+            Segmentation(labels[number], self.names, None if scores is None else scores[number])
+            for number in range(len(labels))
+        ]
 
     def with_names(self, names: Sequence[str], text_encoder: TextEncoder | None = None) -> Segmenter:
         """Return a segmenter that shares the student and answers to other names.
 
         Args:
-            names: Any words. Those of the model's own vocabulary need no text tower.
+            names: Any words. Those of the model's own vocabulary need no text tower; vectors of others are kept in
+                memory and, unless `text_cache` is off, on disk, so that the tower is built for new words alone.
             text_encoder: Text tower for the others; None builds the one that the teacher had.
 
         Raises:
             ValueError: As `clipteacher.vocabulary.encode_names`.
         """
         known = dict(zip(self.names, self.vectors.cpu(), strict=True))
+        if text_encoder is None and self.text_spec is not None:
+            if self._text is None or self._text.spec() != self.text_spec:
+                self._text = CachedText(self.text_spec, on_disk=self.text_cache)
+            text_encoder = self._text
         vectors = encode_names(names, known, self.text_spec, text_encoder)
         unseen = [name for name in names if name in self.unseen]
         return self._like(names, vectors, unseen, self.pipeline)
@@ -199,7 +238,7 @@ class Segmenter(nn.Module):
         )
 
     def _like(self, names: Sequence[str], vectors: Tensor, unseen: Sequence[str], pipeline: TestPipeline) -> Segmenter:
-        """Return a segmenter of the same student on the same device; vectors (N, C)."""
+        """Return a segmenter of the same student on the same device, without a record; vectors (N, C)."""
         other = Segmenter(
             self.student,
             names,
@@ -209,7 +248,9 @@ class Segmenter(nn.Module):
             pad_multiple=self.pad_multiple,
             pipeline=pipeline,
             max_scores=self.max_scores,
+            text_cache=self.text_cache,
         )
+        other._text = self._text
         return other.to(self.vectors.device)
 
 
@@ -217,3 +258,12 @@ def _as_tensor(photo: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
     """Turn a photo (H, W, 3) as `read_photo` gives it into an image (3, H, W), float in [0, 1]."""
     image = torch.from_numpy(photo).permute(2, 0, 1)
     return (image.float() / 255 if image.dtype == torch.uint8 else image).contiguous()
+
+
+def _of_one_size(images: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Stack neighbours of one size: images (3, H, W) to batches (B, 3, H, W), in order."""
+    start = 0
+    for stop in range(1, len(images) + 1):
+        if stop == len(images) or images[stop].shape != images[start].shape:
+            yield torch.stack(list(images[start:stop]))
+            start = stop

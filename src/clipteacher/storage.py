@@ -13,25 +13,30 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from clipteacher.files import json_text
+from clipteacher.files import json_text, nan_to_none
 from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.model_card import model_card
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter import Segmenter
 from clipteacher.students.protocol import check_student, student_spec
 
 _FORMAT = 1
-_STUDENT, _VOCABULARY, _CONFIG = "student.safetensors", "vocabulary.safetensors", "config.json"
+_STUDENT, _VOCABULARY, _CONFIG, _CARD = "student.safetensors", "vocabulary.safetensors", "config.json", "README.md"
+_OWN = ("format", "student", "student_class", "names", "unseen", "text_encoder", "pad_multiple", "test_pipeline")
+MODEL_FILES = (_STUDENT, _VOCABULARY, _CONFIG, _CARD)
+"""The files of a model folder."""
 
 
 def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, Any] | None = None) -> None:
-    """Write a segmenter: `student.safetensors`, `vocabulary.safetensors` (text vectors) and `config.json`.
+    """Write a segmenter: `student.safetensors`, `vocabulary.safetensors` (text vectors), `config.json`, `README.md`.
 
     The folder appears whole or not at all; an older model, or an empty folder, of the same name is replaced.
 
     Args:
         segmenter: What to write.
         folder: The folder.
-        extra: Further JSON-ready entries of config.json, such as the protocol's name; NaN becomes null.
+        extra: Further JSON-ready entries of config.json, such as the protocol's name, beside those of the segmenter's
+            own record; NaN becomes null. The model card, README.md, is made of them.
 
     Raises:
         FileExistsError: What is there under this name is neither a model folder nor an empty one.
@@ -52,10 +57,11 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         "pad_multiple": segmenter.pad_multiple,
         "test_pipeline": asdict(segmenter.pipeline),
     }
-    taken = sorted(config.keys() & (extra or {}).keys())
+    further = segmenter.record | (extra or {})
+    taken = sorted(config.keys() & further.keys())
     if taken:
         raise ValueError(f"model: got extra entries {taken}, expected other keys than the model's own")
-    config |= extra or {}
+    config |= further
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in segmenter.student.state_dict().items()}
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -64,6 +70,7 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         save_file({name: tensor.clone() for name, tensor in state.items()}, fresh / _STUDENT)
         save_file({"vectors": segmenter.vectors.cpu().contiguous()}, fresh / _VOCABULARY)
         (fresh / _CONFIG).write_text(json_text(config), encoding="utf-8")
+        (fresh / _CARD).write_text(model_card(nan_to_none(config)), encoding="utf-8")
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
             folder.rename(old / "was")
@@ -148,6 +155,7 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
             pad_multiple=config["pad_multiple"],
             # A model without the entry is older than it, and was tested at the photos' own size.
             pipeline=TestPipeline(**config.get("test_pipeline", asdict(OWN_SIZE))),
+            record={name: value for name, value in config.items() if name not in _OWN},
         )
         check_student(student, vectors.shape[1])
     except (KeyError, TypeError, ValueError) as error:

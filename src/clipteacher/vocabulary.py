@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from clipteacher.teachers.protocol import TextEncoder
+
+_NO_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")  # Unicode's controls, halves of a pair, ends of line and paragraph
 
 
 def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
@@ -40,6 +43,30 @@ def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
             )
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Check a list of words to ask for; any script, signs and emoji are words too.
+
+    Raises:
+        ValueError: A string in place of a list, no names, a blank or what is no string, a control character such as a
+            line break or an escape sequence, or a name that is given twice.
+    """
+    if isinstance(names, str):
+        raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")
+    if not names or any(not isinstance(name, str) or not name.strip() for name in names):
+        raise ValueError(
+            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
+        )
+    for name in names:
+        # A line break would split a table's row; an escape sequence would be obeyed by a terminal.
+        odd = next((sign for sign in name if unicodedata.category(sign) in _NO_TEXT), None)
+        if odd is not None:
+            raise ValueError(f"classes: got {name!r} with the control character {odd!r}, expected text. Take it out.")
+    if len(set(names)) != len(names):
+        raise ValueError(
+            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
+        )
+
+
 def encode_names(
     names: Sequence[str],
     known: Mapping[str, Tensor],
@@ -58,15 +85,10 @@ def encode_names(
         (N, C), float32, unit vectors.
 
     Raises:
-        ValueError: A string in place of a list, no names, an empty name or one given twice; a name is unknown and no
-            text tower can be built; or the tower's width is not that of the known vectors.
+        ValueError: As `check_names`; a name is unknown and no text tower can be built; the tower's width is not that
+            of the known vectors; or a name is longer than the tower reads.
     """
-    if isinstance(names, str):
-        raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")
-    if not names or any(not name.strip() for name in names) or len(set(names)) != len(names):
-        raise ValueError(
-            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
-        )
+    check_names(names)
     unknown = [name for name in names if name not in known]
     found = dict(known)
     if unknown:

@@ -2,52 +2,113 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from rich.progress import Progress
 
+from clipteacher.cli.areas import Areas, check_areas_path, write_areas
 from clipteacher.cli.errors import device, user_errors
-from clipteacher.data.files import IMAGE_SUFFIXES
-from clipteacher.data.photo import eight_bits, read_photo
+from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.data.photo import MAX_PIXELS, eight_bits, read_photo
+from clipteacher.inference.none import check_threshold
 from clipteacher.pictures import overlay, save_id_png, save_picture
-from clipteacher.protocols.splits import listed_names
-from clipteacher.storage import load_segmenter
+from clipteacher.protocols.splits import ignore_id, listed_names
+from clipteacher.segmentation import NONE
+from clipteacher.segmenter import Segmenter
 
 
 def segment(arguments: Sequence[str]) -> None:
-    """Segment photographs into named classes: an overlay with a legend and a PNG of ids for each."""
+    """Segment photographs into named classes: an overlay with a legend and a PNG of ids for each.
+
+    A pixel that is none of the classes has id 255; with more than 255 classes 65535. Photographs that cannot be read
+    are passed over, listed at the end, and make the exit status 1.
+    """
+    given = _parser().parse_args(list(arguments))
+    with user_errors():
+        segmenter, against = _segmenter(given)
+        photos = _photos(given.photos)
+        results, none = _results(photos, given.out), ignore_id(len(segmenter.names))
+        check_areas_path(given.areas, [*photos, *(path for pair in results for path in pair)])
+        given.out.mkdir(parents=True, exist_ok=True)
+        found: dict[Path, Areas] = {}
+        failed: list[DataError] = []
+        with Progress() as progress:
+            jobs = list(zip(photos, results, strict=True))
+            for photo, (drawn, numbered) in progress.track(jobs, description="Segmenting"):
+                try:
+                    read = read_photo(photo, max_pixels=given.max_pixels)
+                except DataError as error:
+                    failed.append(error)
+                    continue
+                labelled = segmenter.segment(read, threshold=given.threshold, against=against)
+                picture = overlay(
+                    eight_bits(read), labelled.labels, segmenter.names, opacity=given.opacity, ignore=NONE
+                )
+                save_picture(picture, drawn)
+                save_id_png(np.where(labelled.labels == NONE, none, labelled.labels), numbered)
+                if given.areas is not None:
+                    found[photo] = Areas(labelled.areas, labelled.none_area)
+        if given.areas is not None:
+            write_areas(found, segmenter.names, given.areas)
+    ids = ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.names))
+    none_too = given.threshold is not None or any(name not in segmenter.names for name in against)
+    print(_shown(f"Ids: {ids}" + (f", {none} none of these" if none_too else "")))
+    print(_shown(f"Written: {2 * (len(photos) - len(failed))} pictures in {given.out}"))
+    if failed:
+        print(f"clipteacher: error: {len(failed)} of {len(photos)} photos could not be read:", file=sys.stderr)
+        for fault in failed:
+            print(_shown(f"  {fault}"), file=sys.stderr)
+        raise SystemExit(1)
+
+
+def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="clipteacher segment", description=segment.__doc__)
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders of them")
-    parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
+    parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument(
         "--classes", type=list[str] | str | None, default=None, help='"cat, grass, sky"; default: the model\'s own'
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for <photo>.png and <photo>_ids.png")
+    parser.add_argument(
+        "--threshold", type=float | None, default=None, help="least cosine of a pixel to its class, else it is none"
+    )
+    parser.add_argument(
+        "--against", type=list[str] | str | None, default=None, help="words that compete and are none of the classes"
+    )
+    parser.add_argument("--against_own", action="store_true", help="the model's own names compete so too")
+    parser.add_argument("--areas", type=Path | None, default=None, help="a .csv or .json of each photo's areas by name")
     parser.add_argument("--opacity", type=float, default=0.55, help="of the colours over the photo, 0..1")
+    parser.add_argument("--max_pixels", type=int, default=MAX_PIXELS, help="photos of more are not read")
+    parser.add_argument("--text_cache", type=bool, default=True, help="keep vectors of new words on disk")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
-    given = parser.parse_args(list(arguments))
-    with user_errors():
-        segmenter = load_segmenter(given.model)
-        if given.classes is not None:
-            segmenter = segmenter.with_names(listed_names(given.classes))
-        segmenter = segmenter.to(device(given.device))
-        photos = _photos(given.photos)
-        results = _results(photos, given.out)
-        given.out.mkdir(parents=True, exist_ok=True)
-        with Progress() as progress:
-            jobs = list(zip(photos, results, strict=True))
-            for photo, (drawn, numbered) in progress.track(jobs, description="Segmenting"):
-                read = read_photo(photo)
-                pixels, ids = eight_bits(read), segmenter.segment(read).labels
-                # No pixel is ignored here, and with many names 255 is one of them.
-                picture = overlay(pixels, ids, segmenter.names, opacity=given.opacity, ignore=-1)
-                save_picture(picture, drawn)
-                save_id_png(ids, numbered)
-    print("Ids: " + ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.names)))
-    print(f"Written: {2 * len(photos)} pictures in {given.out}")
+    return parser
+
+
+def _segmenter(given: Namespace) -> tuple[Segmenter, list[str]]:
+    """Load the model with its words, and the words that compete with them; every number and word is checked here."""
+    check_threshold(given.threshold)
+    if not 0 <= given.opacity <= 1:
+        raise ValueError(f"opacity: got {given.opacity}, expected 0 (the photo alone) to 1 (colours alone). Try 0.55.")
+    if given.max_pixels < 1:
+        raise ValueError(f"max_pixels: got {given.max_pixels}, expected at least 1. Leave it out for {MAX_PIXELS}.")
+    segmenter = Segmenter.from_pretrained(given.model, text_cache=given.text_cache)
+    against = list(listed_names(given.against)) if given.against is not None else []
+    if given.against is not None:
+        segmenter.with_names(against)  # words that cannot be encoded are found before anything is written
+    against += segmenter.names if given.against_own else ()
+    if given.classes is not None:
+        segmenter = segmenter.with_names(listed_names(given.classes))
+    return segmenter.to(device(given.device)), against
+
+
+def _shown(text: str) -> str:
+    """What a terminal may print: names and paths may hold signs that it would obey."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _photos(paths: Sequence[Path]) -> list[Path]:

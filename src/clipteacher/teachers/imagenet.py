@@ -16,7 +16,7 @@ from open_clip import IMAGENET_CLASSNAMES
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill
+from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, shortened
 from clipteacher.teachers.protocol import Frozen, TeacherTokens
 from clipteacher.weights import lite0_weights, package
 
@@ -71,8 +71,20 @@ class MiniLMText(nn.Module):
         return self._width
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
-        """Encode N names as unit vectors, (N, C), float32."""
+        """Encode N names as unit vectors, (N, C), float32.
+
+        Raises:
+            TypeError: `names` is one string.
+            ValueError: `names` is empty or holds an empty name, or a prompt is longer than MiniLM reads.
+        """
         sentences = fill(self.templates, names)
+        limit = int(self.tokenizer.model_max_length)
+        for sentence in sentences:
+            if len(self.tokenizer(sentence, truncation=True, max_length=limit + 1).input_ids) > limit:
+                raise ValueError(
+                    f"names: got {shortened(sentence)}, which is longer than the text tower reads, expected at most "
+                    f"{limit} tokens with the prompt. Say it in fewer words."
+                )
         vectors = [self._encode(sentences[i : i + _TEXT_BATCH]) for i in range(0, len(sentences), _TEXT_BATCH)]
         return ensemble(torch.cat(vectors).view(len(names), len(self.templates), self.width))
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from clipteacher.teachers.openclip_build import Built, Precision, build
 from clipteacher.teachers.openclip_source import anywhere, brings_weights
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill
+from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, shortened
 from clipteacher.teachers.protocol import Frozen
 
 _PROMPTS_AT_ONCE = 256  # bounds memory: 847 classes with 15 templates are 12,705 prompts
@@ -46,16 +46,18 @@ class TextTower(nn.Module):
         """Encode class names, each as the mean of its prompts.
 
         Args:
-            names: N class names. Prompts longer than the model's context are cut there, as open_clip does.
+            names: N class names.
 
         Returns:
             Unit vectors, (N, C), float32, on the tower's device.
 
         Raises:
             TypeError: `names` is one string.
-            ValueError: `names` is empty or holds an empty name.
+            ValueError: `names` is empty or holds an empty name, or a prompt is longer than the model's context.
+                Deviation: open_clip cuts it there without a word, and two long names become one.
         """
         prompts, device = fill(self.templates, names), self.tower.device
+        self._check_lengths(prompts)
         encode: Any = self.tower.network.encode_text
         vectors = []
         # Vectors are made once and used everywhere: a trainer's autocast must not round them.
@@ -64,6 +66,21 @@ class TextTower(nn.Module):
                 tokens = self._tokenizer(prompts[start : start + _PROMPTS_AT_ONCE])
                 vectors.append(encode(tokens.to(device)).float())
         return ensemble(torch.cat(vectors).reshape(len(names), len(self.templates), -1))
+
+    def _check_lengths(self, prompts: Sequence[str]) -> None:
+        """Check that no prompt is cut: with room for one token more, that room stays empty."""
+        tokenize: Any = self._tokenizer
+        context = tokenize([""]).shape[1]
+        (padding,) = tokenize([""], context_length=context + 1)[:, -1].tolist()
+        for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
+            part = prompts[start : start + _PROMPTS_AT_ONCE]
+            last = tokenize(part, context_length=context + 1)[:, -1].tolist()
+            cut = [prompt for prompt, token in zip(part, last, strict=True) if token != padding]
+            if cut:
+                raise ValueError(
+                    f"names: got {shortened(cut[0])}, which is longer than the text tower reads, expected at most "
+                    f"{context} tokens with the prompt. Say it in fewer words."
+                )
 
     def spec(self) -> dict[str, Any] | None:
         """Describe the tower in JSON's terms, so that `OpenClipText` can be built again; None for random weights.

@@ -29,6 +29,8 @@ VILD_15: tuple[str, ...] = (
 )
 """Fifteen of ViLD's templates (arXiv 2104.13921): ZegCLIP's for COCO-Stuff and PASCAL Context (arXiv 2212.03588)."""
 
+_QUOTED = 80  # letters of a prompt in a message
+
 
 def check_templates(templates: Sequence[str]) -> tuple[str, ...]:
     """Check a list of templates.
@@ -90,6 +92,16 @@ def fill(templates: Sequence[str], names: Sequence[str]) -> list[str]:
         raise ValueError(f"names: got {list(names)!r}; expected at least one class name, and none empty.")
     # Not str.format: braces in a class name or elsewhere in a template are plain text.
     return [template.replace("{}", name) for name in names for template in templates]
+
+
+def shortened(prompt: str) -> str:
+    """Quote a prompt for a message, its middle left out where it is long.
+
+    Example:
+        >>> shortened("a photo of a cat")
+        "'a photo of a cat'"
+    """
+    return repr(prompt if len(prompt) <= _QUOTED else f"{prompt[: _QUOTED // 2]} … {prompt[-_QUOTED // 2 :]}")
 
 
 def ensemble(vectors: Tensor) -> Tensor:

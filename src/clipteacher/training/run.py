@@ -111,7 +111,7 @@ def finish_run(
     """
     split = val_set.class_split
     result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
-    save_segmenter(segmenter, run.model, {"protocol": protocol})
+    save_segmenter(segmenter, run.model, {"protocol": protocol, "scores": result.to_dict()})
     write_json(run.metrics, {"protocol": protocol, **result.to_dict()})
     if baseline is not None:
         title, other = "student alone", load_segmenter(baseline)
