@@ -72,6 +72,14 @@ def test_a_weak_name_tells_what_it_is_called() -> None:
     assert "and 4 more" in hint
 
 
+def test_few_names_and_few_photos_say_little() -> None:
+    few = figures(4, BARE, pixels=0.49, high_other=0.0)[3:] + figures(4)[:3]
+    assert not [hint for hint in said(few, photos=19) if "without masks" in hint]
+    assert [hint for hint in said(few, photos=20) if "fewer than 5 % of the photos" in hint]
+    few[0] = dataclasses.replace(few[0], pixels=0.5)
+    assert [hint for hint in said(few, photos=19) if "take many pixels: odd (50 %)" in hint]
+
+
 def test_few_seen_classes() -> None:
     assert said(figures(FEW_SEEN)) == ()
     (hint,) = said(figures(FEW_SEEN - 1))

@@ -87,7 +87,7 @@ def teacher_check(arguments: Sequence[str]) -> None:
             asked = progress.track(photos, total=len(photos), description="Asking")
             answers = ask_teacher(teacher, photos.names, asked, given.short_side)
         figures = name_figures(photos.names, answers)
-        advice = hints(figures, answers.vectors, closed)
+        advice = hints(figures, answers.vectors, closed, photos=len(photos))
         if given.out is not None:
             found = {
                 "data": photos.title,

@@ -22,7 +22,8 @@ MIXED: Final = 0.25
 """A name is mixed up with another that takes a quarter of its pixels: its IoU can then be no more than 0.75."""
 
 FEW_SEEN: Final = 10
-"""Fewer classes with masks are few. The published splits have 15 or more."""
+"""Fewer classes with masks are few. On the drawn world, 150 steps and seed 0, the same five unseen names had a mean IoU of
+58.9 with 15 seen classes, 53.0 with 8 and 46.7 with 4; the published splits have 15 or more."""
 
 FEW_PHOTOS: Final = 5
 """Figures of fewer photos than this may be luck: one photo more or less changes them by a fifth and more."""
@@ -39,8 +40,12 @@ NEAR_NEEDS: Final = 4
 RARE: Final = HIGH / 4
 """A name that CLS ranks high on fewer photos than this is a quarter as often high as chance would have it."""
 
+RARE_NEEDS: Final = 20
+"""Photos from which on a share of one in twenty can be told from none."""
+
 TAKES: Final = 0.2
-"""Share of all pixels, from which on a name without masks is told to take many: more than most things cover."""
+"""Share of all pixels, from which on a name without masks is told to take many: more than most things cover. Of few names
+each gets a large share whatever it is, so that it must be twice an equal share as well."""
 
 _SHOWN: Final = 6  # names in a hint
 _SAME: Final = 1e-6  # distance of vectors that differ by rounding
@@ -95,7 +100,11 @@ def near_pairs(names: Sequence[str], vectors: NDArray[np.float32]) -> tuple[Near
 
 
 def hints(
-    figures: Sequence[NameFigures], vectors: NDArray[np.float32], unseen: Collection[str] = ()
+    figures: Sequence[NameFigures],
+    vectors: NDArray[np.float32],
+    unseen: Collection[str] = (),
+    *,
+    photos: int = RARE_NEEDS,
 ) -> tuple[str, ...]:
     """Say what the figures advise.
 
@@ -103,6 +112,7 @@ def hints(
         figures: Figures of the N names.
         vectors: Their text vectors (N, C), float32, in the same order.
         unseen: Names that training will not see.
+        photos: Number of photos that were asked about.
 
     Returns:
         Sentences; none where there is nothing to advise.
@@ -116,8 +126,8 @@ def hints(
             _weak(masked),
             _mixed(masked),
             _blind(masked),
-            _rare(bare),
-            _greedy(bare),
+            _rare(bare) if photos >= RARE_NEEDS else "",
+            _greedy(bare, max(TAKES, 2 / len(figures))) if figures else "",
             *_near(near_pairs([each.name for each in figures], vectors)),
             _few_photos(masked),
         )
@@ -130,8 +140,8 @@ def _few_seen(seen: Sequence[NameFigures]) -> str:
         return ""
     return (
         f"{len(seen)} classes have masks to learn from, fewer than {FEW_SEEN}: the student learns the names' space "
-        "from them, and unseen names may stay near U 0. Label more classes, be it in few photos; pixels of 255 may "
-        "stay."
+        "from them, and unseen names lose by it (drawn world: U 59 with 15 seen classes, 53 with 8, 47 with 4). Label more "
+        "classes, be it in few photos."
     )
 
 
@@ -191,8 +201,8 @@ def _rare(bare: Sequence[NameFigures]) -> str:
     )
 
 
-def _greedy(bare: Sequence[NameFigures]) -> str:
-    told = [f"{each.name} ({100 * each.pixels:.0f} %)" for each in bare if each.pixels >= TAKES]
+def _greedy(bare: Sequence[NameFigures], least: float) -> str:
+    told = [f"{each.name} ({100 * each.pixels:.0f} %)" for each in bare if each.pixels >= least]
     if not told:
         return ""
     return (
