@@ -16,8 +16,8 @@ usage: clipteacher COMMAND [options]
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
   prepare     say what of a data set is missing:      clipteacher prepare voc12 --root DIR
   audit       find wrong labels:                      clipteacher audit --data DIR
-  convert     make such a folder of annotations:      clipteacher convert labelme DIR --out DATA
-  teacher-check  ask what the teacher knows of them:  clipteacher teacher-check --config FIT.yaml --data DIR
+  convert     make a data set of COCO's or Labelme's: clipteacher convert labelme DIR --out DATA
+  teacher-check  see which names a teacher knows:     clipteacher teacher-check --config FIT.yaml --data DIR
   world       draw a data set to experiment on:       clipteacher world --out DIR
 
 clipteacher COMMAND --help lists the options of a command.

@@ -22,8 +22,8 @@ MIXED: Final = 0.25
 """A name is mixed up with another that takes a quarter of its pixels: its IoU can then be no more than 0.75."""
 
 FEW_SEEN: Final = 10
-"""Fewer classes with masks are few. On the drawn world, 150 steps and seed 0, the same five unseen names had a mean IoU of
-58.9 with 15 seen classes, 53.0 with 8 and 46.7 with 4; the published splits have 15 or more."""
+"""Fewer classes with masks are few. On the drawn world, 150 steps and seed 0, the same five unseen names had a mean IoU
+of 58.9 with 15 seen classes, 53.0 with 8 and 46.7 with 4; the published splits have 15 or more."""
 
 FEW_PHOTOS: Final = 5
 """Figures of fewer photos than this may be luck: one photo more or less changes them by a fifth and more."""
@@ -44,8 +44,8 @@ RARE_NEEDS: Final = 20
 """Photos from which on a share of one in twenty can be told from none."""
 
 TAKES: Final = 0.2
-"""Share of all pixels, from which on a name without masks is told to take many: more than most things cover. Of few names
-each gets a large share whatever it is, so that it must be twice an equal share as well."""
+"""Share of all pixels, from which on a name without masks is told to take many: more than most things cover. Of few
+names each gets a large share whatever it is, so that it must be twice an equal share as well."""
 
 _SHOWN: Final = 6  # names in a hint
 _SAME: Final = 1e-6  # distance of vectors that differ by rounding
@@ -140,8 +140,8 @@ def _few_seen(seen: Sequence[NameFigures]) -> str:
         return ""
     return (
         f"{len(seen)} classes have masks to learn from, fewer than {FEW_SEEN}: the student learns the names' space "
-        "from them, and unseen names lose by it (drawn world: U 59 with 15 seen classes, 53 with 8, 47 with 4). Label more "
-        "classes, be it in few photos."
+        "from them, and unseen names lose by it (drawn world: U 59 with 15 seen classes, 53 with 8, 47 with 4). Label "
+        "more classes, be it in few photos."
     )
 
 
