@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmentation import NONE, Segmentation
 from clipteacher.teachers.protocol import TextEncoder
 from clipteacher.vocabulary import check_names, encode_names
+
+if TYPE_CHECKING:
+    from clipteacher.compiled import CompiledSegmenter
 
 
 class Segmenter(Pretrained, nn.Module):
@@ -209,6 +212,33 @@ class Segmenter(Pretrained, nn.Module):
     def with_pipeline(self, pipeline: TestPipeline) -> Segmenter:
         """Return a segmenter that shares the student and the words, and is tested in another way."""
         return self._like(self.names, self.vectors, self.unseen, pipeline)
+
+    # nn.Module has a method of this name, which compiles a module's code in place; torch.compile(segmenter) still does.
+    def compile(self, names: Sequence[str] | None = None) -> CompiledSegmenter:  # type: ignore[override]
+        """Compile names into the student: a plain closed-set network with one channel a name.
+
+        Args:
+            names: N names, any words; None is the model's own vocabulary.
+
+        Returns:
+            The network, a copy that shares nothing with this one: the same prediction, at the cost of a network that
+            was built for N classes.
+
+        Raises:
+            ValueError: As `with_names`.
+        """
+        from clipteacher.compiled import CompiledSegmenter
+
+        model = self if names is None else self.with_names(names)
+        return CompiledSegmenter(
+            model.student,
+            model.names,
+            model.vectors,
+            unseen=model.unseen,
+            pad_multiple=model.pad_multiple,
+            pipeline=model.pipeline,
+            max_scores=model.max_scores,
+        )
 
     def _like(self, names: Sequence[str], vectors: Tensor, unseen: Sequence[str], pipeline: TestPipeline) -> Segmenter:
         """Return a segmenter of the same student on the same device, without a record; vectors (N, C)."""

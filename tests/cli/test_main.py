@@ -19,7 +19,17 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert out.startswith("usage: clipteacher COMMAND")
     assert not err
-    for command in ("quickstart", "fit", "evaluate", "segment", "prepare", "audit", "world"):
+    for command in (
+        "quickstart",
+        "fit",
+        "evaluate",
+        "segment",
+        "prepare",
+        "audit",
+        "convert",
+        "teacher-check",
+        "world",
+    ):
         assert f"clipteacher {command} " in out
 
 
@@ -65,6 +75,8 @@ def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pyt
         ("evaluate", ["--model", "--data", "--split", "--unseen", "--protocol", "--out", "--device"]),
         ("prepare", ["NAME", "--root", "voc12", "ade20k-full"]),
         ("audit", ["--data", "--protocol", "--split", "--unseen"]),
+        ("convert", ["coco", "labelme"]),
+        ("teacher-check", ["--config", "--teacher", "--data", "--split", "--classes", "--unseen", "--photos", "--out"]),
         ("segment", ["PHOTO", "--model", "--classes", "--out", "--opacity", "--device"]),
     ],
 )
@@ -91,7 +103,9 @@ def test_a_missing_option(arguments: list[str], missing: str, capsys: pytest.Cap
     assert missing in err
 
 
-@pytest.mark.parametrize("command", ["quickstart", "fit", "evaluate", "segment", "prepare", "audit"])
+@pytest.mark.parametrize(
+    "command", ["quickstart", "fit", "evaluate", "segment", "prepare", "audit", "convert", "teacher-check"]
+)
 def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--colour", "red"])

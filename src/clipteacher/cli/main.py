@@ -17,6 +17,8 @@ usage: clipteacher COMMAND [options]
   app         the same on a web page:                 clipteacher app --model RUN/model
   prepare     say what of a data set is missing:      clipteacher prepare voc12 --root DIR
   audit       find wrong labels:                      clipteacher audit --data DIR
+  convert     make a data set of COCO's or Labelme's: clipteacher convert labelme DIR --out DATA
+  teacher-check  see which names a teacher knows:     clipteacher teacher-check --config FIT.yaml --data DIR
   world       draw a data set to experiment on:       clipteacher world --out DIR
 
 clipteacher COMMAND --help lists the options of a command.
@@ -62,6 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from clipteacher.cli.world import world
 
             world(rest)
+        case "convert":
+            from clipteacher.cli.convert import convert
+
+            convert(rest)
+        case "teacher-check":
+            from clipteacher.cli.teacher_check import teacher_check
+
+            teacher_check(rest)
         case "quickstart":
             from clipteacher.cli.quickstart import quickstart
 

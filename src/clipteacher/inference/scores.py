@@ -54,23 +54,30 @@ class _PhotoScores:
     """Class scores of photos of one size, to be had at that size in rows."""
 
     def __init__(
-        self, student: nn.Module, text: Tensor, images: Tensor, pad_multiple: int, pipeline: TestPipeline, keep: bool
+        self,
+        student: nn.Module,
+        text: Tensor | int,
+        images: Tensor,
+        pad_multiple: int,
+        pipeline: TestPipeline,
+        keep: bool,
     ) -> None:
+        self.shape = (len(images), _number_of_names(text))
         self.own_size = (images.shape[2], images.shape[3])
         self.input_size = resized_size(*self.own_size, pipeline.short_side)
         if self.input_size != self.own_size:
             images = F.interpolate(images, size=self.input_size, mode="bilinear", align_corners=False, antialias=True)
-        self.shape = (len(images), len(text))
         self.windows: list[_Window] = []
         for top, left, bottom, right in windows(*self.input_size, pipeline):
             height, width = bottom - top, right - left
             padded = F.pad(images[:, :, top:bottom, left:right], (0, -width % pad_multiple, 0, -height % pad_multiple))
             features = student(padded).float()
+            size, values = (padded.shape[2], padded.shape[3]), features
             # Whichever is smaller is held: features do not grow with the number of names.
-            scored = keep or len(text) <= features.shape[1]
-            values = torch.einsum("bchw,nc->bnhw", features, text) if scored else features
-            size = (padded.shape[2], padded.shape[3])
-            self.windows.append(_Window(top, left, height, width, size, values, None if scored else text))
+            later = text if isinstance(text, Tensor) and not keep and len(text) > features.shape[1] else None
+            if isinstance(text, Tensor) and later is None:
+                values = torch.einsum("bchw,nc->bnhw", features, text)
+            self.windows.append(_Window(top, left, height, width, size, values, later))
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Scores (B, N, stop - start, W) of rows start..stop-1 at the photos' own size."""
@@ -92,7 +99,7 @@ class _PhotoScores:
 
 
 def class_logits(
-    student: nn.Module, text: Tensor, images: Tensor, pad_multiple: int, pipeline: TestPipeline = OWN_SIZE
+    student: nn.Module, text: Tensor | int, images: Tensor, pad_multiple: int, pipeline: TestPipeline = OWN_SIZE
 ) -> Tensor:
     """Score every pixel against every name: Rᵀ T, brought to the images' size.
 
@@ -104,7 +111,7 @@ def class_logits(
 
     Args:
         student: The network, images (B, 3, H, W) in [0, 1] to features (B, C, h, w).
-        text: T, (N, C), unit vectors.
+        text: T, (N, C), unit vectors; or N alone where the network gives class scores (B, N, h, w) already.
         images: (B, 3, H, W), float in [0, 1].
         pad_multiple: What the network is given is padded with black at the right and bottom to a multiple of this,
             which most encoders ask for; the padding is cut off again.
@@ -118,7 +125,7 @@ def class_logits(
 
 def class_labels(
     student: nn.Module,
-    text: Tensor,
+    text: Tensor | int,
     images: Tensor,
     pad_multiple: int,
     pipeline: TestPipeline = OWN_SIZE,
@@ -134,7 +141,7 @@ def class_labels(
 
     Args:
         student: As `class_logits`.
-        text: T, (N, C), unit vectors.
+        text: As `class_logits`.
         images: (B, 3, H, W), float in [0, 1].
         pad_multiple: As `class_logits`.
         pipeline: As `class_logits`.
@@ -150,11 +157,15 @@ def class_labels(
     check_max_scores(max_scores)
     height, width = images.shape[2:]
     input_height, input_width = resized_size(height, width, pipeline.short_side)
-    a_row = len(images) * len(text) * max(width, ceil(input_height * input_width / height))
+    a_row = len(images) * _number_of_names(text) * max(width, ceil(input_height * input_width / height))
     step = min(max(max_scores // a_row, 1), height)
     scores = _PhotoScores(student, text, images, pad_multiple, pipeline, keep=step == height)
     pieces = [scores.rows(start, min(start + step, height)).argmax(dim=1) for start in range(0, height, step)]
     return torch.cat(pieces, dim=1)
+
+
+def _number_of_names(text: Tensor | int) -> int:
+    return len(text) if isinstance(text, Tensor) else text
 
 
 def check_max_scores(max_scores: int) -> None:

@@ -72,10 +72,10 @@ class NMF(nn.Module):
         """Approximate a map (B, D, h, w), float, non-negative; the result has its shape and type."""
         flat = features.flatten(2)
         if self.training:
-            shape = (len(flat), *self.bases.shape[1:])
+            shape = (flat.shape[0], *self.bases.shape[1:])
             bases = F.normalize(torch.rand(shape, device=flat.device), dim=1)
         else:
-            bases = self.bases.float().expand(len(flat), -1, -1)
+            bases = self.bases.float().expand(flat.shape[0], -1, -1)  # not len(), which an export would freeze
         steps = self.train_steps if self.training else self.eval_steps
         kind = flat.device.type
         if torch.amp.is_autocast_available(kind):

@@ -1,0 +1,169 @@
+"""Annotations written in the folder format: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, shortened
+from clipteacher.convert.names import folded, name_classes
+from clipteacher.convert.painting import paint
+from clipteacher.data.files import DataError
+
+TRAIN: Final = "train"
+VAL: Final = "val"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    Attributes:
+        names: The class names, in the order of their ids.
+        counts: Number of photos by split.
+        notes: What was left out or made one, in words.
+    """
+
+    names: tuple[str, ...]
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dict[str, list[AnnotatedPhoto]]:
+    """Draw the photos to score on.
+
+    Args:
+        photos: All photos, sorted; the same photos and the same seed give the same split.
+        val: Share of them to score on, 0 or more and below 1. 0 leaves all to train on.
+        seed: 0 or more.
+
+    Returns:
+        Photos by split, in the order in which they came; no split without a photo.
+
+    Raises:
+        ValueError: The share or the seed is out of range, or there are too few photos for a share of them.
+    """
+    if not 0 <= val < 1:
+        raise ValueError(f"val: got {val}, expected a share of the photos, 0 or more and below 1, such as 0.2")
+    if seed < 0:
+        raise ValueError(f"seed: got {seed}, expected 0 or more")
+    if val == 0:
+        return {TRAIN: list(photos)}
+    if len(photos) < 2:
+        raise ValueError(
+            f"val: got {len(photos)} photo to share between training and scoring, expected 2 or more. Use --val 0."
+        )
+    count = min(max(round(val * len(photos)), 1), len(photos) - 1)
+    chosen = set(np.random.default_rng(seed).permutation(len(photos))[:count].tolist())
+    return {
+        TRAIN: [photo for index, photo in enumerate(photos) if index not in chosen],
+        VAL: [photo for index, photo in enumerate(photos) if index in chosen],
+    }
+
+
+def merged(train: Annotations, val: Annotations) -> Annotations:
+    """Join the labels and notes of two files of one data set, such as COCO's two; the photos stay where they are.
+
+    Raises:
+        DataError: The two have other classes, or the same ones in another order.
+    """
+    one, other = ([folded(label) for label in each.labels] for each in (train, val))
+    if one != other:
+        raise DataError(
+            f"classes: got {shortened(list(train.labels), 6)} to train on and {shortened(list(val.labels), 6)} to "
+            "score on, expected the same in the same order. Export both from one project."
+        )
+    labels = Counter(train.labels)
+    labels.update(val.labels)  # a sum by + would drop classes without a shape, and with them the order
+    return Annotations((), labels, (*train.notes, *val.notes))
+
+
+def write_converted(
+    out: str | Path,
+    splits: Mapping[str, Sequence[AnnotatedPhoto]],
+    read: Annotations,
+    *,
+    classes: Sequence[str] | None = None,
+    drop_others: bool = False,
+    link: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Converted:
+    """Write `classes.txt`, `images/<split>/` and `masks/<split>/`; pixels without a shape become 255, not labelled.
+
+    Photos are taken over byte for byte. All is written beside `out` and moved there at the end, so that a failure
+    leaves nothing.
+
+    Args:
+        out: Folder to write; new or empty.
+        splits: Photos by split.
+        read: Labels and notes of the annotations that the photos are from.
+        classes: The class names, in the order of their ids; None takes all labels in their order.
+        drop_others: Whether shapes of other labels are ignored.
+        link: Hard links to the photos instead of copies: no space is taken, and both names are one file.
+        progress: Called after each photo with the number of photos done.
+
+    Returns:
+        What was written.
+
+    Raises:
+        DataError: A photo or a shape cannot be used, or the labels cannot be made into classes.
+        FileExistsError: There is something in the folder.
+        OSError: The folder cannot be written, or a photo cannot be linked to it.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"out: {out} is not empty, expected a new folder. Name another; nothing was written.")
+    named = name_classes(read.labels, classes, drop_others=drop_others)
+    blank: list[str] = []
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        fresh.chmod(0o755)  # mkdtemp makes folders that nobody else may read
+        done = 0
+        for split, photos in splits.items():
+            images, masks = fresh / "images" / split, fresh / "masks" / split
+            images.mkdir(parents=True)
+            masks.mkdir(parents=True)
+            for photo in photos:
+                painted = paint(photo, named.ids)
+                blank += painted.blank
+                Image.fromarray(painted.mask).save(masks / f"{Path(photo.target).stem}.png")
+                _take_over(photo, images / photo.target, link)
+                done += 1
+                progress(done)
+        (fresh / "classes.txt").write_text("\n".join(named.names) + "\n", encoding="utf-8")
+        if out.exists():
+            out.rmdir()  # an empty one, which not every system writes over
+        fresh.rename(out)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    notes = [*read.notes, *named.notes]
+    if blank:
+        notes.append(f"{len(blank)} shapes cover no pixel and were left out: {shortened(blank)}")
+    return Converted(named.names, {split: len(photos) for split, photos in splits.items()}, tuple(notes))
+
+
+def _take_over(photo: AnnotatedPhoto, target: Path, link: bool) -> None:
+    """Copy or link a photo, or write the one that was kept inside a JSON file."""
+    if photo.content is not None:
+        target.write_bytes(photo.content)
+    elif link:
+        try:
+            os.link(photo.file.resolve(), target)
+        except OSError as error:
+            raise OSError(
+                f"link: {photo.file} cannot be linked from there ({error.strerror}); both must lie on one disk. Leave "
+                "--link out to copy."
+            ) from error
+    else:
+        shutil.copyfile(photo.file, target)

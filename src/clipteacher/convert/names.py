@@ -1,0 +1,98 @@
+"""Labels as people type them, made into class names with ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from clipteacher.data.files import DataError
+from clipteacher.protocols.splits import IGNORE, suggestion
+
+
+class NamedClasses(NamedTuple):
+    """Class names, and what each label means.
+
+    Attributes:
+        names: The class names, in the order of their ids.
+        ids: Class id or `IGNORE` by label, as it was written.
+        notes: What was made one, and what was left out.
+    """
+
+    names: tuple[str, ...]
+    ids: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def folded(label: str) -> str:
+    """Bring a label to the form in which it is compared: case and spare blanks do not count.
+
+    Example:
+        >>> folded(" Traffic  Sign ") == folded("traffic sign")
+        True
+    """
+    return " ".join(label.split()).casefold()
+
+
+def name_classes(
+    labels: Counter[str], wanted: Sequence[str] | None = None, *, drop_others: bool = False
+) -> NamedClasses:
+    """Give ids to labels.
+
+    Labels that differ by case and blanks alone are one class, spelled as it is spelled most often.
+
+    Args:
+        labels: How many shapes have each label, in the order that ids are to have.
+        wanted: The class names, in the order of their ids; None takes all labels in their order.
+        drop_others: Whether shapes of labels that are not wanted are ignored.
+
+    Raises:
+        DataError: There is no class, there are more than 255, a label is blank, a wanted name is blank or given twice,
+            or a label is not among those wanted and `drop_others` is not set.
+
+    Example:
+        >>> found = name_classes(Counter({"Cat": 1, "dog": 2, "cat": 3}))
+        >>> found.names, found.ids["Cat"]
+        (('cat', 'dog'), 0)
+    """
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        if not label.strip():
+            raise DataError(
+                f"label: got {label!r} on {labels[label]} shapes, expected a class name. Label them, or delete them."
+            )
+        groups.setdefault(folded(label), []).append(label)
+    spelled = {key: " ".join(max(group, key=lambda label: labels[label]).split()) for key, group in groups.items()}
+    notes = [
+        f"{', '.join(map(repr, group))} are one class, {spelled[key]!r}"
+        for key, group in groups.items()
+        if len(group) > 1
+    ]
+    names = tuple(spelled.values())
+    if wanted is not None:
+        names = tuple(wanted)
+        _check_wanted(names)
+        others = [key for key in groups if key not in {folded(name) for name in names}]
+        if others and not drop_others:
+            first = spelled[others[0]]
+            raise DataError(
+                f"classes: {', '.join(spelled[key] for key in others)} are labels, and not among the classes given. "
+                f"{suggestion(first, names)} Add them, or ignore their pixels with --drop_others."
+            )
+        if others:
+            notes.append(f"ignored, for they are not among the classes: {', '.join(spelled[key] for key in others)}")
+    if not 1 <= len(names) <= IGNORE:
+        raise DataError(f"classes: got {len(names)}, expected 1..{IGNORE}, for id {IGNORE} means ignore. Name others.")
+    place = {folded(name): index for index, name in enumerate(names)}
+    return NamedClasses(names, {label: place.get(folded(label), IGNORE) for label in labels}, tuple(notes))
+
+
+def _check_wanted(names: tuple[str, ...]) -> None:
+    """Check names given by hand: none blank, no two alike."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if not name.strip():
+            raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
+        if folded(name) in seen:
+            raise DataError(f"classes: got {seen[folded(name)]!r} and {name!r}, expected each class once. Remove one.")
+        seen[folded(name)] = name

@@ -1,0 +1,112 @@
+"""The names' vectors folded into a student's last layer: T (W x + b) = (T W) x + T b."""
+
+from __future__ import annotations
+
+import copy
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+TOLERANCE: Final = 1e-3
+"""Largest difference between folded and unfolded scores, as a share of the largest score; rounding makes 1e-5 or less,
+a layer after the last one that is not linear some tenths."""
+
+_SIDE: Final = 128  # about the side in pixels of the image on which both are compared
+
+
+class ScoredByText(nn.Module):
+    """A network with T as one more layer, a 1 × 1 convolution: what is left where T cannot be folded.
+
+    Args:
+        network: Images (B, 3, H, W) to features (B, C, h, w).
+        text: T, (N, C).
+    """
+
+    def __init__(self, network: nn.Module, text: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.text = nn.Conv2d(text.shape[1], text.shape[0], 1, bias=False, device=text.device)
+        with torch.no_grad():
+            self.text.weight.copy_(text[:, :, None, None])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 3, H, W), float in [0, 1], to class scores (B, N, h, w), float32."""
+        scores: Tensor = self.text(self.network(images).float())
+        return scores
+
+
+def fold_text(student: nn.Module, text: Tensor, pad_multiple: int = 32) -> tuple[nn.Module, bool]:
+    """Make the network with one channel a name whose scores are Rᵀ T.
+
+    The last layer is the one that the student's method `last_layer()` returns, where it has one; else the convolution
+    or linear layer that is last to run. What follows it (an interpolation, a permutation, dropout at test) must commute
+    with a product over channels. That is not taken on trust: both networks are run on one random image, and where their
+    scores differ by more than `TOLERANCE`, T becomes a layer of its own.
+
+    Args:
+        student: Images (B, 3, H, W) in [0, 1] to features (B, C, h, w). It is left as it was.
+        text: T, (N, C), unit vectors, on the student's device.
+        pad_multiple: The sides of the random image are a multiple of this.
+
+    Returns:
+        The network, images to scores (B, N, h, w), in eval mode; and whether T was folded. It is a deep copy: it shares
+        no tensor with the student, of which nothing needs to be kept.
+    """
+    copied = copy.deepcopy(student).eval()
+    side = -(-_SIDE // pad_multiple) * pad_multiple
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(text)
+    with torch.no_grad():
+        features, last = _features_and_last(copied, image)
+        expected = torch.einsum("bchw,nc->bnhw", features.float(), text)
+        if last is not None and _fold(last, text) and _agrees(copied, image, expected):
+            return copied, True
+    return ScoredByText(copy.deepcopy(student).eval(), text).eval(), False
+
+
+def _features_and_last(network: nn.Module, image: Tensor) -> tuple[Tensor, nn.Module | None]:
+    """Run a network on an image (1, 3, H, W): its features, (1, C, h, w), and its last layer that may be folded."""
+    ran: list[nn.Module] = []
+    layers = [module for module in network.modules() if _is_foldable(module)]
+    hooks = [module.register_forward_hook(lambda layer, _given, _made: ran.append(layer)) for module in layers]
+    try:
+        features: Tensor = network(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    say = getattr(network, "last_layer", None)
+    last = say() if callable(say) else (ran[-1] if ran else None)
+    return features, last if last in layers else None
+
+
+def _is_foldable(module: nn.Module) -> bool:
+    """Whether each of a layer's outputs is a product of all its inputs, so that outputs can be mixed in its weight."""
+    return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
+
+
+def _fold(layer: nn.Module, text: Tensor) -> bool:
+    """Fold T (N, C) into a layer's own parameters; False, and nothing done, where they do not fit."""
+    weight, bias = layer._parameters.get("weight"), layer._parameters.get("bias")
+    if weight is None or weight.shape[0] != text.shape[1]:  # one that is computed, as weight norm's, is no parameter
+        return False
+    # Products in double: the scores then differ from T·R by the rounding of float32 alone.
+    product = text.double() @ weight.detach().double().flatten(1)
+    layer.weight = nn.Parameter(product.view(-1, *weight.shape[1:]).to(weight))
+    if bias is not None:
+        layer.bias = nn.Parameter((text.double() @ bias.detach().double()).to(bias))
+    if isinstance(layer, nn.Linear):
+        layer.out_features = len(text)
+    elif isinstance(layer, nn.Conv2d):
+        layer.out_channels = len(text)
+    return True
+
+
+def _agrees(network: nn.Module, image: Tensor, expected: Tensor) -> bool:
+    """Whether a network gives the expected scores (1, N, h, w) for an image (1, 3, H, W), to rounding."""
+    try:
+        scores = network(image)
+    except (RuntimeError, ValueError):  # what follows the layer was made for its number of channels
+        return False
+    if not isinstance(scores, Tensor) or scores.shape != expected.shape:
+        return False
+    return bool((scores.float() - expected).abs().max() <= TOLERANCE * expected.abs().max())

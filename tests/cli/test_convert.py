@@ -1,0 +1,104 @@
+"""`clipteacher convert`: from JSON to a folder that the audit passes."""
+
+from pathlib import Path
+
+import pytest
+from tests.convert.drawn import box, coco, image, labelme, read_mask, shape, write_json, write_photo
+
+from clipteacher.cli.main import main
+
+
+def convert(*arguments: object) -> int:
+    try:
+        main(["convert", *map(str, arguments)])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def write_coco(root: Path, name: str, first: int = 0, count: int = 5) -> tuple[Path, Path]:
+    """Photos with a cat and a dog; two have the same file name as another file's."""
+    photos = root / f"{name}_photos"
+    keys = range(first, first + count)
+    for key in keys:
+        write_photo(photos / f"{key}.jpg")
+    annotations = [
+        {"image_id": key, "category_id": category, "segmentation": [box(category, 0, category + 2, 4)]}
+        for key in keys
+        for category in (2, 5)
+    ]
+    value = coco(annotations, [image(key, f"{key}.jpg") for key in keys], {5: "dog", 2: "cat", 9: "bird"})
+    return write_json(root / f"{name}.json", value), photos
+
+
+def test_coco(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pycocotools")
+    json, photos = write_coco(tmp_path, "all")
+    out = tmp_path / "data"
+    assert convert("coco", "--json", json, "--images", photos, "--out", out, "--val", 0.4, "--seed", 3) == 0
+    said = capsys.readouterr().out
+    assert f"Written: {out} with 3 classes, 3 photos for train and 2 photos for val." in said
+    assert f"Next: clipteacher audit --data {out}" in said
+    assert (out / "classes.txt").read_text() == "cat\ndog\nbird\n"
+    for mask in (out / "masks").rglob("*.png"):
+        assert read_mask(mask)[0] == [255, 255, 0, 0, 255, 1, 1, *[255] * 5]
+    main(["audit", "--data", str(out), "--split", "val"])
+    assert "No fault found" in capsys.readouterr().out
+
+
+def test_two_of_cocos_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pycocotools")
+    train, train_photos = write_coco(tmp_path, "train")
+    val, val_photos = write_coco(tmp_path, "val", first=4, count=2)
+    arguments = ("coco", "--json", train, "--images", train_photos, "--val_json", val, "--val_images", val_photos)
+    assert convert(*arguments, "--out", tmp_path / "data", "--link") == 0
+    assert "5 photos for train and 2 photos for val" in capsys.readouterr().out
+    assert sorted(photo.name for photo in (tmp_path / "data/images/val").iterdir()) == ["4.jpg", "5.jpg"]
+    assert (tmp_path / "data/images/val/4.jpg").samefile(val_photos / "4.jpg")
+    assert convert(*arguments[:5], "--val_images", val_photos, "--out", tmp_path / "more") == 2
+    assert "without --val_json" in capsys.readouterr().err
+
+
+def test_labelme_and_the_classes_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(4):
+        write_photo(tmp_path / "in" / f"{number}.png")
+        shapes = [shape("Dog", [[0, 0], [2, 2]], "rectangle"), shape("cat", [[5, 0], [7, 2]], "rectangle")]
+        labelme(tmp_path / "in" / f"{number}.json", shapes, f"{number}.png")
+    out = tmp_path / "data"
+    assert convert("labelme", tmp_path / "in", "--out", out, "--classes", "dog, horse") == 2
+    assert "cat are labels, and not among the classes given" in capsys.readouterr().err
+    assert not out.exists()
+    assert (
+        convert("labelme", tmp_path / "in", "--out", out, "--classes", "dog, horse", "--drop_others", "--val", 0) == 0
+    )
+    said = capsys.readouterr().out
+    assert "note: ignored, for they are not among the classes: cat." in said
+    assert "2 classes, 4 photos for train." in said
+    assert (out / "classes.txt").read_text() == "dog\nhorse\n"
+    assert read_mask(out / "masks/train/0.png")[0] == [0, 0, 0, *[255] * 9]
+    assert convert("labelme", tmp_path / "in", "--out", out) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["labelme", "none", "--out", "x"], "none: no such folder"),
+        (["labelme", ".", "--out", "x"], "got no photo with annotations"),
+        (["coco", "--json", "none.json", "--images", ".", "--out", "x"], "none.json: no such file"),
+        (["coco", "--images", ".", "--out", "x"], "json"),
+        (["yolo", "--out", "x"], "yolo"),
+        ([], "kind"),
+    ],
+)
+def test_wrong_input(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert convert(*arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()

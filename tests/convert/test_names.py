@@ -1,0 +1,49 @@
+"""Labels as people type them become classes."""
+
+from collections import Counter
+
+import pytest
+
+from clipteacher.convert.names import name_classes
+from clipteacher.data.files import DataError
+
+
+def test_case_and_blanks_do_not_count_and_the_usual_spelling_wins() -> None:
+    found = name_classes(Counter({"Traffic Sign": 1, "dog": 2, "traffic  sign": 5, " dog ": 1}))
+    assert found.names == ("traffic sign", "dog")
+    assert found.ids == {"Traffic Sign": 0, "traffic  sign": 0, "dog": 1, " dog ": 1}
+    assert found.notes == (
+        "'Traffic Sign', 'traffic  sign' are one class, 'traffic sign'",
+        "'dog', ' dog ' are one class, 'dog'",
+    )
+
+
+def test_names_given_decide_order_and_spelling_and_may_be_new() -> None:
+    found = name_classes(Counter({"cat": 1, "dog": 1}), ["Dog", "zebra", "cat"])
+    assert found.names == ("Dog", "zebra", "cat")
+    assert found.ids == {"cat": 2, "dog": 0}
+    assert not found.notes
+
+
+def test_other_labels_are_refused_or_ignored() -> None:
+    labels = Counter({"cat": 1, "dgo": 1})
+    with pytest.raises(DataError, match=r"dgo are labels.*Did you mean 'dog'.*--drop_others"):
+        name_classes(labels, ["cat", "dog"])
+    found = name_classes(labels, ["cat", "dog"], drop_others=True)
+    assert found.ids == {"cat": 0, "dgo": 255}
+    assert found.notes == ("ignored, for they are not among the classes: dgo",)
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted", "message"),
+    [
+        ({" ": 3}, None, "on 3 shapes"),
+        ({}, None, "got 0"),
+        ({f"class {i}": 1 for i in range(256)}, None, "got 256"),
+        ({"cat": 1}, ["cat", "Cat "], "each class once"),
+        ({"cat": 1}, ["cat", ""], "Remove a comma"),
+    ],
+)
+def test_what_is_no_list_of_classes(labels: dict[str, int], wanted: list[str] | None, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        name_classes(Counter(labels), wanted)
