@@ -14,6 +14,7 @@ usage: clipteacher COMMAND [options]
   fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
+  export      write a student as one ONNX file:       clipteacher export --model RUN/model --onnx FILE
   prepare     say what of a data set is missing:      clipteacher prepare voc12 --root DIR
   audit       find wrong labels:                      clipteacher audit --data DIR
   world       draw a data set to experiment on:       clipteacher world --out DIR
@@ -45,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from clipteacher.cli.segment import segment
 
             segment(rest)
+        case "export":
+            from clipteacher.cli.export import export
+
+            export(rest)
         case "prepare":
             from clipteacher.cli.prepare import prepare
 
