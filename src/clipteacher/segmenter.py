@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from clipteacher.cached_text import CachedText
@@ -151,8 +152,10 @@ class Segmenter(Pretrained, nn.Module):
             TypeError: As `segment`, or `photos` is one photo.
             ValueError: As `segment`, or `batch_size` is not positive.
         """
-        if isinstance(photos, str | Path | np.ndarray | Tensor):
-            raise TypeError(f"photos: got one {type(photos).__name__}, expected a list of photos. Write [photo].")
+        if isinstance(photos, str | PathLike | np.ndarray | Tensor | Image.Image):
+            raise TypeError(
+                f"photos: got one {type(photos).__name__}, expected a list of photos. Write [photo], or list(batch)."
+            )
         if batch_size < 1:
             raise ValueError(f"batch_size: got {batch_size}, expected at least 1. Give 8.")
         check_threshold(threshold)

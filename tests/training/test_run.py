@@ -182,6 +182,7 @@ def test_a_finished_run(val_set: FolderDataset, tmp_path: Path) -> None:
     written = json.loads(run.metrics.read_text())
     assert written == {"protocol": "drawn-3-1", **result.to_dict()}
     assert read_config(run.model)["protocol"] == "drawn-3-1"
+    assert read_config(run.model)["scores"] == result.to_dict()
     again = load_segmenter(run.model, Student())
     assert all(np.array_equal(again.segment(s.image).labels, student.segment(s.image).labels) for s in samples)
     with Image.open(run.report) as picture:
