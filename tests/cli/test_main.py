@@ -19,7 +19,7 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert out.startswith("usage: clipteacher COMMAND")
     assert not err
-    for command in ("quickstart", "fit", "evaluate", "segment", "prepare", "audit", "world"):
+    for command in ("quickstart", "fit", "evaluate", "segment", "export", "prepare", "audit", "world"):
         assert f"clipteacher {command} " in out
 
 
@@ -63,6 +63,7 @@ def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pyt
             ],
         ),
         ("evaluate", ["--model", "--data", "--split", "--unseen", "--protocol", "--out", "--device"]),
+        ("export", ["--model", "--classes", "--onnx", "--text-input", "--opset"]),
         ("prepare", ["NAME", "--root", "voc12", "ade20k-full"]),
         ("audit", ["--data", "--protocol", "--split", "--unseen"]),
         ("segment", ["PHOTO", "--model", "--classes", "--out", "--opacity", "--device"]),
@@ -91,7 +92,7 @@ def test_a_missing_option(arguments: list[str], missing: str, capsys: pytest.Cap
     assert missing in err
 
 
-@pytest.mark.parametrize("command", ["quickstart", "fit", "evaluate", "segment", "prepare", "audit"])
+@pytest.mark.parametrize("command", ["quickstart", "fit", "evaluate", "segment", "export", "prepare", "audit"])
 def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--colour", "red"])
