@@ -36,15 +36,24 @@ SPLITS = {"even": (2, 2), "uneven": (3, 1)}
 CASES = [*((setting, "even") for setting in SETTINGS), ("both", "uneven"), ("regions", "uneven")]
 
 
-def batch(step: int) -> tuple[Tensor, Tensor]:
-    """Four images: nothing labelled, a corner, a half, and all of it; so ranks differ in all that is counted."""
+def batch(step: int, counts: tuple[int, ...], rank: int) -> tuple[Tensor, Tensor]:
+    """A rank's share of four images: nothing labelled, a corner, a half, and all of it.
+
+    So ranks differ in all that is counted.
+    """
     generator = torch.Generator().manual_seed(step)
     images = torch.rand(IMAGES, 3, 8, 8, generator=generator).repeat_interleave(4, 2).repeat_interleave(4, 3)
     labels = torch.randint(3, (IMAGES, 8, 8), generator=generator).repeat_interleave(4, 1).repeat_interleave(4, 2)
     labels[0] = 255
     labels[1, 8:] = labels[1, :, 12:] = 255
     labels[2, :16] = 255
-    return images, labels
+    share = slice(sum(counts[:rank]), sum(counts[: rank + 1]))
+    return images[share], labels[share]
+
+
+def gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad.clone()
 
 
 def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
@@ -55,12 +64,11 @@ def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
     optimizer = torch.optim.SGD(module.parameters(), lr=0.01)
     found: dict[str, Any] = {"losses": [], "gradients": []}
     for step in range(STEPS):
-        images, labels = (part.split(counts)[rank] for part in batch(step))
-        losses = trained(images, labels)
+        losses = trained(*batch(step, counts, rank))
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         found["losses"].append({name: float(mean_over_ranks(loss)) for name, loss in losses.items()})
-        found["gradients"].append({name: value.grad.clone() for name, value in module.named_parameters()})
+        found["gradients"].append({name: gradient(value) for name, value in module.named_parameters()})
         optimizer.step()
     found["state"] = module.state_dict()
     return found
@@ -174,7 +182,7 @@ def test_ranks_by_themselves_would_not(setting: str) -> None:
     halves: list[dict[str, Tensor]] = []
     for rank in range(RANKS):
         module.load_state_dict(initial)
-        halves.append(module(*(part.split(SPLITS["even"])[rank] for part in batch(0))))
+        halves.append(module(*batch(0, SPLITS["even"], rank)))
     apart = {name: sum(half[name].item() for half in halves) / RANKS for name in whole}
     same = {name for name in whole if apart[name] == pytest.approx(whole[name], rel=1e-4)}
     assert same == ({"distillation"} if setting == "distillation" else set())
