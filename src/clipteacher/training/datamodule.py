@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from clipteacher.data.audit import audit_labels, check_audit
 from clipteacher.data.augment import Augment
@@ -17,6 +18,20 @@ from clipteacher.data.opened import open_data
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.data.value_counts import kept_counts
 from clipteacher.protocols.splits import listed_names
+
+
+class _Unlabelled(Dataset[Sample]):
+    """The first photo of a test set with nothing labelled, so that it counts for no score."""
+
+    def __init__(self, data: SegmentationDataset) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.data[0]
+        return sample._replace(mask=torch.full_like(sample.mask, self.data.class_split.ignore))
 
 
 class FolderDataModule(LightningDataModule):
@@ -121,9 +136,14 @@ class FolderDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """Return the test photos one by one at their own sizes; each device takes its share, none twice."""
+        """Return the test photos one by one at their own sizes; each device takes its share, none twice.
+
+        A device beyond the number of photos takes one without labels: the trainer would pass over a validation without
+        photos, and the others wait for it when they add up the confusion.
+        """
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
-        share = Subset(self.val_set, range(rank, len(self.val_set), world_size))
+        places = range(rank, len(self.val_set), world_size)
+        share: Dataset[Sample] = Subset(self.val_set, places) if places else _Unlabelled(self.val_set)
         return DataLoader(share, batch_size=1, num_workers=self.workers)
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from clipteacher.data.dataset import Sample
 from clipteacher.distillation import DistillationConfig
+from clipteacher.distributed import mean_over_ranks
 from clipteacher.framework import CLIPTeacher, LossConfig
 from clipteacher.glm import GLMConfig
 from clipteacher.inference.placement import OWN_SIZE
@@ -94,12 +95,16 @@ class TrainingModule(LightningModule):
         torch.manual_seed(((self.seed * 2654435761 + self.global_step) * 1024 + self.global_rank) % 2**63)
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
-        """Return the summed loss of a batch of photos (B, 3, H, W) and labels (B, H, W); logs every term."""
+        """Return the summed loss of a batch of photos (B, 3, H, W) and labels (B, H, W); logs every term.
+
+        What is logged is the mean over ranks, which is the loss of the whole batch.
+        """
         losses = self.framework(batch.image.contiguous(memory_format=self.memory_format), batch.mask)
-        total = torch.stack(list(losses.values())).sum()
-        self.log_dict({f"loss/{name}": value.detach() for name, value in losses.items()})
-        self.log("loss", total.detach(), prog_bar=True)
-        return total
+        terms = torch.stack(list(losses.values()))
+        logged = mean_over_ranks(terms)  # every rank logs the same, so that what watches the loss acts alike on all
+        self.log_dict({f"loss/{name}": value for name, value in zip(losses, logged, strict=True)})
+        self.log("loss", logged.sum(), prog_bar=True)
+        return terms.sum()
 
     def on_validation_start(self) -> None:
         """Encode all names, unseen ones too: they are for the scores alone and leave nothing behind in training."""
