@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from clipteacher.files import json_text
+from clipteacher.files import REPLACED, UNFINISHED, flush, json_text
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter import Segmenter
@@ -26,7 +26,8 @@ _STUDENT, _VOCABULARY, _CONFIG = "student.safetensors", "vocabulary.safetensors"
 def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, Any] | None = None) -> None:
     """Write a segmenter: `student.safetensors`, `vocabulary.safetensors` (text vectors) and `config.json`.
 
-    The folder appears whole or not at all; an older model, or an empty folder, of the same name is replaced.
+    The folder appears whole or not at all; an older model, or an empty folder, of the same name is replaced. Where the
+    process is killed between the two names, `clipteacher.files.remove_unfinished` puts the older one back.
 
     Args:
         segmenter: What to write.
@@ -57,15 +58,19 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         raise ValueError(f"model: got extra entries {taken}, expected other keys than the model's own")
     config |= extra or {}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in segmenter.student.state_dict().items()}
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}{UNFINISHED}", dir=folder.parent))
     try:
         fresh.chmod(0o755)
         # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
         save_file({name: tensor.clone() for name, tensor in state.items()}, fresh / _STUDENT)
         save_file({"vectors": segmenter.vectors.cpu().contiguous()}, fresh / _VOCABULARY)
         (fresh / _CONFIG).write_text(json_text(config), encoding="utf-8")
+        for file in fresh.iterdir():
+            file.chmod(0o644)  # safetensors writes files that nobody else may read
+            flush(file)
+        flush(fresh)
         if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}{REPLACED}", dir=folder.parent))
             folder.rename(old / "was")
             try:
                 fresh.rename(folder)
@@ -76,6 +81,7 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
             shutil.rmtree(old)
         else:
             fresh.rename(folder)
+        flush(folder.parent)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
