@@ -50,7 +50,7 @@ ARGUMENTS: Final = (
     *("--report_rows", "1"),
 )
 PERIOD: Final = 0.001  # seconds between two looks at the folder
-LONGEST_WRITE: Final = 0.05  # seconds after which a file that is begun is mostly whole
+LONGEST_WRITE: Final = 0.02  # seconds after which a file that is begun is mostly whole
 
 
 class Kill(NamedTuple):

@@ -21,6 +21,12 @@ from clipteacher.students.protocol import check_student, student_spec
 
 _FORMAT = 1
 _STUDENT, _VOCABULARY, _CONFIG = "student.safetensors", "vocabulary.safetensors", "config.json"
+# Arguments of a student, of segmentation_models_pytorch and of timm that read or fetch a file.
+_READS_FILES = frozenset(
+    {"weights", "encoder_weights", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"}
+    | {"pretrained_strict", "cache_dir"}
+)
+_MOST_PADDING = 4096  # pad_multiple in pixels; a photo of one pixel is padded to as much
 
 
 def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, Any] | None = None) -> None:
@@ -105,7 +111,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"model: {path} is no JSON ({error})") from error
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         got = config.get("format") if isinstance(config, dict) else type(config).__name__
@@ -145,6 +151,9 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
         ) from error
     student.eval()
     try:
+        _check_entries(config)
+        if not (vectors.is_floating_point() and torch.isfinite(vectors).all()):
+            raise ValueError(f"{_VOCABULARY}: got vectors of {vectors.dtype} or with NaN, expected finite numbers")
         segmenter = Segmenter(
             student,
             config["names"],
@@ -175,6 +184,40 @@ def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
     from clipteacher.students.build import build_student
 
     try:
+        _check_description(spec)
         return build_student(spec)
-    except (AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever networks of others make of arguments that they were never meant for
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error
+
+
+def _check_description(spec: object, name: str = "student") -> None:
+    """Check that a student's description holds names and numbers alone: a model folder opens no other file."""
+    if isinstance(spec, dict):
+        for key, value in spec.items():
+            if key in _READS_FILES:
+                raise ValueError(f"{name}: got {key!r}, which reads a file, expected none. Take it out.")
+            _check_description(value, f"{name}.{key}")
+    elif name == "student":
+        raise ValueError(f"student: got {type(spec).__name__}, expected an object with its kind and arguments")
+    elif isinstance(spec, list):
+        for value in spec:
+            _check_description(value, name)
+    elif isinstance(spec, str) and not set(spec).isdisjoint("/\\:"):
+        raise ValueError(f"{name}: got {spec!r}, expected the name of a network, no path and no address")
+
+
+def _check_entries(config: dict[str, Any]) -> None:
+    """Check the kinds of those entries that nothing else checks."""
+    for key in ("names", "unseen"):
+        value = config[key]
+        if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
+            raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
+        if len(set(value)) != len(value):
+            raise ValueError(f"{key}: got a name twice, expected each once")
+    if not config["names"]:
+        raise ValueError("names: got none, expected one or more")
+    if not isinstance(config["text_encoder"], dict | None):
+        raise ValueError(f"text_encoder: got {type(config['text_encoder']).__name__}, expected an object or null")
+    padding = config["pad_multiple"]
+    if type(padding) is not int or not 1 <= padding <= _MOST_PADDING:
+        raise ValueError(f"pad_multiple: got {padding!r}, expected a whole number in 1..{_MOST_PADDING}")

@@ -18,12 +18,13 @@ _ADVICE = {
     errno.EROFS: "The disk is read-only: make it writable",
     errno.EACCES: "The folder may not be written to: change its permissions",
     errno.EPERM: "The folder may not be written to: change its permissions",
+    errno.EIO: "The disk is failing: move the run to another",
 }
 
 
 @contextmanager
 def training_faults(run: RunFolder, *, resumable: bool) -> Iterator[None]:
-    """End a run with one message where the disk, a photo, the loss or the user stops it; other errors pass.
+    """End a run with one message where the disk, a photo, the loss or the user stops it; other errors pass as they are.
 
     Args:
         run: The run's folder, for what is left of it.
@@ -42,7 +43,9 @@ def training_faults(run: RunFolder, *, resumable: bool) -> Iterator[None]:
         _say(f"{fault}\nMend it{_go_on(run, ', then ') if resumable else '.'}")
         raise SystemExit(1) from error
     except OSError as error:
-        _say(f"{error}\n{_ADVICE.get(error.errno or 0, 'Mend it')}{_go_on(run, ', then ') if resumable else '.'}")
+        if error.errno not in _ADVICE:
+            raise
+        _say(f"{error}\n{_ADVICE[error.errno]}{_go_on(run, ', then ') if resumable else '.'}")
         raise SystemExit(1) from error
     except SystemExit as error:
         if resumable and isinstance(error.__context__, KeyboardInterrupt):  # the trainer turns Ctrl-C into an exit

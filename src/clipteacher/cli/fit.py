@@ -81,7 +81,7 @@ class FitCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Refuse to write over a run."""
         run = RunFolder(Path(self.config.out))
-        if not self.config.resume and run.begun:
+        if not self.config.resume and run.begun():
             raise ValueError(
                 f"out: {run.path} already holds a run; add --resume to go on with it, or name another --out"
             )
@@ -93,7 +93,7 @@ class FitCLI(LightningCLI):
             self._prompt_as(known)
         if self.config.report_rows < 1:
             raise ValueError(f"report_rows: got {self.config.report_rows}, expected 1 or more")
-        if self.config.resume and run.begun:
+        if self.config.resume and run.begun():
             self._settings_as(run)
 
     def _settings_as(self, run: RunFolder) -> None:

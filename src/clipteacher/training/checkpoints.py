@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -86,11 +87,14 @@ def newest_whole(folder: Path) -> Checkpoint | None:
         if not path.exists():
             continue
         try:
+            with zipfile.ZipFile(path) as parts:  # torch writes checksums and does not look at them
+                if (part := parts.testzip()) is not None:
+                    raise ValueError(f"the checksum of {part} is wrong")
             content = torch.load(path, map_location="cpu", weights_only=True)
             if not isinstance(content, dict) or "state_dict" not in content or "global_step" not in content:
                 raise ValueError("it is no checkpoint of the trainer")
         except Exception as error:  # torch raises nearly anything on broken bytes
-            faults.append(f"{path} cannot be read ({type(error).__name__}: {str(error).splitlines()[0][:200]})")
+            faults.append(f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]})")
             continue
         for fault in faults:
             warnings.warn(f"checkpoint: {fault}; going on from {path.name}, the one before", stacklevel=2)

@@ -77,7 +77,6 @@ class RunFolder:
         """The picture."""
         return self.path / "report.png"
 
-    @property
     def begun(self) -> bool:
         """Whether there is a run to go on with, or a finished one."""
         return any(path.exists() for path in (self.metrics, self.last_checkpoint, self.previous_checkpoint))
