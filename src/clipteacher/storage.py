@@ -137,11 +137,13 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
     for name in (_STUDENT, _VOCABULARY):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
-    student = student if student is not None else _build_student(config, folder)
     try:
         state, vectors = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
     except Exception as error:
         raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
+    if vectors.ndim != 2:
+        raise ValueError(f"model: the vectors in {folder} have shape {tuple(vectors.shape)}, expected (N, C)")
+    student = student if student is not None else _build_student(config, folder, vectors.shape[1])
     try:
         student.load_state_dict(state)
     except RuntimeError as error:
@@ -172,7 +174,7 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
     return segmenter.eval()
 
 
-def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
+def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Module:
     if "student" not in config:
         raise ValueError(f"model: {folder / _CONFIG} has no entry 'student'. Save or fit it again.")
     spec = config["student"]
@@ -185,6 +187,8 @@ def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
 
     try:
         _check_description(spec)
+        if "channels" in spec and spec["channels"] != width:  # before room is made for them
+            raise ValueError(f"channels: got {spec['channels']!r}, expected {width}, the width of its vectors")
         return build_student(spec)
     except Exception as error:  # whatever networks of others make of arguments that they were never meant for
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error
