@@ -116,7 +116,7 @@ def test_without_a_trainer(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"expected trainer\.max_steps >= 1"):
         data.train_dataloader()
     assert len(data.val_dataloader()) == 3
-    assert data.state_dict() == {"step": 0}
+    assert data.state_dict() == {"step": 0, "photos": 5}
 
 
 def test_batches_are_the_samplers(folder: Path) -> None:

@@ -147,8 +147,8 @@ class FolderDataModule(LightningDataModule):
         return DataLoader(share, batch_size=1, num_workers=self.workers)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps: the step reached."""
-        return {"step": self.trainer.global_step if self.trainer is not None else 0}
+        """Return what a checkpoint keeps: the step reached, and the number of photos, on which their order depends."""
+        return {"step": self.trainer.global_step if self.trainer is not None else 0, "photos": len(self.train_set)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the step of a checkpoint."""
