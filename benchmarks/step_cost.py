@@ -130,7 +130,9 @@ def draw(result: dict[str, Any]) -> Image.Image:
 
     def text(x: float, y: float, words: str, size: int, fill: str = _INK, anchor: str = "mm") -> None:
         font = ImageFont.load_default(size * _SCALE)
-        pen.text((x * _SCALE, y * _SCALE), words, fill=fill, font=font, anchor=anchor)
+        # A white edge, so that it is read over lines.
+        place, edge = (x * _SCALE, y * _SCALE), 2 * _SCALE
+        pen.text(place, words, fill=fill, font=font, anchor=anchor, stroke_width=edge, stroke_fill="white")
 
     def line(points: list[tuple[float, float]], fill: str, width: float) -> None:
         pen.line([(x * _SCALE, y * _SCALE) for x, y in points], fill=fill, width=round(width * _SCALE))
@@ -155,9 +157,12 @@ def draw(result: dict[str, Any]) -> Image.Image:
                 low, middle, high = (top + height * (1 - value / most) for value in spread(row["seconds"]).values())
                 line([(x, low), (x, high)], _COLOURS[setting], 1)
                 points.append((x, middle))
-                text(x, middle - 11, f"{statistics.median(row['seconds']):.2f}", 11)
                 pen.circle((x * _SCALE, middle * _SCALE), 4 * _SCALE, fill=_COLOURS[setting])
             line(points, _COLOURS[setting], 2)
+        for row in rows:
+            x = left + width * (values.index(row["value"]) + 0.5) / len(values)
+            seconds, aside = statistics.median(row["seconds"]), 14 if row["setting"] == ALONE else -14
+            text(x, top + height * (1 - seconds / most) + aside, f"{seconds:.2f}", 11)
         for place, value in enumerate(values):
             text(left + width * (place + 0.5) / len(values), top + height + 12, str(value), 12)
         text(left + width / 2, top + height + 30, axis, 13)
