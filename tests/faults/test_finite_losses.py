@@ -48,7 +48,7 @@ class Module(nn.Module):
     def __init__(self, device: str) -> None:
         super().__init__()
         self.framework = nn.Module()
-        self.framework.forward = lambda value: terms(value, 1.0)  # type: ignore[assignment]
+        self.framework.forward = lambda value: terms(value, 1.0)
         self.device = torch.device(device)
 
 

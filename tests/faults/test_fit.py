@@ -15,8 +15,8 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from clipteacher.cli.fit import run_fit
+from clipteacher.files import write_atomically
 from clipteacher.storage import load_segmenter
-from clipteacher.training import checkpoints
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,16 +93,16 @@ def test_full_disks_ctrl_c_and_damage_on_the_way_change_nothing_of_the_end(
     photo = folder / "images" / "train" / "scene0.png"
 
     # The disk is full at the second checkpoint.
-    write, calls = checkpoints.write_atomically, list[Path]()
+    calls = list[Path]()
 
     def full(path: Path, *rest: Callable[[Path], object], durable: bool) -> None:
         calls.append(path)
         if len(calls) == 2:
             no_room()
-        write(path, *rest, durable=durable)
+        write_atomically(path, *rest, durable=durable)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "write_atomically", full)
+        patch.setattr("clipteacher.training.checkpoints.write_atomically", full)
         message = stops(capsys, config, run)
     assert "No space left on device\nThe disk is full: free some room, then the same command with --resume" in message
     assert f"goes on from {run / 'checkpoints' / 'last.ckpt'}" in message
