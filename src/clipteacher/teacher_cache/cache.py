@@ -32,7 +32,7 @@ class TeacherCacheConfig:
         folder: Where tokens are kept; runs, and processes of a run, may share it.
         gigabytes: Room for the folder, in units of 10^9 bytes; when it is full, further photos are not kept.
         parts: The teacher sees each photo whole; with n > 1 its dense tokens are those of n × n overlapping parts,
-            which are finer, and each part has a CLS token of its own. Costs n² + 1 forwards of the teacher a photo, once.
+            which are finer, and each part has a CLS token of its own. That costs n² + 1 forwards a photo, once.
         short_side: Shorter side in pixels in which a photo goes to the teacher (which may resize it again); None is its
             own size.
 

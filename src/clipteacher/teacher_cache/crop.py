@@ -53,8 +53,8 @@ def crop_tokens(
     """Cut the tokens of a batch of crops out of their photos'.
 
     Deviation: the teacher has seen the photo and not the crop. A dense token knows what lies outside the crop; a
-    flipped crop has mirrored tokens, which are nearly those of the mirrored photo; distorted colours are not seen. A crop has
-    the CLS token of the view (the whole photo or a part of it) that it has the most in common with.
+    flipped crop has mirrored tokens, which are nearly those of the mirrored photo; distorted colours are not
+    seen. A crop has the CLS token of the view (the whole photo or a part of it) that it has most in common with.
 
     Args:
         photos: What is known of the B photos, on any device.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Subset
 
@@ -14,6 +15,7 @@ from clipteacher.data.audit import audit_labels, check_audit
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.opened import open_data
+from clipteacher.data.place import NOWHERE
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.data.value_counts import kept_counts
 from clipteacher.protocols.splits import listed_names
@@ -125,6 +127,11 @@ class FolderDataModule(LightningDataModule):
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
         share = Subset(self.val_set, range(rank, len(self.val_set), world_size))
         return DataLoader(share, batch_size=1, num_workers=self.workers)
+
+    def transfer_batch_to_device(self, batch: Sample, device: torch.device, dataloader_idx: int) -> Sample:
+        """Move photos (B, 3, H, W) and labels (B, H, W); places stay, for numbers are read off them without a wait."""
+        moved: Sample = super().transfer_batch_to_device(batch._replace(place=NOWHERE), device, dataloader_idx)
+        return moved._replace(place=batch.place)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: the step reached."""

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from clipteacher.data.dataset import Sample
-from clipteacher.data.place import NOWHERE, separate
+from clipteacher.data.place import separate
 from clipteacher.distillation import DistillationConfig
 from clipteacher.framework import CLIPTeacher, LossConfig
 from clipteacher.glm import GLMConfig
@@ -100,11 +100,6 @@ class TrainingModule(LightningModule):
         """Seed each step by its number, so that a resumed run draws what the whole run would have drawn."""
         # Knuth's multiplier keeps the streams of neighbouring seeds apart; the rank gives each device its own dropout.
         torch.manual_seed(((self.seed * 2654435761 + self.global_step) * 1024 + self.global_rank) % 2**63)
-
-    def transfer_batch_to_device(self, batch: Sample, device: torch.device, dataloader_idx: int) -> Sample:
-        """Move photos (B, 3, H, W) and labels (B, H, W); places stay, for numbers are read off them."""
-        moved: Sample = super().transfer_batch_to_device(batch._replace(place=NOWHERE), device, dataloader_idx)
-        return moved._replace(place=batch.place)
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         """Return the summed loss of a batch of photos (B, 3, H, W) and labels (B, H, W); logs every term."""
