@@ -18,7 +18,7 @@ from clipteacher.plm.fused_labels import FusedLabels
 from clipteacher.plm.module import PLM, PLMConfig
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.students.protocol import check_student
-from clipteacher.teachers.protocol import Teacher, check_teacher
+from clipteacher.teachers.protocol import Teacher, TeacherTokens, check_teacher
 
 # Inside the framework ids may pass 255 (seen and latent ones together), so ignored pixels get an id that none can have.
 IGNORE_INDEX = -1
@@ -105,12 +105,19 @@ class CLIPTeacher(nn.Module):
         self.plm = PLM(teacher.width, plm) if plm is not None else None
         self.register_buffer("text", teacher.encode_text(seen).float(), persistent=False)
 
-    def forward(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    @property
+    def asks_teacher(self) -> bool:
+        """Whether a loss needs the teacher's tokens."""
+        return bool((self.glm is not None and self.losses.glm) or self.plm is not None or self.distillation is not None)
+
+    def forward(self, images: Tensor, labels: Tensor, tokens: TeacherTokens | None = None) -> dict[str, Tensor]:
         """Compute the losses of one batch.
 
         Args:
             images: (B, 3, H, W), float in [0, 1].
             labels: (B, H, W) int64: seen ids 0..N_s-1, 255 = ignore.
+            tokens: What the teacher says of the images, CLS (B, C) and dense (B, C, h', w'), where that is known
+                already; None asks the teacher.
 
         Returns:
             Weighted losses by name: "glm", "focal", "dice", "ce", "bce", "distillation" (those that are switched on),
@@ -133,8 +140,8 @@ class CLIPTeacher(nn.Module):
         weights, out = self.losses, {}
         fused: FusedLabels | None = None
         pseudo = exists = None
-        if (self.glm is not None and weights.glm) or self.plm is not None or self.distillation is not None:
-            cls, dense = self.teacher.encode_image(images)
+        if self.asks_teacher:
+            cls, dense = self.teacher.encode_image(images) if tokens is None else tokens
         if self.distillation is not None:
             out["distillation"] = distill(
                 features, dense, labels == IGNORE_INDEX, self.distillation, all_ranks=self.training

@@ -8,6 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from clipteacher.data.dataset import Sample
+from clipteacher.data.place import separate
 from clipteacher.distillation import DistillationConfig
 from clipteacher.distributed import mean_over_ranks
 from clipteacher.framework import CLIPTeacher, LossConfig
@@ -19,6 +20,7 @@ from clipteacher.plm.module import PLMConfig
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter import Segmenter
+from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
 from clipteacher.training.pooled_confusion import PooledConfusion
 
@@ -34,6 +36,8 @@ class TrainingModule(LightningModule):
         plm: Knobs of PLM; None (`--model.plm null`) switches it off.
         distillation: Knobs of dense distillation, a baseline (with glm and plm null); None switches it off.
         losses: Weights of the loss terms and scales of the logits.
+        teacher_cache: Knobs of the teacher cache: the teacher sees each photo once, and crops have tokens cut out of
+            the photo's. None asks the teacher in each step.
         optimizer: Knobs of the optimiser and its schedule.
         channels_last: Keep images and convolutions channels-last in memory, which is faster on most hardware.
         pad_multiple: At test, photos are padded to a multiple of this.
@@ -61,6 +65,7 @@ class TrainingModule(LightningModule):
         plm: PLMConfig | None = PLMConfig(),
         distillation: DistillationConfig | None = None,
         losses: LossConfig = LossConfig(),
+        teacher_cache: TeacherCacheConfig | None = None,
         optimizer: OptimizerConfig = OptimizerConfig(),
         channels_last: bool = True,
         pad_multiple: int = 32,
@@ -79,6 +84,9 @@ class TrainingModule(LightningModule):
             distillation=distillation,
             losses=losses,
         )
+        self.teacher_cache: TeacherCache | None = None
+        if teacher_cache is not None and self.framework.asks_teacher:
+            self.teacher_cache = TeacherCache(self.framework.teacher, teacher_cache)
         self.class_split = class_split
         self.optimizer_config = optimizer
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -99,7 +107,10 @@ class TrainingModule(LightningModule):
 
         What is logged is the mean over ranks, which is the loss of the whole batch.
         """
-        losses = self.framework(batch.image.contiguous(memory_format=self.memory_format), batch.mask)
+        images, tokens = batch.image.contiguous(memory_format=self.memory_format), None
+        if self.teacher_cache is not None:
+            tokens = self.teacher_cache.tokens(images, separate(batch.place))
+        losses = self.framework(images, batch.mask, tokens)
         terms = torch.stack(list(losses.values()))
         logged = mean_over_ranks(terms)  # every rank logs the same, so that what watches the loss acts alike on all
         self.log_dict({f"loss/{name}": value for name, value in zip(losses, logged, strict=True)})
