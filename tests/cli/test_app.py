@@ -65,14 +65,19 @@ def test_a_device_that_is_not_there(capsys: pytest.CaptureFixture[str], trained:
 
 
 @pytest.fixture
-def _own_sigterm() -> Iterator[None]:
-    """The command handles SIGTERM; the tests' process gets its own handler back."""
-    before = signal.getsignal(signal.SIGTERM)
+def _own_signals() -> Iterator[None]:
+    """The command handles SIGTERM; the tests' process gets its own handlers back.
+
+    A process that was started in the background ignores SIGINT, and so would these tests.
+    """
+    before = {sent: signal.getsignal(sent) for sent in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGTERM, before)
+    for sent, handler in before.items():
+        signal.signal(sent, handler)
 
 
-@pytest.mark.usefixtures("_own_sigterm")
+@pytest.mark.usefixtures("_own_signals")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_nothing_is_left_behind(
     trained: tuple[Path, Path],

@@ -72,6 +72,7 @@ def test_a_run_leaves_metrics_model_report_and_config(tiny_config: Path, tmp_pat
     assert set(metrics["IoU"]) == {"sky", "grass", "sun", "house"}
     assert all(0 <= metrics[key] <= 1 for key in KEYS[1:-1])
     assert sorted(path.name for path in (out / "model").iterdir()) == [
+        "README.md",
         "config.json",
         "student.safetensors",
         "vocabulary.safetensors",

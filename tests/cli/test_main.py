@@ -96,7 +96,7 @@ def test_a_missing_option(arguments: list[str], missing: str, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    "command", ["quickstart", "fit", "evaluate", "segment", "export", "prepare", "audit", "convert", "teacher-check"]
+    "command", ["quickstart", "fit", "evaluate", "segment", "export", "prepare", "audit", "teacher-check"]
 )
 def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

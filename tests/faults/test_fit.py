@@ -126,7 +126,7 @@ def test_full_disks_ctrl_c_and_damage_on_the_way_change_nothing_of_the_end(
 
     message = stops(capsys, config, run, "--resume", callbacks=(At(2, remove),))
     assert "scene" in message
-    assert "cannot be read (FileNotFoundError" in message
+    assert "cannot be read: no such file" in message
     assert "Mend it, then the same command with --resume goes on from" in message
     away.rename(folder / "images")
     assert mask.exists()

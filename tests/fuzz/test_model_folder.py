@@ -39,7 +39,7 @@ def check(folder: Path, student: nn.Module | None) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     segmenter = outcome(lambda: load_segmenter(folder, student), str(folder), FileNotFoundError, ValueError)
     if segmenter is not None:
-        labels = segmenter.segment(torch.rand(3, 8, 9))
+        labels = segmenter.segment(torch.rand(3, 8, 9)).labels
         assert labels.shape == (8, 9)
         assert 0 <= int(labels.min()) <= int(labels.max()) < len(segmenter.names)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before, "reading writes nothing"
