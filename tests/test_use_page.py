@@ -30,7 +30,7 @@ def test_the_table_is_that_of_the_results(monkeypatch: pytest.MonkeyPatch) -> No
     assert table(results["found"]) in PAGE
     for count, rows in results["found"].items():
         cosine = rows["cosine (`threshold`)"]
-        assert f"{cosine['threshold']:.2f} ± {cosine['threshold_spread']:.2f} for {count}" in PAGE
+        assert f"{cosine['threshold']:.2f} ± {cosine['threshold_spread']:.2f} for {count}" in " ".join(PAGE.split())
     assert results["command"].split(" --out")[0] in "\n".join(blocks("sh"))
 
 
