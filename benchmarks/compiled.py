@@ -25,8 +25,8 @@ from clipteacher.students.smp import SMPStudent
 
 WIDTH = 512
 HEAD = (
-    "| student | names | parameters, student and T / compiled / closed-set (M) | GFLOPs, likewise | compiled / "
-    "Segmenter, time | compiled / closed-set, time | equal pixels |\n|---|---|---|---|---|---|---|"
+    "| student | names | parameters, student and T / compiled / closed-set (M) | GFLOPs, likewise | "
+    "time, compiled / Segmenter | time, compiled / closed-set | equal pixels |\n|---|---|---|---|---|---|---|"
 )
 STUDENTS: dict[str, Callable[[int], nn.Module]] = {
     "DeepLabV3+ on EfficientNet-Lite0": lambda channels: SMPStudent(

@@ -24,7 +24,7 @@ class CompiledSegmenter(nn.Module):
     built for these names. `network` is a module like any other: quantise it, trace it, train it further. Its own
     normalisation of the input stays inside.
 
-    There is no file format of its own: compiling takes less than a second from a model's folder, and for elsewhere
+    There is no file format of its own: compiling takes about a second from a model's folder, and for elsewhere
     there is ONNX (`clipteacher export`).
 
     Deviation: there is no threshold for "none of these" here. It compares a score with the length of the feature, and
