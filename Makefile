@@ -14,10 +14,10 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install test quickstart train data lint types clean
+.PHONY: help install test test-recipes quickstart train data lint types clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: PYTHON=$(PYTHON)  OUT=$(OUT)  SEED=$(SEED)  DATA=$(DATA)  CONFIG=$(CONFIG)  ARGS=$(ARGS)"
 
@@ -32,8 +32,11 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install -e ".[imagenet,dev]"
 	@touch $@
 
-test: $(STAMP)  ## run the tests and the examples in docstrings
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## run the tests and the examples in docstrings, on all cores up to four
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+test-recipes: $(STAMP)  ## one step of every recipe in configs/, about ten minutes
+	$(BIN)/python -m pytest -m recipes tests/test_recipes.py $(ARGS)
 
 quickstart: $(STAMP)  ## the whole method in minutes, with no download: a drawn world, a tiny CLIP; OUT, SEED
 	$(BIN)/clipteacher quickstart --out $(or $(OUT),runs/quickstart) --seed $(SEED) $(ARGS)

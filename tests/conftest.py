@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from clipteacher.cli.main import main
+from clipteacher.protocols.named import known_protocol
+from clipteacher.protocols.protocol import Protocol, TestPipeline
 
 open_clip: Any = _untyped
 
@@ -61,6 +64,20 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let protocols test at a shorter side of 64 in windows of 64: the same way with a 64th of the pixels."""
+
+    def small(name: str | None) -> Protocol | None:
+        known = known_protocol(name)
+        if known is None or known.test.short_side is None:
+            return known
+        return replace(known, test=TestPipeline(short_side=64, mode="slide", crop=64, stride=48))
+
+    for command in ("fit", "evaluate"):
+        monkeypatch.setattr(f"clipteacher.cli.{command}.known_protocol", small)
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_folder(tmp_path / "drawn", {"train": 5, "val": 3})
 
@@ -71,7 +88,7 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     config = {
         "embed_dim": 16,
         "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 8, "patch_size": 8},
-        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+        "text_cfg": {"context_length": 48, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
     }
     path = tmp_path_factory.mktemp("clip")
     torch.manual_seed(0)
@@ -94,7 +111,7 @@ def tiny_config(tmp_path: Path, folder: Path, tiny_clip: tuple[Path, Path]) -> P
         "model": {
             "student": {
                 "class_path": "clipteacher.students.smp.SMPStudent",
-                "init_args": {"architecture": "FPN", "encoder": "resnet18", "channels": 16},
+                "init_args": {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 16},
             },
             "teacher": {
                 "class_path": "clipteacher.teachers.openclip.OpenClipTeacher",

@@ -1,4 +1,4 @@
-"""A compiled vocabulary: the same labels as the segmenter, the cost of a closed-set network, and when it cannot fold."""
+"""A compiled vocabulary: the segmenter's labels at the cost of a closed-set network, and what cannot be folded."""
 
 import copy
 import warnings
@@ -254,6 +254,7 @@ def test_a_layer_without_bias_and_in_double() -> None:
         network, folded = fold_text(student, vectors())
     assert folded
     assert network[3].bias is None  # type: ignore[index]
+    assert isinstance(student[3], nn.Conv2d)
     expected = vectors().double() @ student[3].weight.detach().double()[:, :, 0, 0]
     torch.testing.assert_close(network[3].weight[:, :, 0, 0].double(), expected, rtol=1e-6, atol=1e-7)  # type: ignore[index]
 

@@ -40,7 +40,7 @@ def samples(sizes: list[tuple[int, int]]) -> list[Sample]:
 
 def counted(data: list[Sample]) -> Tensor:
     table = [[0] * 3 for _ in range(3)]
-    for image, mask, _ in data:
+    for image, mask, *_ in data:
         for y in range(mask.shape[0]):
             for x in range(mask.shape[1]):
                 truth, channels = int(mask[y, x]), image[:, y, x].tolist()

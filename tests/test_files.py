@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clipteacher.files import write_atomically, write_json
+from clipteacher.files import flush, remove_unfinished, write_atomically, write_json
 
 
 def test_a_new_file_in_a_new_folder(tmp_path: Path) -> None:
@@ -111,3 +111,46 @@ def test_what_json_has_no_type_for(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         write_json(tmp_path / "new" / "metrics.json", {"out": tmp_path})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_durable_file_is_flushed_before_it_is_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    path, flushed = tmp_path / "text.txt", list[tuple[str, bool]]()
+
+    def spy(place: Path) -> None:
+        flushed.append((place.name if place.is_dir() else place.suffix, path.exists()))
+        flush(place)
+
+    monkeypatch.setattr("clipteacher.files.flush", spy)
+    write_atomically(path, lambda temporary: temporary.write_text("whole"), durable=durable)
+    assert path.read_text() == "whole"
+    assert flushed == ([(".txt", False), (tmp_path.name, True)] if durable else [])
+
+
+def test_a_disk_that_cannot_flush_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError("no room")
+
+    (tmp_path / "text.txt").write_text("old")
+    monkeypatch.setattr(os, "fsync", full)
+    flush(tmp_path)  # a folder: some disks cannot, and need not
+    with pytest.raises(OSError, match="no room"):
+        write_atomically(tmp_path / "text.txt", lambda temporary: temporary.write_text("new"), durable=True)
+    assert [entry.read_text() for entry in tmp_path.iterdir()] == ["old"]
+
+
+def test_what_a_killed_process_left_goes_and_the_rest_stays(tmp_path: Path) -> None:
+    for name in (".a.part-abcd_123.json", ".hidden", "b.part-abcd1234.json", ".c.part-toolong12.json", ".d-abcd1234"):
+        (tmp_path / name).write_text("half")
+    for folder in (".model.part-abcd1234", ".model.old-abcd1234/was", ".other.old-abcd1234/was", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / ".model.old-abcd1234" / "was" / "config.json").write_text("older")
+    removed = [".a.part-abcd_123.json", ".model.old-abcd1234", ".model.part-abcd1234", ".other.old-abcd1234"]
+    assert remove_unfinished(tmp_path) == removed
+    left = [".c.part-toolong12.json", ".d-abcd1234", ".hidden", "b.part-abcd1234.json", "model", "other"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
+    assert (tmp_path / "model" / "config.json").read_text() == "older", "what was about to be replaced is back"
+    assert remove_unfinished(tmp_path) == []
+    assert remove_unfinished(tmp_path / "nowhere") == []

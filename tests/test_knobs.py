@@ -5,24 +5,29 @@
 
 import inspect
 import json
+import tempfile
 import typing
+import warnings
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import open_clip as _untyped
 import pytest
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import Sample
+from clipteacher.data.place import Place
 from clipteacher.distillation import DistillationConfig
 from clipteacher.framework import LossConfig
 from clipteacher.glm import GLMConfig
@@ -30,6 +35,7 @@ from clipteacher.plm.module import PLMConfig
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.students.smp import SMPStudent
+from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.teachers import imagenet
 from clipteacher.teachers.imagenet import ImageNetTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
@@ -196,11 +202,27 @@ def with_module(**arguments: Any) -> Result:  # noqa: ANN401
     segmenter, picture = module.segmenter(), torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
     return {
         "losses": losses,
+        "cache": module.teacher_cache is not None,  # what it says: tests/teacher_cache
         "rates": [group["initial_lr"] for group in built["optimizer"].param_groups],
         "channels last": student.encoder.weight.is_contiguous(memory_format=torch.channels_last),
         "ids": torch.from_numpy(segmenter.segment(picture).labels),
         "scores at once": segmenter.max_scores,  # memory alone: tests/inference/test_scores.py measures it
     }
+
+
+def with_cache(**knobs: Any) -> Result:  # noqa: ANN401
+    """Tokens of a crop, and what is on disk then."""
+    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a full folder
+        root = Path(name)
+        config = TeacherCacheConfig(**{"folder": "tokens"} | knobs)
+        pixels = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / "photo.png")
+        cache = TeacherCache(Teacher(), replace(config, folder=str(root / config.folder)))
+        place = Place(str(root / "photo.png"), 48, 48, 4, 8, 32, 32, flipped=True)
+        cls, dense = cache.tokens(torch.zeros(1, 3, 32, 32), [place])
+        kept = [path.relative_to(root).parts[0] for path in root.rglob("*.safetensors")]
+        return {"cls": cls, "dense": dense, "kept": kept}
 
 
 def with_student(**arguments: Any) -> Result:  # noqa: ANN401
@@ -250,6 +272,7 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "ignored_are_negatives": False,
         },
     ),
+    TeacherCacheConfig: (with_cache, {"folder": "other", "gigabytes": 1e-9, "parts": 2, "short_side": 96}),
     OptimizerConfig: (
         with_optimizer,
         {
@@ -282,6 +305,7 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "plm": None,
             "distillation": DistillationConfig(),
             "losses": LossConfig(ce=3.0),
+            "teacher_cache": TeacherCacheConfig("tokens"),
             "optimizer": OptimizerConfig(lr=1.0),
             "channels_last": False,
             "pad_multiple": 8,
@@ -336,6 +360,7 @@ def test_no_group_of_knobs_is_left_out() -> None:
         for hint in typing.get_type_hints(owner.__init__).values():
             groups |= {part for part in (hint, *typing.get_args(hint)) if is_dataclass(part)}
     own = {GLMConfig, PLMConfig, DistillationConfig, LossConfig, OptimizerConfig, Augment, TestPipeline}
+    own |= {TeacherCacheConfig}
     assert groups - {ClassSplit} == own
     assert groups - {ClassSplit} <= KNOBS.keys()
 

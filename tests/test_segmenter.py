@@ -2,17 +2,23 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from clipteacher.inference import MAX_SCORES, OWN_SIZE, class_labels, class_logits
 from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.segmentation import NONE, Segmentation
 from clipteacher.segmenter import Segmenter
+from clipteacher.teachers.openclip import OpenClipText
 from clipteacher.teachers.protocol import TextEncoder
 from clipteacher.vocabulary import encode_names
 
@@ -315,6 +321,239 @@ def test_one_string_is_no_list_of_names() -> None:
 def test_a_text_tower_of_another_width(names: list[str]) -> None:
     with pytest.raises(ValueError, match=str(WIDTH)):
         colours().with_names(names, Words())
+
+
+def photo_of(*shape: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(256, size=(*shape, 3), dtype=np.uint8)
+
+
+def test_a_path_a_picture_an_array_and_a_tensor_are_one_photo(tmp_path: Path) -> None:
+    model, pixels = segmenter(), photo_of(37, 50)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    expected = ids_of(model, torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float() / 255)
+    for photo in (
+        tmp_path / "photo.png",
+        str(tmp_path / "photo.png"),
+        Image.fromarray(pixels),
+        pixels,
+        pixels.astype(np.float32) / 255,
+        torch.from_numpy(pixels).permute(2, 0, 1),
+    ):
+        found = model.segment(photo)
+        assert isinstance(found, Segmentation)
+        assert found.labels.dtype == np.int64
+        assert found.names == model.names
+        assert found.scores is None
+        assert np.array_equal(found.labels, expected)
+
+
+def test_scores_on_demand_at_the_photos_size() -> None:
+    model, image = segmenter(), picture(3, 37, 50)
+    found = model.segment(image, scores=True)
+    expected = class_logits(model.student, model.vectors, image[None], 16)[0]
+    assert found.scores is not None
+    assert found.scores.dtype == np.float32
+    assert found.scores.shape == (3, 37, 50)
+    assert np.array_equal(found.scores, expected.detach().numpy())
+    assert np.array_equal(found.labels, found.scores.argmax(axis=0))
+
+
+def test_names_in_the_call_are_those_of_with_names() -> None:
+    model, image = segmenter(), picture(3, 37, 50)
+    found = model.segment(image, ["sea", "sky"])
+    assert found.names == ("sea", "sky")
+    assert np.array_equal(found.labels, ids_of(model.with_names(["sea", "sky"]), image))
+    assert model.names == ("sky", "cat", "sea")
+
+
+def cosines(model: Segmenter, image: Tensor) -> Tensor:
+    """Cosine of each pixel to each name (N, H, W), with the length interpolated as the scores are."""
+    with torch.no_grad():
+        padded = F.pad(image[None], (0, -image.shape[2] % 16, 0, -image.shape[1] % 16))
+        features = model.student(padded)
+        scores = torch.einsum("bchw,nc->bnhw", features, model.vectors)
+        both = torch.cat([scores, features.norm(dim=1, keepdim=True)], dim=1)
+        full = F.interpolate(both, size=padded.shape[2:], mode="bilinear", align_corners=False)[0]
+    full = full[:, : image.shape[1], : image.shape[2]]
+    return full[:-1] / full[-1]
+
+
+@pytest.mark.parametrize("threshold", [-1.0, -0.2, 0.0, 0.3, 0.7, 1.0])
+@pytest.mark.parametrize("scores", [False, True])
+def test_none_is_where_no_cosine_reaches_the_threshold(threshold: float, scores: bool) -> None:
+    model, image = segmenter().eval(), picture(3, 37, 50)
+    best, expected = cosines(model, image).max(dim=0)
+    found = model.segment(image, threshold=threshold, scores=scores)
+    clear = ((best - threshold).abs() > 1e-4).numpy()
+    assert clear.mean() > 0.98
+    assert np.array_equal(found.labels[clear], expected.masked_fill(best < threshold, NONE).numpy()[clear])
+    assert found.none_area + sum(found.areas.values()) == pytest.approx(1)
+    assert found.scores is None or found.scores.shape[0] == 3
+
+
+def test_a_threshold_goes_with_windows_few_scores_at_once_and_many_names() -> None:
+    """More names than channels: features are held in place of scores, their length among them."""
+    names, vectors = [f"w{i}" for i in range(20)], F.normalize(random(20, WIDTH), dim=1)
+    for pipeline in (OWN_SIZE, SLIDE):
+        models = [
+            Segmenter(own_network(), names, vectors, pad_multiple=16, pipeline=pipeline, max_scores=most).eval()
+            for most in (MAX_SCORES, 900)
+        ]
+        whole, pieces = (model.segment(picture(3, 37, 50), threshold=0.5).labels for model in models)
+        assert 0.1 < (whole == NONE).mean() < 0.9
+        assert (whole == pieces).mean() > 0.999
+
+
+def test_words_that_compete_are_none_of_the_names() -> None:
+    model, image = segmenter(), picture(3, 37, 50)
+    own = ids_of(model, image).numpy()
+    found = model.segment(image, ["sea"], against=["sky", "cat"])
+    assert found.names == ("sea",)
+    assert np.array_equal(found.labels, np.where(own == 2, 0, NONE))
+    assert np.array_equal(model.segment(image, ["sea"], against=model.names).labels, found.labels), "names are names"
+    assert np.array_equal(model.segment(image, against=model.names).labels, own), "nobody is left to compete"
+    both = model.segment(image, ["sea"], against=model.names, threshold=0.5)
+    assert np.array_equal(both.labels, np.where(model.segment(image, threshold=0.5).labels == 2, 0, NONE))
+    for wrong in ("sky", ["owl"], ["sky", " "]):
+        with pytest.raises(ValueError, match="classes: "):
+            model.segment(image, ["sea"], against=wrong)
+
+
+@pytest.mark.parametrize("threshold", [1.01, -2, math.nan, math.inf])
+def test_a_threshold_that_is_no_cosine(threshold: float) -> None:
+    with pytest.raises(ValueError, match=r"threshold: got .*, expected a cosine, -1\.\.1"):
+        segmenter().segment(picture(3, 8, 8), threshold=threshold)
+
+
+def test_a_batch_of_many_sizes_is_each_photo_by_itself() -> None:
+    model = segmenter()
+    photos = [photo_of(*size, seed=i) for i, size in enumerate([(20, 30), (20, 30), (9, 14), (20, 30), (1, 1)])]
+    sizes: list[int] = []
+    model.student.register_forward_hook(lambda _, images, __: sizes.append(len(images[0])))
+    for batch_size, expected in ((8, [2, 1, 1, 1]), (1, [1] * 5), (2, [2, 1, 1, 1]), (3, [2, 1, 1, 1])):
+        sizes.clear()
+        found = model.segment_batch(iter(photos), ["sea", "cat"], batch_size=batch_size, scores=True)
+        assert sizes == expected
+        for each, photo in zip(found, photos, strict=True):
+            alone = model.segment(photo, ["sea", "cat"], scores=True)
+            assert each.names == ("sea", "cat")
+            assert each.scores is not None
+            assert alone.scores is not None
+            assert np.abs(each.scores - alone.scores).max() < 1e-5
+            assert np.array_equal(each.labels, each.scores.argmax(axis=0))
+    assert model.segment_batch([]) == []
+
+
+def test_a_batch_that_is_one_photo_or_has_no_size() -> None:
+    ones: list[Any] = [
+        photo_of(4, 5),
+        "photo.png",
+        Path("photo.png"),
+        picture(3, 4, 5),
+        Image.fromarray(photo_of(4, 5)),
+    ]
+    for one in ones:
+        with pytest.raises(TypeError, match=r"photos: got one .*Write \[photo\]"):
+            segmenter().segment_batch(one)
+    with pytest.raises(ValueError, match="batch_size: got 0"):
+        segmenter().segment_batch([photo_of(4, 5)], batch_size=0)
+
+
+def text_segmenter(tiny_clip: tuple[Path, Path]) -> Segmenter:
+    """A segmenter whose words go through a real text tower, with a context of 16 tokens."""
+    spec = OpenClipText(*map(str, tiny_clip)).spec()
+    vectors = F.normalize(random(2, 16), dim=1)
+    return Segmenter(nn.Conv2d(3, 16, 4, stride=4), ["sky", "sea"], vectors, text_spec=spec)
+
+
+WORDS: dict[str, tuple[Any, str | None]] = {
+    "one": (["barn"], None),
+    "emoji": (["🐈‍⬛", "👩🏽‍🚒"], None),
+    "other scripts": (["木", "Straße", "кот"], None),
+    "HTML": (["<b>cat</b>", "<svg/onload>"], None),
+    "braces": (["{}", "{0}", "%s"], None),
+    "quotes": (["'; DROP TABLE--", '"'], None),
+    "case and spaces": (["Sky", "sky", "sky "], None),
+    "signs": (["!", "?", "..."], None),
+    "right to left": (["\u202egnp", "قط"], None),
+    "none": ([], "one or more different names"),
+    "twice": (["cat", "dog", "cat"], "Remove doubles"),
+    "blank": (["cat", " \t"], "Remove doubles and blanks"),
+    "no word": (["cat", None], "one or more different names"),
+    "number": ([7], "one or more different names"),
+    "string": ("cat", "got the string 'cat'"),
+    "escape": (["\x1b[2Jcat"], r"control character '\\x1b'"),
+    "line break": (["old\nchair"], r"control character '\\n'"),
+    "NUL": (["cat\0"], r"control character '\\x00'"),
+    "half a pair": (["\ud83d"], r"control character '\\ud83d'"),
+    "line separator": (["a\u2028b"], r"control character '\\u2028'"),
+    "200 words": ([" ".join(["very"] * 200) + " old chair"], r"'a photo of a very .* old chair', .*at most 16 tokens"),
+    "10,000 letters": (["x" * 10_000], "longer than the text tower reads"),
+}
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_odd_words_are_words_or_a_clear_error_and_the_segmenter_goes_on(
+    kind: str, tiny_clip: tuple[Path, Path]
+) -> None:
+    names, said = WORDS[kind]
+    model, photo = text_segmenter(tiny_clip), photo_of(9, 13)
+    before = model.segment(photo).labels
+    if said is None:
+        found = model.segment(photo, names)
+        assert found.names == tuple(names)
+        assert list(found.areas) == names
+        tower = OpenClipText(*map(str, tiny_clip))
+        expected = model.with_names(names, tower)
+        torch.testing.assert_close(model.with_names(names).vectors, expected.vectors)
+    else:
+        with pytest.raises(ValueError, match=said):
+            model.segment(photo, names)
+    assert np.array_equal(model.segment(photo).labels, before)
+
+
+@pytest.mark.parametrize(
+    "photo", [None, "", "no.png", b"", np.zeros((0, 3)), np.full((2, 2, 3), np.nan), torch.zeros(2, 2), [[1]], 1.5]
+)
+def test_a_bad_photo_changes_nothing_for_the_next(photo: Any) -> None:  # noqa: ANN401
+    model = segmenter()
+    before = ids_of(model, picture(3, 20, 30))
+    with pytest.raises((TypeError, ValueError), match=r"photo: got|cannot be read"):
+        model.segment(photo)
+    with pytest.raises((TypeError, ValueError), match=r"photo: got|cannot be read"):
+        model.segment_batch([photo_of(4, 5), photo])
+    assert torch.equal(ids_of(model, picture(3, 20, 30)), before)
+
+
+def test_a_new_word_builds_the_tower_once_for_all_segmenters_of_a_model(
+    tiny_clip: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model, photo = text_segmenter(tiny_clip), photo_of(9, 13)
+    built: list[Any] = []
+
+    def build(spec: object) -> TextEncoder:
+        built.append(spec)
+        return Words16()
+
+    monkeypatch.setattr("clipteacher.cached_text.build_text_encoder", build)
+    for names in (["owl"], ["owl", "sky"], ["mill", "owl"]):
+        model.segment(photo, names)
+    model.with_names(["sky"]).with_pipeline(SLIDE).segment(photo, ["owl", "barn"])
+    assert built == [model.text_spec]
+    again = text_segmenter(tiny_clip)
+    again.segment(photo, ["owl", "mill", "barn", "sky"])
+    assert built == [model.text_spec], "read from disk"
+    off = Segmenter(again.student, again.names, again.vectors, text_spec=again.text_spec, text_cache=False)
+    off.segment(photo, ["owl"])
+    assert len(built) == 2
+
+
+class Words16(Words):
+    """A text tower of width 16."""
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        return F.normalize(random(len(names), 16), dim=1)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])

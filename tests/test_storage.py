@@ -24,6 +24,7 @@ from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.training.module import TrainingModule
 
 FILES = ["config.json", "student.safetensors", "vocabulary.safetensors"]
+ALL = ["README.md", *FILES]
 NAMES = ("sky", "Wiese", "naïve 木")
 
 
@@ -105,7 +106,7 @@ def test_a_model_from_before_test_pipelines_is_tested_as_then(model: Path) -> No
 
 def test_a_second_round_trip_writes_the_same_bytes(saved: Path, tmp_path: Path) -> None:
     save_segmenter(load_segmenter(saved), tmp_path / "again")
-    for name in FILES:
+    for name in ALL:
         assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes(), name
 
 
@@ -129,14 +130,14 @@ def test_channels_last_students_and_shared_tensors_can_be_saved(tmp_path: Path) 
     assert all(torch.equal(tensor, student.state_dict()[name]) for name, tensor in state.items())
 
 
-def test_three_files_and_no_pickle(saved: Path) -> None:
-    assert sorted(path.name for path in saved.iterdir()) == FILES
+def test_four_files_and_no_pickle(saved: Path) -> None:
+    assert sorted(path.name for path in saved.iterdir()) == ALL
     for path in saved.iterdir():
         assert not path.read_bytes().startswith((b"PK", b"\x80")), "a zip of pickles or a pickle"
         if path.suffix == ".safetensors":
             with safe_open(path, "pt") as file:
                 assert list(file.keys())
-        else:
+        elif path.suffix == ".json":
             assert isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
 
 
@@ -176,6 +177,11 @@ def test_extra_entries_are_kept_and_do_not_disturb(tmp_path: Path) -> None:
     config = read_config(tmp_path / "model")
     assert (config["protocol"], config["steps"]) == ("drawn-3-1", 7)
     assert torch.equal(logits(load_segmenter(tmp_path / "model")), logits(segmenter))
+    again = load_segmenter(tmp_path / "model")
+    assert again.record == {"protocol": "drawn-3-1", "steps": 7}
+    again.save_pretrained(tmp_path / "again")
+    assert read_config(tmp_path / "again") == config, "what is known of a model goes with it"
+    assert again.with_names(NAMES[:2]).record == {}, "scores are those of its own names alone"
 
 
 def refused(constant: str) -> None:
@@ -198,7 +204,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     segmenter = make(Mine())
     (tmp_path / "model").mkdir()
     save_segmenter(segmenter, tmp_path / "model")
-    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == FILES
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ALL
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert torch.equal(logits(load_segmenter(tmp_path / "model", Mine())), logits(segmenter))
 
@@ -213,7 +219,7 @@ def test_an_older_folder_is_replaced_whole(model: Path) -> None:
     (model / "left over.txt").write_text("of an older run")
     segmenter = make(Mine())
     save_segmenter(segmenter, model)
-    assert sorted(path.name for path in model.iterdir()) == FILES
+    assert sorted(path.name for path in model.iterdir()) == ALL
     assert [path.name for path in model.parent.iterdir()] == ["model"]
     assert torch.equal(logits(load_segmenter(model, Mine())), logits(segmenter))
 

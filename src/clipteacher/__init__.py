@@ -9,6 +9,7 @@ from clipteacher.glm import GLMConfig
 from clipteacher.metrics import Scores, confusion_matrix, scores
 from clipteacher.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit
+from clipteacher.segmentation import Segmentation
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter, save_segmenter
 
@@ -21,6 +22,7 @@ __all__ = [
     "LossConfig",
     "PLMConfig",
     "Scores",
+    "Segmentation",
     "Segmenter",
     "confusion_matrix",
     "load_segmenter",

@@ -31,7 +31,9 @@ class DistillationConfig:
             raise ValueError(f"weight: got {self.weight}, expected 0 or more. Give 0 to switch distillation off.")
 
 
-def distill(features: Tensor, dense: Tensor, ignored: Tensor, config: DistillationConfig) -> Tensor:
+def distill(
+    features: Tensor, dense: Tensor, ignored: Tensor, config: DistillationConfig, *, all_ranks: bool = False
+) -> Tensor:
     """Compute the weighted loss of a batch. It sees photos through teacher and student, and no name or class at all.
 
     Args:
@@ -39,8 +41,10 @@ def distill(features: Tensor, dense: Tensor, ignored: Tensor, config: Distillati
         dense: The teacher's tokens D, (B, C, h', w'), floating point.
         ignored: (B, h, w) bool, the pixels without a label at the student's stride. Padding is among them.
         config: The knobs.
+        all_ranks: Whether the loss is the mean over the batch of all ranks, see `clipteacher.distributed`.
 
     Returns:
         The loss, a scalar.
     """
-    return config.weight * dense_distillation(features, dense.float(), ignored if config.ignored_only else None)
+    counted = ignored if config.ignored_only else None
+    return config.weight * dense_distillation(features, dense.float(), counted, all_ranks=all_ranks)

@@ -5,40 +5,100 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+UNFINISHED: Final = ".part-"
+"""Stands in the hidden name of what is still being written, after the name that it is to have."""
+REPLACED: Final = ".old-"
+"""Stands in the hidden name of a folder that holds, as `was`, what is being replaced."""
+
+# What mkstemp and mkdtemp put behind a prefix.
+_LEFT_OVER = re.compile(rf"\.(?P<name>.+)({re.escape(UNFINISHED)}|{re.escape(REPLACED)})[a-z0-9_]{{8}}(\.\w+)?")
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: str | Path, write: Callable[[Path], object], *, durable: bool = False) -> None:
     """Let `write` fill a temporary file in the same folder, then move it into place.
 
-    Where `write` fails, the temporary file goes and a file that was there before stays as it was.
+    Where `write` fails, the temporary file goes and a file that was there before stays as it was. Where the process is
+    killed, the temporary file stays, under a hidden name, and the other as it was: see `remove_unfinished`.
 
     Args:
         path: The file to appear; its folder is made where it is missing.
         write: Called with the temporary path, which has the same suffix.
+        durable: Wait until the disk has the file, so that a loss of power does not take it either.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}{UNFINISHED}", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         write(temporary)
         # mkstemp makes files that nobody else may read.
         temporary.chmod(0o644)
+        if durable:
+            flush(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    if durable:
+        flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until the disk has what was written to a file, or the names in a folder, where the system can say so."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        if path.is_dir():  # Windows opens no folders
+            return
+        raise
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():  # some network disks flush files, and no folders
+            raise
+    finally:
+        os.close(handle)
+
+
+def remove_unfinished(folder: Path) -> list[str]:
+    """Remove what a killed process left unfinished in a folder, and put back what it was about to replace.
+
+    Nothing else may be writing there meanwhile.
+
+    Args:
+        folder: The folder; what lies deeper is left alone.
+
+    Returns:
+        The names of what was removed or put back, sorted.
+    """
+    found = []
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+        match = _LEFT_OVER.fullmatch(entry.name)
+        if match is None:
+            continue
+        was = entry / "was"
+        if was.exists() and not (folder / match["name"]).exists():
+            was.rename(folder / match["name"])
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+        found.append(entry.name)
+    return found
 
 
 def write_json(path: str | Path, value: dict[str, Any]) -> None:
-    """Write a JSON file atomically; raises as `json_text`."""
+    """Write a JSON file atomically and durably; raises as `json_text`."""
     text = json_text(value)
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), durable=True)
 
 
 def json_text(value: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from clipteacher.plm.fused_labels import FusedLabels
 from clipteacher.plm.module import PLM, PLMConfig
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.students.protocol import check_student
-from clipteacher.teachers.protocol import Teacher, check_teacher
+from clipteacher.teachers.protocol import Teacher, TeacherTokens, check_teacher
 
 # Inside the framework ids may pass 255 (seen and latent ones together), so ignored pixels get an id that none can have.
 IGNORE_INDEX = -1
@@ -56,6 +56,11 @@ class LossConfig:
 
 class CLIPTeacher(nn.Module):
     """The student beside the frozen teacher. After training, `student` is all that is kept.
+
+    On several ranks, in training mode, the batch is that of all ranks: negatives, the bank, the tokens' mean, foreign
+    latents and the count that each loss is divided by. So the mean over ranks of losses and gradients, which DDP takes,
+    is what one process has with the whole batch, to rounding (docs/scale.md). All ranks have to call `forward`
+    together. In evaluation mode each rank is by itself.
 
     Args:
         student: Any network that meets `clipteacher.students.protocol.Student`.
@@ -100,16 +105,23 @@ class CLIPTeacher(nn.Module):
         self.plm = PLM(teacher.width, plm) if plm is not None else None
         self.register_buffer("text", teacher.encode_text(seen).float(), persistent=False)
 
-    def forward(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    @property
+    def asks_teacher(self) -> bool:
+        """Whether a loss needs the teacher's tokens."""
+        return bool((self.glm is not None and self.losses.glm) or self.plm is not None or self.distillation is not None)
+
+    def forward(self, images: Tensor, labels: Tensor, tokens: TeacherTokens | None = None) -> dict[str, Tensor]:
         """Compute the losses of one batch.
 
         Args:
             images: (B, 3, H, W), float in [0, 1].
             labels: (B, H, W) int64: seen ids 0..N_s-1, 255 = ignore.
+            tokens: What the teacher says of the images, CLS (B, C) and dense (B, C, h', w'), where that is known
+                already; None asks the teacher.
 
         Returns:
             Weighted losses by name: "glm", "focal", "dice", "ce", "bce", "distillation" (those that are switched on),
-            all scalars.
+            all scalars. On several ranks their mean over the ranks is the loss of the whole batch.
 
         Raises:
             ValueError: A label is no seen class and not 255.
@@ -128,10 +140,12 @@ class CLIPTeacher(nn.Module):
         weights, out = self.losses, {}
         fused: FusedLabels | None = None
         pseudo = exists = None
-        if (self.glm is not None and weights.glm) or self.plm is not None or self.distillation is not None:
-            cls, dense = self.teacher.encode_image(images)
+        if self.asks_teacher:
+            cls, dense = self.teacher.encode_image(images) if tokens is None else tokens
         if self.distillation is not None:
-            out["distillation"] = distill(features, dense, labels == IGNORE_INDEX, self.distillation)
+            out["distillation"] = distill(
+                features, dense, labels == IGNORE_INDEX, self.distillation, all_ranks=self.training
+            )
         if self.glm is not None and weights.glm:
             out["glm"] = weights.glm * self.glm(cls.float(), features)
         if self.plm is not None:
@@ -139,12 +153,14 @@ class CLIPTeacher(nn.Module):
             fused = self.plm.fused_labels(dense, labels, num_seen, ignore_index=IGNORE_INDEX)
             prototypes = self.plm(features, dense, fused, F.normalize(cls.float(), dim=1), num_seen)
             if weights.bce and prototypes.seen is not None:
-                out["bce"] = weights.bce * prototype_bce(prototypes.seen, self.text, prototypes.present)
+                out["bce"] = weights.bce * prototype_bce(
+                    prototypes.seen, self.text, prototypes.present, all_ranks=self.training
+                )
             labels, pseudo, exists = fused.labels, prototypes.pseudo, fused.exists
         logits = pixel_logits(features, self.text, pseudo, exists, alpha=weights.alpha, beta=weights.beta)
         foreign = None
         if pseudo is not None and exists is not None and weights.foreign_latents:
-            foreign = weights.beta * foreign_cosines(features, pseudo, exists)
+            foreign = weights.beta * foreign_cosines(features, pseudo, exists, all_ranks=self.training)
             # Only of seen pixels: an image may show what another's latent pixels are of.
             foreign = foreign.masked_fill((labels >= len(self.text)).unsqueeze(1), -torch.inf)
         return out | self._pixel_losses(logits, labels, exists, foreign)
@@ -158,13 +174,24 @@ class CLIPTeacher(nn.Module):
         negatives = weights.ignored_are_negatives
         if weights.focal:
             out["focal"] = weights.focal * sigmoid_focal(
-                logits, labels, ignore_index=IGNORE_INDEX, exists=exists, ignored_are_negatives=negatives
+                logits,
+                labels,
+                ignore_index=IGNORE_INDEX,
+                exists=exists,
+                ignored_are_negatives=negatives,
+                all_ranks=self.training,
             )
         if weights.dice:
             out["dice"] = weights.dice * dice(
-                logits, labels, ignore_index=IGNORE_INDEX, ignored_are_negatives=negatives
+                logits,
+                labels,
+                ignore_index=IGNORE_INDEX,
+                ignored_are_negatives=negatives,
+                all_ranks=self.training,
             )
         if weights.ce:
             classes = logits if foreign is None else torch.cat([logits, foreign], dim=1)
-            out["ce"] = weights.ce * pixel_cross_entropy(classes, labels, ignore_index=IGNORE_INDEX)
+            out["ce"] = weights.ce * pixel_cross_entropy(
+                classes, labels, ignore_index=IGNORE_INDEX, all_ranks=self.training
+            )
         return out

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.distributed import Gathered, gather_rows, world_size
 from clipteacher.losses.infonce import info_nce
 
 
@@ -107,11 +108,17 @@ class GLM(nn.Module):
     def forward(self, cls: Tensor, features: Tensor) -> Tensor:
         """Compute L_GLM for CLS tokens S (B, C) and student features R (B, C, h, w); a scalar.
 
-        The bank is read before the batch is enqueued: otherwise each positive would also be a negative.
+        The bank is read before the batch is enqueued: otherwise each positive would also be a negative. In training on
+        several ranks the batch is theirs all: other ranks' CLS tokens are negatives too, and each rank's bank takes all
+        of them, so that the banks stay the same.
         """
         unit = F.normalize(cls, dim=1)
         asks = unit if self.config.normalize else cls
         pooled, _ = global_attention(asks, features, scale=self.config.scale, normalize=self.config.normalize)
-        loss = info_nce(pooled, unit, self.bank.read(), temperature=self.config.temperature)
-        self.bank.enqueue(unit)
-        return loss
+        everyone, first = gather_rows(unit) if self.training else Gathered(unit, 0)
+        negatives = torch.cat([everyone[:first], everyone[first + len(unit) :], self.bank.read()])
+        loss = info_nce(pooled, unit, negatives, temperature=self.config.temperature)
+        self.bank.enqueue(everyone)
+        # The mean over this rank's images becomes its part of the mean over all; one process multiplies by 1.
+        ranks = world_size() if self.training else 1
+        return loss * (len(unit) * ranks / len(everyone))

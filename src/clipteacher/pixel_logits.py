@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.distributed import gather_rows
+
 
 def pixel_logits(
     features: Tensor, text: Tensor, pseudo: Tensor | None, exists: Tensor | None, *, alpha: float, beta: float
@@ -30,7 +32,7 @@ def pixel_logits(
     return torch.cat([logits, latent.masked_fill(~exists[:, :, None, None], -torch.inf)], dim=1)
 
 
-def foreign_cosines(features: Tensor, pseudo: Tensor, exists: Tensor) -> Tensor:
+def foreign_cosines(features: Tensor, pseudo: Tensor, exists: Tensor, *, all_ranks: bool = False) -> Tensor:
     """Compare every position with the latent prototypes of the batch's other images.
 
     Deviation: not in the paper, where the prototypes of an image classify its own pixels alone. Nothing else tells a
@@ -40,6 +42,7 @@ def foreign_cosines(features: Tensor, pseudo: Tensor, exists: Tensor) -> Tensor:
         features: R, (B, C, h, w).
         pseudo: P_pseudo, (B, M, C).
         exists: (B, M) bool, the latent ids of each image.
+        all_ranks: Whether the batch's images are those of all ranks, see `clipteacher.distributed`.
 
     Returns:
         Cosines (B, K, h, w), K the number of latent ids in the batch; -inf for an image's own. Prototypes carry no
@@ -47,6 +50,10 @@ def foreign_cosines(features: Tensor, pseudo: Tensor, exists: Tensor) -> Tensor:
     """
     image, _ = exists.nonzero(as_tuple=True)
     prototypes = F.normalize(pseudo[exists].detach(), dim=1)
+    if all_ranks:
+        prototypes, first = gather_rows(prototypes)
+        # Those of other ranks are no image's own here.
+        image = F.pad(image, (first, len(prototypes) - first - len(image)), value=-1)
     cosines = torch.einsum("bchw,kc->bkhw", F.normalize(features, dim=1), prototypes)
     own = image == torch.arange(len(features), device=image.device).unsqueeze(1)
     return cosines.masked_fill(own[:, :, None, None], -torch.inf)

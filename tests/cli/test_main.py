@@ -19,17 +19,8 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert out.startswith("usage: clipteacher COMMAND")
     assert not err
-    for command in (
-        "quickstart",
-        "fit",
-        "evaluate",
-        "segment",
-        "prepare",
-        "audit",
-        "convert",
-        "teacher-check",
-        "world",
-    ):
+    commands = "quickstart fit evaluate segment app export prepare audit convert teacher-check world"
+    for command in commands.split():
         assert f"clipteacher {command} " in out
 
 
@@ -73,6 +64,7 @@ def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pyt
             ],
         ),
         ("evaluate", ["--model", "--data", "--split", "--unseen", "--protocol", "--out", "--device"]),
+        ("export", ["--model", "--classes", "--onnx", "--text-input", "--opset"]),
         ("prepare", ["NAME", "--root", "voc12", "ade20k-full"]),
         ("audit", ["--data", "--protocol", "--split", "--unseen"]),
         ("convert", ["coco", "labelme"]),
@@ -104,7 +96,7 @@ def test_a_missing_option(arguments: list[str], missing: str, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    "command", ["quickstart", "fit", "evaluate", "segment", "prepare", "audit", "convert", "teacher-check"]
+    "command", ["quickstart", "fit", "evaluate", "segment", "export", "prepare", "audit", "teacher-check"]
 )
 def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

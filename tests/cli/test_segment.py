@@ -1,5 +1,8 @@
 """`clipteacher segment` on a finished run: an overlay and ids for each photo, names of one's choice, bad input."""
 
+import csv
+import io
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from PIL import Image
 
 from clipteacher.cli.main import main
 from clipteacher.data.files import read_image
+from clipteacher.segmentation import NONE
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
@@ -22,15 +26,27 @@ def segment(run: Path, out: Path, *arguments: str | Path) -> None:
     main(["segment", "--model", str(run / "model"), "--out", str(out), *map(str, arguments)])
 
 
-def fails(capsys: pytest.CaptureFixture[str], run: Path, out: Path, *arguments: str | Path) -> str:
+def fails(
+    capsys: pytest.CaptureFixture[str], run: Path, out: Path, *arguments: str | Path, model: str | None = None
+) -> str:
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        segment(run, out, *arguments)
+        main(["segment", "--model", model or str(run / "model"), "--out", str(out), *map(str, arguments)])
     assert stop.value.code == 2
     printed, err = capsys.readouterr()
     assert "Written" not in printed
     assert err.count("clipteacher: error: ") == 1
     return err
+
+
+def fails_in_part(capsys: pytest.CaptureFixture[str], run: Path, out: Path, *arguments: str | Path) -> tuple[str, str]:
+    """What is printed where some photos cannot be read: on stdout, on stderr."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        segment(run, out, *arguments)
+    assert stop.value.code == 1
+    printed, err = capsys.readouterr()
+    return printed, err
 
 
 def read_ids(path: Path) -> NDArray[np.uint8]:
@@ -118,6 +134,7 @@ def test_free_words(
         return encode(self, names)
 
     monkeypatch.setattr(OpenClipText, "encode_text", spy)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     segment(trained[0], tmp_path / "out", photos[0], "--classes", "sun, grass, red barn")
     assert asked == [["red barn"]]
     image = torch.from_numpy(read_image(photos[0])).permute(2, 0, 1).float() / 255
@@ -154,18 +171,177 @@ def test_a_second_run_writes_over_the_first(trained: tuple[Path, Path], photos: 
     assert len(listing(tmp_path / "out")) == 2
 
 
-def test_a_photo_that_cannot_be_read_is_named_and_nothing_is_half_written(
+def test_a_photo_that_cannot_be_read_is_passed_over_named_and_not_half_written(
     trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = photos[1].read_bytes()
     photos[1].write_bytes(whole[: len(whole) // 2])
-    message = fails(capsys, trained[0], tmp_path / "out", photos[0], photos[1])
-    assert f"{photos[1]}: cannot be read" in message
+    printed, err = fails_in_part(capsys, trained[0], tmp_path / "out", photos[1], photos[0])
+    assert "1 of 2 photos could not be read" in err
+    assert f"{photos[1]}: cannot be read" in err
+    assert f"Written: 2 pictures in {tmp_path / 'out'}" in printed
     assert not rich.get_console()._live_stack, "the progress bar was left alive"
     assert listing(tmp_path / "out") == ["scene0.png", "scene0_ids.png"]
     for path in (tmp_path / "out").iterdir():
         with Image.open(path) as picture:
             picture.load()
+
+
+def broken_photos(folder: Path) -> list[str]:
+    """Seven photos that nobody can read; returns their names."""
+    whole = io.BytesIO()
+    Image.fromarray(np.full((40, 40, 3), 99, np.uint8)).save(whole, "PNG")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "cut.png").write_bytes(whole.getvalue()[:60])
+    (folder / "page.jpg").write_text("<html>404 not found</html>")
+    (folder / "folder.png").mkdir()
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    Image.new("L", (300, 300)).save(folder / "large.png")
+    Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(folder / "nan.tif")
+    return ["cut.png", "empty.png", "folder.png", "gone.png", "large.png", "nan.tif", "page.jpg"]
+
+
+def test_of_a_hundred_photos_all_that_can_be_read_are_written(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(93):
+        Image.fromarray(random.integers(256, size=(9 + number % 5, 12, 3), dtype=np.uint8)).save(
+            folder / f"photo{number:02}.png"
+        )
+    broken = broken_photos(folder)
+    areas = tmp_path / "areas.csv"
+    printed, err = fails_in_part(
+        capsys, trained[0], out, folder, "--max_pixels", "10000", "--areas", areas, "--against_own", "--classes", "sun"
+    )
+    assert "Written: 186 pictures" in printed
+    assert "7 of 100 photos could not be read" in err
+    for name in broken:
+        assert err.count(f"  {folder / name}: ") == 1, name
+    assert listing(out) == sorted(f"photo{i:02}{end}.png" for i in range(93) for end in ("", "_ids"))
+    rows = list(csv.reader(areas.open(encoding="utf-8")))
+    assert rows[0] == ["photo", "sun", "none of these"]
+    assert [row[0] for row in rows[1:]] == [str(folder / f"photo{i:02}.png") for i in range(93)]
+    for row in rows[1:]:
+        ids = read_ids(out / f"{Path(row[0]).stem}_ids.png")
+        assert float(row[1]) == pytest.approx((ids == 0).mean(), abs=1e-6)
+        assert float(row[2]) == pytest.approx((ids == 255).mean(), abs=1e-6)
+        assert set(np.unique(ids)) <= {0, 255}
+
+
+def test_where_no_photo_can_be_read(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    printed, err = fails_in_part(capsys, trained[0], tmp_path / "out", tmp_path / "empty.png")
+    assert "1 of 1 photos" in err
+    assert "Written: 0 pictures" in printed
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_none_of_these(
+    trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, model = trained[0], load_segmenter(trained[0] / "model")
+    segment(run, tmp_path / "own", photos[0])
+    own = read_ids(tmp_path / "own" / "scene0_ids.png")
+    assert "none of these" not in capsys.readouterr().out
+    segment(run, tmp_path / "one", photos[0], "--classes", "grass", "--against", "sky, sun, house")
+    assert "Ids: 0 grass, 255 none of these" in capsys.readouterr().out
+    assert np.array_equal(read_ids(tmp_path / "one" / "scene0_ids.png"), np.where(own == 1, 0, 255))
+    segment(run, tmp_path / "two", photos[0], "--classes", "grass", "--against_own")
+    assert np.array_equal(read_ids(tmp_path / "two" / "scene0_ids.png"), np.where(own == 1, 0, 255))
+    segment(run, tmp_path / "least", photos[0], "--threshold", "0.5")
+    labels = model.segment(photos[0], threshold=0.5).labels
+    assert np.array_equal(read_ids(tmp_path / "least" / "scene0_ids.png"), np.where(labels == NONE, 255, labels))
+    segment(run, tmp_path / "all", photos[0], "--threshold", "1", "--areas", tmp_path / "all" / "areas.json")
+    assert (read_ids(tmp_path / "all" / "scene0_ids.png") == 255).all()
+    areas = json.loads((tmp_path / "all" / "areas.json").read_text())
+    assert areas == {str(photos[0]): {"areas": dict.fromkeys(NAMES, 0), "none": 1}}
+    with Image.open(tmp_path / "all" / "scene0.png") as overlay:
+        pixels = read_image(photos[0])
+        assert np.array_equal(np.array(overlay)[: pixels.shape[0], : pixels.shape[1]], pixels), "none stays photo"
+
+
+def test_more_than_255_names_keep_their_ids_and_none_is_65535(
+    trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"w{number}" for number in range(300)]
+    segment(trained[0], tmp_path / "out", photos[0], "--classes", ",".join(names), "--threshold", "0.5")
+    assert "299 w299, 65535 none of these" in capsys.readouterr().out
+    with Image.open(tmp_path / "out" / "scene0_ids.png") as picture:
+        assert picture.mode == "I;16"
+        ids = np.array(picture)
+    assert 65535 in ids
+    assert set(np.unique(ids)) <= {*range(300), 65535}
+
+
+def test_odd_words_are_printed_so_that_no_terminal_obeys(
+    trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "<b>cat</b>, 🐈‍⬛, =SUM(A1), {}, a\u202eb"
+    segment(trained[0], tmp_path / "out", photos[0], "--classes", words, "--areas", tmp_path / "areas.csv")
+    out = capsys.readouterr().out
+    assert "Ids: 0 <b>cat</b>, 1 🐈" in out
+    assert "\u202e" not in out
+    assert next(csv.reader((tmp_path / "areas.csv").open(encoding="utf-8")))[1:4] == ["<b>cat</b>", "🐈‍⬛", "=SUM(A1)"]
+    message = fails(capsys, trained[0], tmp_path / "no", photos[0], "--classes", "cat\x1b[31m")
+    assert "control character '\\x1b'" in message
+    assert "\x1b" not in message
+    assert "longer than the text tower reads" in fails(
+        capsys, trained[0], tmp_path / "no", photos[0], "--classes", "very " * 200 + "old chair"
+    )
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--threshold", "1.5"], "threshold: got 1.5, expected a cosine"),
+        (["--max_pixels", "0"], "max_pixels: got 0"),
+        (["--against", "sky, sky"], "classes: got ['sky', 'sky']"),
+        (["--against", ""], "classes: got ['']"),
+        (["--areas", "areas.txt"], "expected a file .csv or .json"),
+        (["--areas", "."], "expected a file .csv or .json"),
+    ],
+)
+def test_wrong_options_stop_before_anything_is_written(
+    trained: tuple[Path, Path],
+    photos: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    assert message in fails(capsys, trained[0], tmp_path / "out", photos[0], *arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_the_hub_that_nobody_has(
+    trained: tuple[Path, Path],
+    photos: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(hub_id: str, **options: object) -> str:
+        raise OSError(f"no route to {hub_id}")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    message = fails(capsys, trained[0], tmp_path / "out", photos[0], model="someone/model")
+    assert "no folder someone/model here, and the hub gave no model of that id (OSError: no route" in message
+
+
+def test_the_cache_of_words_can_be_turned_off(
+    trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    segment(trained[0], tmp_path / "out", photos[0], "--classes", "a mill", "--text_cache", "false")
+    assert not (tmp_path / "cache").exists()
+    segment(trained[0], tmp_path / "out", photos[0], "--classes", "a mill")
+    assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 1
 
 
 def test_wrong_input_ends_with_one_message_before_anything_is_written(
@@ -181,7 +357,8 @@ def test_wrong_input_ends_with_one_message_before_anything_is_written(
     shutil.copy(photos[0], other / "scene0.png")
     assert "several photos named 'scene0'" in fails(capsys, run, out, photos[0], other / "scene0.png")
     assert "several photos named 'scene0'" in fails(capsys, run, out, photos[0], photos[0].parent)
-    assert "no config.json in" in fails(capsys, tmp_path, out, photos[0])
+    assert f"model: no folder {tmp_path / 'model'}" in fails(capsys, tmp_path, out, photos[0])
+    assert f"model: no config.json in {other}" in fails(capsys, run, out, photos[0], model=str(other))
     for classes in ("", "sky, sky", "sky,, grass", "sky,"):
         assert "classes: got [" in fails(capsys, run, out, photos[0], "--classes", classes)
     assert not out.exists()
@@ -191,7 +368,7 @@ def test_an_opacity_out_of_range(
     trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "opacity: got 2.0" in fails(capsys, trained[0], tmp_path / "out", photos[0], "--opacity", "2")
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_photos_themselves_are_never_written_over(
@@ -201,6 +378,11 @@ def test_the_photos_themselves_are_never_written_over(
     with pytest.raises(SystemExit):
         segment(trained[0], photos[0].parent, photos[0])
     assert photos[0].read_bytes() == before
+    table = photos[0].with_name("scene.csv")
+    photos[0].rename(table)
+    message = fails(capsys, trained[0], photos[0].parent / "out", table, "--areas", table)
+    assert "is one of the photos or pictures" in message
+    assert table.read_bytes() == before
 
 
 def test_two_results_never_share_a_file(

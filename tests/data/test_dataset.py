@@ -43,7 +43,7 @@ def same(one: Sample, other: Sample) -> bool:
 def test_test_samples_are_as_stored(tmp_path: Path) -> None:
     data = FolderDataset(draw_folder(tmp_path), "train", SPLIT, training=False)
     assert len(data) == 5
-    image, mask, name = data[3]
+    image, mask, name, _ = data[3]
     assert name == "3"
     assert image.dtype == torch.float32
     assert mask.dtype == torch.int64

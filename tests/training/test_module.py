@@ -192,7 +192,7 @@ def test_a_validation_tests_as_the_kept_student_is_tested(folder: Path) -> None:
         module = make(**arguments).eval()
         module.on_validation_start()
         with torch.no_grad():
-            for image, mask, name in samples:
+            for image, mask, name, _ in samples:
                 batch_of_one: Any = Sample(image[None], mask[None], [name])  # type: ignore[arg-type]
                 module.validation_step(batch_of_one, 0)
         found.append(module.confusion.compute())

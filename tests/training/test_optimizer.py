@@ -20,6 +20,7 @@ class Network(nn.Module):
         super().__init__()
         self.student = nn.ModuleDict({"encoder": nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))})
         self.student["decoder"] = nn.Linear(4, 4)
+        self.student["backbone"] = nn.Linear(4, 4, bias=False)
         self.encoder_like = nn.Linear(4, 4)
         self.transformer_encoder = nn.LayerNorm(4)
         self.frozen = nn.Linear(4, 4).requires_grad_(False)
@@ -30,6 +31,7 @@ EXPECTED = {
     "student.encoder.0.bias": (0.001, 0.0),
     "student.encoder.1.weight": (0.001, 0.0),
     "student.encoder.1.bias": (0.001, 0.0),
+    "student.backbone.weight": (0.001, 0.05),
     "student.decoder.weight": (0.01, 0.05),
     "student.decoder.bias": (0.01, 0.0),
     "encoder_like.weight": (0.01, 0.05),

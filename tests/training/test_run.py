@@ -65,6 +65,7 @@ def test_paths(tmp_path: Path) -> None:
         "config": "config.yaml",
         "checkpoints": "checkpoints",
         "last_checkpoint": "checkpoints/last.ckpt",
+        "previous_checkpoint": "checkpoints/previous.ckpt",
         "first_model": "checkpoints/first_model",
         "model": "model",
         "metrics": "metrics.json",
@@ -182,6 +183,7 @@ def test_a_finished_run(val_set: FolderDataset, tmp_path: Path) -> None:
     written = json.loads(run.metrics.read_text())
     assert written == {"protocol": "drawn-3-1", **result.to_dict()}
     assert read_config(run.model)["protocol"] == "drawn-3-1"
+    assert read_config(run.model)["scores"] == result.to_dict()
     again = load_segmenter(run.model, Student())
     assert all(np.array_equal(again.segment(s.image).labels, student.segment(s.image).labels) for s in samples)
     with Image.open(run.report) as picture:
@@ -254,19 +256,54 @@ def test_each_photo_is_decoded_once_and_those_of_the_report_again(
     assert len(decoded) == len(val_set) + 1
 
 
-@pytest.mark.parametrize("fault", ["no first model", "no rows", "no baseline"])
+@pytest.mark.parametrize("fault", ["no rows", "no baseline"])
 def test_the_scores_and_the_model_are_kept_whatever_becomes_of_the_report(
     val_set: FolderDataset, tmp_path: Path, fault: str
 ) -> None:
     run = RunFolder(tmp_path / "run")
-    if fault != "no first model":
-        save_segmenter(segmenter(2), run.first_model)
+    save_segmenter(segmenter(2), run.first_model)
     baseline = tmp_path / "nowhere" if fault == "no baseline" else None
     with pytest.raises((FileNotFoundError, ValueError)):
         finish_run(run, segmenter(1), val_set, "drawn-3-1", baseline, 0 if fault == "no rows" else 2)
     assert json.loads(run.metrics.read_text())["protocol"] == "drawn-3-1"
     assert load_segmenter(run.model, Student()).names == NAMES
     assert not run.report.exists()
+
+
+def test_a_report_without_the_first_model_has_a_column_less(val_set: FolderDataset, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with pytest.warns(UserWarning, match=r"column of the first checkpoint is left out: model: no config\.json"):
+        finish_run(run, segmenter(1), val_set, "drawn-3-1", None, 1)
+    with Image.open(run.report) as narrow:
+        width = narrow.width
+    save_segmenter(segmenter(2), run.first_model)
+    finish_run(run, segmenter(1), val_set, "drawn-3-1", None, 1)
+    with Image.open(run.report) as whole:
+        assert whole.width > width
+
+
+def test_tidying_keeps_all_but_what_is_unfinished(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert run.tidy(resumed=False) == []
+    run.first_model.mkdir(parents=True)
+    for name in (".model.part-abcd1234/config.json", "checkpoints/.last.part-abcd1234.ckpt", "notes/.a.part-abcd1234"):
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / name).touch()
+    run.metrics.touch()
+    assert run.tidy(resumed=True) == [".model.part-abcd1234", ".last.part-abcd1234.ckpt"]
+    assert sorted(path.name for path in run.path.iterdir()) == ["checkpoints", "metrics.json", "notes"]
+    assert run.first_model.exists()
+    run.tidy(resumed=False)
+    assert not run.first_model.exists(), "another run's first model"
+
+
+def test_begun(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert not run.begun()
+    run.checkpoints.mkdir(parents=True)
+    assert not run.begun()
+    run.previous_checkpoint.touch()
+    assert run.begun()
 
 
 def test_a_baseline_with_its_names_in_another_order(val_set: FolderDataset, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ usage: clipteacher COMMAND [options]
   fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
+  app         the same on a web page:                 clipteacher app --model RUN/model
+  export      write a student as one ONNX file:       clipteacher export --model RUN/model --onnx FILE
   prepare     say what of a data set is missing:      clipteacher prepare voc12 --root DIR
   audit       find wrong labels:                      clipteacher audit --data DIR
   convert     make a data set of COCO's or Labelme's: clipteacher convert labelme DIR --out DATA
@@ -47,6 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from clipteacher.cli.segment import segment
 
             segment(rest)
+        case "app":
+            from clipteacher.cli.app import app
+
+            app(rest)
+        case "export":
+            from clipteacher.cli.export import export
+
+            export(rest)
         case "prepare":
             from clipteacher.cli.prepare import prepare
 

@@ -13,9 +13,11 @@ from rich.progress import Progress
 
 from clipteacher.cli.areas import Areas, check_areas_path, write_areas
 from clipteacher.cli.errors import device, user_errors
+from clipteacher.cli.onnx import open_onnx
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.photo import MAX_PIXELS, eight_bits, read_photo
 from clipteacher.inference.none import check_threshold
+from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import ignore_id, listed_names
 from clipteacher.segmentation import NONE
@@ -69,7 +71,8 @@ def segment(arguments: Sequence[str]) -> None:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="clipteacher segment", description=segment.__doc__)
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders of them")
-    parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
+    parser.add_argument("--model", type=str | None, default=None, help="model/ of a run, or a hub id, owner/name")
+    parser.add_argument("--onnx", type=Path | None, default=None, help="in its place: a file of `clipteacher export`")
     parser.add_argument(
         "--classes", type=list[str] | str | None, default=None, help='"cat, grass, sky"; default: the model\'s own'
     )
@@ -89,13 +92,17 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _segmenter(given: Namespace) -> tuple[Segmenter, list[str]]:
+def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     """Load the model with its words, and the words that compete with them; every number and word is checked here."""
     check_threshold(given.threshold)
     if not 0 <= given.opacity <= 1:
         raise ValueError(f"opacity: got {given.opacity}, expected 0 (the photo alone) to 1 (colours alone). Try 0.55.")
     if given.max_pixels < 1:
         raise ValueError(f"max_pixels: got {given.max_pixels}, expected at least 1. Leave it out for {MAX_PIXELS}.")
+    if (given.model is None) == (given.onnx is None):
+        raise ValueError("model: expected one of --model DIR and --onnx FILE. One of them is required, not both.")
+    if given.onnx is not None:
+        return open_onnx(given)
     segmenter = Segmenter.from_pretrained(given.model, text_cache=given.text_cache)
     against = list(listed_names(given.against)) if given.against is not None else []
     if given.against is not None:

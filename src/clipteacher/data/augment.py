@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import RandomHorizontalFlip, RandomPhotometricDistort
-from torchvision.transforms.v2.functional import crop, pad, resize
+from torchvision.transforms.v2 import RandomPhotometricDistort
+from torchvision.transforms.v2.functional import crop, horizontal_flip, pad, resize
 from torchvision.tv_tensors import Image, Mask
 
+from clipteacher.data.place import Place
 from clipteacher.protocols.splits import IGNORE
 
 _CROP_TRIES = 10
+
+
+class Augmented(NamedTuple):
+    """An augmented photo, and where it lies in the photo that it was.
+
+    Attributes:
+        image: (3, H, W), uint8.
+        mask: (H, W), uint8, 255 = ignore.
+        place: The crop; its path is still "".
+    """
+
+    image: Tensor
+    mask: Tensor
+    place: Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +112,21 @@ class Augment:
         Raises:
             ValueError: A tensor has another shape or dtype.
         """
+        return self.placed(image, mask)[:2]
+
+    def placed(self, image: Tensor, mask: Tensor) -> Augmented:
+        """Augment one photo and say where the crop lies.
+
+        Args:
+            image: (3, H, W), uint8, 0..255.
+            mask: Training labels (H, W), uint8, 255 = ignore.
+
+        Returns:
+            Image and labels as a call gives them, and their place.
+
+        Raises:
+            ValueError: A tensor has another shape or dtype.
+        """
         if image.ndim != 3 or image.shape[0] != 3 or mask.shape != image.shape[1:]:
             raise ValueError(
                 f"image, mask: got {tuple(image.shape)} and {tuple(mask.shape)}, expected (3, H, W) and (H, W)."
@@ -105,14 +135,19 @@ class Augment:
             raise ValueError(f"image, mask: got {image.dtype} and {mask.dtype}, expected uint8 both.")
         pair: tuple[Tensor, Tensor] = (Image(image), Mask(mask))
         pair = self._scaled(*pair)
-        pair = self._cropped(*pair)
-        pair = RandomHorizontalFlip(self.flip)(*pair)
+        size, box = pair[1].shape, self._box(pair[1])
+        pair = (crop(pair[0], *box), crop(pair[1], *box))
+        # torchvision's RandomHorizontalFlip draws so too.
+        flipped = bool(torch.rand(1) < self.flip)
+        if flipped:
+            pair = (horizontal_flip(pair[0]), horizontal_flip(pair[1]))
         pair = _PhotometricDistortion(self.photometric)(*pair)
         # Padded last, as in mmseg: always right and below, and no colour is mixed with black.
         height, width = self.crop_size
         padding = [0, 0, width - pair[1].shape[1], height - pair[1].shape[0]]
         image, mask = (pad(part, padding, fill=fill) for part, fill in zip(pair, (0, IGNORE), strict=True))
-        return image.as_subclass(Tensor), mask.as_subclass(Tensor)
+        place = Place("", size[0], size[1], *box, flipped)
+        return Augmented(image.as_subclass(Tensor), mask.as_subclass(Tensor), place)
 
     def _scaled(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Resize by a random ratio: the image bilinear with antialiasing, the mask to the nearest pixel centre."""
@@ -127,15 +162,15 @@ class Augment:
         labels = resize(mask.as_subclass(Tensor)[None], size, interpolation=InterpolationMode.NEAREST_EXACT)[0]
         return resize(image, size, antialias=True), Mask(labels)
 
-    def _cropped(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Cut out a random crop, or what there is of it, that no single class fills."""
+    def _box(self, mask: Tensor) -> tuple[int, int, int, int]:
+        """Draw top, left, height and width of a crop, or what there is of it, that no single class fills."""
         box = self._random_box(mask)
         if self.cat_max_ratio < 1:
             for _ in range(_CROP_TRIES):
                 if self._is_mixed(crop(mask, *box)):
                     break
                 box = self._random_box(mask)
-        return crop(image, *box), crop(mask, *box)
+        return box
 
     def _random_box(self, mask: Tensor) -> tuple[int, int, int, int]:
         """Draw top, left, height and width of a crop within the mask."""

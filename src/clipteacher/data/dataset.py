@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from clipteacher.data.augment import Augment
 from clipteacher.data.files import DataError
 from clipteacher.data.folder import FolderSource
+from clipteacher.data.place import NOWHERE, Place, whole
 from clipteacher.data.source import Labels, Source
 from clipteacher.protocols.splits import IGNORE, ClassSplit
 
@@ -28,11 +29,13 @@ class Sample(NamedTuple):
         mask: (H, W), int64. Training: seen classes renumbered 0..N_s-1, all else 255. Test: class ids 0..N-1, and
             the ignore label of so many classes: 255 up to 255, else 65535.
         name: The photo's file name without its ending.
+        place: Where the sample lies in its photo.
     """
 
     image: Tensor
     mask: Tensor
     name: str
+    place: Place = NOWHERE
 
 
 class SegmentationDataset(Dataset[Sample]):
@@ -136,9 +139,12 @@ class SegmentationDataset(Dataset[Sample]):
         pixels, labels = self._pair(index)
         # Nothing below writes into these tensors: they may share memory with the cache.
         image, mask = torch.from_numpy(pixels).permute(2, 0, 1), torch.from_numpy(labels)
+        photo = str(self.source.paths(index).image)
+        place = whole(photo, *mask.shape)
         if self.augment is not None:
-            image, mask = self.augment(image, mask)
-        return Sample(image.contiguous().float() / 255, mask.long(), self.source.stem(index))
+            image, mask, place = self.augment.placed(image, mask)
+            place = place._replace(photo=photo)
+        return Sample(image.contiguous().float() / 255, mask.long(), self.source.stem(index), place)
 
     def _pair(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
         """Read a photo (H, W, 3), uint8, and its labels (H, W) from the cache where it has them."""

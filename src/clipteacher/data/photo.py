@@ -54,7 +54,7 @@ def read_photo(photo: Photo, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
     if isinstance(photo, Image.Image):
         return _picture_array(_upright(photo, max_pixels), _name(photo))
     if isinstance(photo, np.ndarray):
-        return _checked(photo, "array")
+        return _checked(photo, "photo", ValueError)
     if hasattr(photo, "detach") and hasattr(photo, "permute"):  # a tensor, told without importing torch
         return _tensor_array(photo)
     raise TypeError(
@@ -109,7 +109,7 @@ def _picture_array(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArr
             )
         return _fractions(values.astype(np.uint16)[..., np.newaxis])
     if picture.mode == "F":
-        return _checked(np.asarray(picture), name)
+        return _checked(np.asarray(picture), name, DataError)
     try:
         return rgb(picture)
     except ValueError as error:
@@ -138,11 +138,11 @@ def _tensor_array(tensor: Any) -> NDArray[np.uint8] | NDArray[np.float32]:  # no
             f"photo: got a tensor of {tensor.dtype}, expected floating point in [0, 1], or uint8. Convert it: "
             "image.to(torch.uint8), or image / 255."
         )
-    return _checked(tensor.numpy(), "tensor")
+    return _checked(tensor.numpy(), "photo", ValueError)
 
 
-def _checked(array: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """Check an array in memory and give it three channels, (H, W, 3)."""
+def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Check an array and give it three channels, (H, W, 3); `name` begins a message, `error` is its type."""
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
@@ -152,7 +152,7 @@ def _checked(array: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.f
             fix = "Put the channels last: array.transpose(1, 2, 0)."
         else:
             fix = "Give red, green and blue for each pixel, and at least one pixel."
-        raise ValueError(f"photo: got an {name} of shape {array.shape}, expected (H, W, 3). {fix}")
+        raise error(f"{name}: got an array of shape {array.shape}, expected (H, W, 3). {fix}")
     if array.dtype == np.uint8:
         if array.shape[2] == 4:
             return over_white(array)
@@ -160,8 +160,8 @@ def _checked(array: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.f
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         return _fractions(array)
     if array.dtype.kind != "f":
-        raise ValueError(
-            f"photo: got an {name} of {array.dtype}, expected uint8 in 0..255, uint16 or floating point in [0, 1]. "
+        raise error(
+            f"{name}: got an array of {array.dtype}, expected uint8 in 0..255, uint16 or floating point in [0, 1]. "
             "Convert it, such as array.astype(np.uint8)."
         )
     lowest, highest = float(array.min()), float(array.max())
@@ -172,7 +172,7 @@ def _checked(array: NDArray[Any], name: str) -> NDArray[np.uint8] | NDArray[np.f
             fix = "Divide 8-bit values by 255."
         else:
             fix = "Undo the normalisation: the student does its own."
-        raise ValueError(f"photo: got an {name} with values {lowest:g}..{highest:g}, expected 0..1. {fix}")
+        raise error(f"{name}: got values {lowest:g}..{highest:g}, expected 0..1. {fix}")
     return _fractions(array)
 
 

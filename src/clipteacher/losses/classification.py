@@ -6,14 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.distributed import rank_share
 
-def pixel_cross_entropy(logits: Tensor, labels: Tensor, *, ignore_index: int) -> Tensor:
+
+def pixel_cross_entropy(logits: Tensor, labels: Tensor, *, ignore_index: int, all_ranks: bool = False) -> Tensor:
     """Softmax cross-entropy, mean over the labelled pixels of the batch; 0 where there is none.
 
     Args:
         logits: (B, N, h, w); -inf marks ids that an image does not have.
         labels: (B, h, w) int64 in 0..N-1 or `ignore_index`.
         ignore_index: Id of pixels without a label.
+        all_ranks: Whether the loss is the mean over the batch of all ranks, see `clipteacher.distributed`.
 
     Returns:
         The loss, a scalar ≥ 0.
@@ -24,10 +27,10 @@ def pixel_cross_entropy(logits: Tensor, labels: Tensor, *, ignore_index: int) ->
         0.0
     """
     total = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
-    return total / (labels != ignore_index).sum().clamp(min=1)
+    return total / rank_share((labels != ignore_index).sum(), 1, all_ranks=all_ranks)
 
 
-def prototype_bce(prototypes: Tensor, text: Tensor, present: Tensor) -> Tensor:
+def prototype_bce(prototypes: Tensor, text: Tensor, present: Tensor, *, all_ranks: bool = False) -> Tensor:
     """Teach the synthesizer that the prototype of a seen class answers to that class's name alone.
 
     L_BCE = mean over images, present classes i and all classes j of BCE(σ(P_iᵀ T_j), [i = j]).
@@ -40,6 +43,7 @@ def prototype_bce(prototypes: Tensor, text: Tensor, present: Tensor) -> Tensor:
         prototypes: P_seen, (B, N_s, C).
         text: T_seen, (N_s, C), unit vectors.
         present: (B, N_s) bool, the classes that occur in each image.
+        all_ranks: Whether the loss is the mean over the batch of all ranks, see `clipteacher.distributed`.
 
     Returns:
         The loss, a scalar ≥ 0; 0 where no class is present.
@@ -47,4 +51,4 @@ def prototype_bce(prototypes: Tensor, text: Tensor, present: Tensor) -> Tensor:
     logits = torch.einsum("bic,jc->bij", prototypes, text)
     identity = torch.eye(len(text), device=text.device).expand_as(logits)
     loss = F.binary_cross_entropy_with_logits(logits, identity, reduction="none").mean(2)
-    return (loss * present).sum() / present.sum().clamp(min=1)
+    return (loss * present).sum() / rank_share(present.sum(), 1, all_ranks=all_ranks)

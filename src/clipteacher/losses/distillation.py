@@ -6,8 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.distributed import rank_share
 
-def dense_distillation(features: Tensor, dense: Tensor, counted: Tensor | None = None) -> Tensor:
+
+def dense_distillation(
+    features: Tensor, dense: Tensor, counted: Tensor | None = None, *, all_ranks: bool = False
+) -> Tensor:
     """Take the mean over the teacher's tokens of 1 - cos(R̄, D), where R̄ is the student's mean under a token.
 
     Features are averaged over each token's area (as they are, for the test rule takes them so too), which shows the
@@ -21,6 +25,7 @@ def dense_distillation(features: Tensor, dense: Tensor, counted: Tensor | None =
         features: R, (B, C, h, w), floating point.
         dense: D, (B, C, h', w'), floating point, any length; no gradient goes there.
         counted: (B, h, w) bool, the places that are distilled; None means all.
+        all_ranks: Whether the loss is the mean over the batch of all ranks, see `clipteacher.distributed`.
 
     Returns:
         The loss, a scalar in 0..2; 0 where no place is counted.
@@ -50,4 +55,4 @@ def dense_distillation(features: Tensor, dense: Tensor, counted: Tensor | None =
     mean = F.adaptive_avg_pool2d(features * mask, grid)
     share = F.adaptive_avg_pool2d(mask, grid)[:, 0]
     distance = 1 - F.cosine_similarity(mean, dense.detach(), dim=1)
-    return (share * distance).sum() / share.sum().clamp(min=torch.finfo(share.dtype).tiny)
+    return (share * distance).sum() / rank_share(share.sum(), torch.finfo(share.dtype).tiny, all_ranks=all_ranks)

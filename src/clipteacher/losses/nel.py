@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.distributed import rank_share
+
 
 def one_hot_targets(labels: Tensor, num_ids: int, ignore_index: int) -> Tensor:
     """Turn ids into binary masks, all zero where a pixel is ignored.
@@ -36,15 +38,15 @@ def sigmoid_focal(
     ignore_index: int,
     exists: Tensor | None = None,
     ignored_are_negatives: bool = True,
+    all_ranks: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
 ) -> Tensor:
     """Sigmoid focal loss (arXiv 1708.02002) over every id, as ZegCLIP normalises it.
 
     Mean over an image's pixels, sum over images and ids, divided by the number of masks in the batch (an id that is
-    present in an image is one mask; at least 1). That is the normalisation of ZegCLIP's released `SegPlusCriterion`.
-
-    Deviation: ZegCLIP averages the number of masks over devices; here each device counts its own.
+    present in an image is one mask; at least 1). That is the normalisation of ZegCLIP's released `SegPlusCriterion`,
+    which averages the number of masks over devices, as `all_ranks` does.
 
     Args:
         logits: (B, N, h, w) before the sigmoid.
@@ -52,6 +54,7 @@ def sigmoid_focal(
         ignore_index: Id of pixels without a label.
         exists: (B, N) bool, which ids an image has a classifier for; None means all. Others are left out.
         ignored_are_negatives: Whether ignored pixels count as negatives of every id, as in ZegCLIP, or not at all.
+        all_ranks: Whether the loss is the mean over the batch of all ranks, see `clipteacher.distributed`.
         alpha: Weight of the positives; 1 - alpha is that of the negatives.
         gamma: Exponent that takes weight from easy pixels.
 
@@ -74,11 +77,17 @@ def sigmoid_focal(
     per_id = loss.flatten(2).mean(2)
     if exists is not None:
         per_id = per_id * exists
-    num_masks = targets.flatten(2).amax(2).sum().clamp(min=1)
-    return per_id.sum() / num_masks
+    return per_id.sum() / rank_share(targets.flatten(2).amax(2).sum(), 1, all_ranks=all_ranks)
 
 
-def dice(logits: Tensor, labels: Tensor, *, ignore_index: int, ignored_are_negatives: bool = True) -> Tensor:
+def dice(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    ignore_index: int,
+    ignored_are_negatives: bool = True,
+    all_ranks: bool = False,
+) -> Tensor:
     """Dice loss over the ids that are present in each image: 1 - (2·Σ p t + 1) / (Σ p + Σ t + 1), mean over masks.
 
     Args:
@@ -86,6 +95,7 @@ def dice(logits: Tensor, labels: Tensor, *, ignore_index: int, ignored_are_negat
         labels: (B, h, w) int64 in 0..N-1 or `ignore_index`.
         ignore_index: Id of pixels without a label.
         ignored_are_negatives: As in `sigmoid_focal`.
+        all_ranks: Whether the loss is the mean over the batch of all ranks, see `clipteacher.distributed`.
 
     Returns:
         The loss, a scalar in 0..1; 0 where nothing is labelled.
@@ -102,4 +112,4 @@ def dice(logits: Tensor, labels: Tensor, *, ignore_index: int, ignored_are_negat
     overlap = 2 * (probability * targets).sum(2)
     total = probability.sum(2) + targets.sum(2)
     loss = 1 - (overlap + 1) / (total + 1)
-    return (loss * present).sum() / present.sum().clamp(min=1)
+    return (loss * present).sum() / rank_share(present.sum(), 1, all_ranks=all_ranks)

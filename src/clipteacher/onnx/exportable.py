@@ -41,7 +41,7 @@ def _averages(old: int, new: int, like: Tensor) -> Tensor:
     return inside / inside.sum(dim=1, keepdim=True)
 
 
-class DynamicSwinBlock(SwinTransformerBlock):  # type: ignore[misc]
+class DynamicSwinBlock(SwinTransformerBlock):
     """timm's Swin block in operations that an export gets right for maps of any size.
 
     Two of timm's it does not: a mask filled by slices that are counted from the end, and `torch.roll` of a side that
@@ -60,7 +60,8 @@ class DynamicSwinBlock(SwinTransformerBlock):  # type: ignore[misc]
         attended = self.attn(split.reshape(-1, self.window_area, channels), mask=self._mask(padded))
         joined = attended.view(-1, rows, columns, high, wide, channels).permute(0, 1, 3, 2, 4, 5)
         whole = joined.reshape(-1, rows * high, columns * wide, channels)[:, : size[0], : size[1]]
-        return whole[:, back[0]][:, :, back[1]]
+        result: Tensor = whole[:, back[0]][:, :, back[1]]
+        return result
 
     def _mask(self, padded: Tensor) -> Tensor | None:
         """Which pairs of places of a window came from regions that are no neighbours: (windows, places, places)."""
@@ -96,15 +97,16 @@ def exportable(network: nn.Module) -> nn.Module:
     Returns:
         A copy in eval mode that computes the same, to rounding. The network itself is left as it was.
     """
-    network = copy.deepcopy(network).eval()
-    for path, module in list(network.named_modules()):
+    # The wrapper is a parent for a network that is a single layer.
+    copied = nn.ModuleDict({"network": copy.deepcopy(network).eval()})
+    for path, module in list(copied.named_modules()):
         if isinstance(module, nn.AdaptiveAvgPool2d):
             size = module.output_size
             height, width = size if isinstance(size, tuple) else (size, size)
             # A mean over everything can be exported as it is, and None keeps the size.
             if height is not None and width is not None and (height, width) != (1, 1):
                 parent, _, name = path.rpartition(".")
-                setattr(network.get_submodule(parent), name, DynamicPool(height, width))
+                copied.get_submodule(parent).add_module(name, DynamicPool(height, width).eval())
         elif type(module) is SwinTransformerBlock:
             module.__class__ = DynamicSwinBlock
-    return network
+    return copied["network"]

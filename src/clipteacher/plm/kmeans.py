@@ -49,6 +49,9 @@ def kmeans(points: Tensor, seeds: Tensor, iterations: int) -> tuple[Tensor, Tens
     There is no chance in it: the seeds decide the result. The labels returned are those of the centroids returned. A
     cluster that loses all its points keeps its centroid and may win points back.
 
+    On a CPU it stops early where nothing moves any more, and compares points with those centroids alone that moved; on
+    other devices it does every iteration in full, for to know more would mean to wait for the device.
+
     Args:
         points: (B, L, C); their length does not matter.
         seeds: (B, K, C), the first centroids.
@@ -72,15 +75,24 @@ def kmeans(points: Tensor, seeds: Tensor, iterations: int) -> tuple[Tensor, Tens
         )
     if iterations < 0:
         raise ValueError(f"kmeans: got {iterations} iterations, expected 0 or more")
-    points, centroids = F.normalize(points, dim=2), _unit(seeds)
-    labels = _nearest(points, centroids)
+    # Contiguous first: tokens come channels first, and across those a length takes longer.
+    points, centroids = F.normalize(points.contiguous(), dim=2), _unit(seeds)
+    similarity = _similarity(centroids, points)
+    labels = similarity.argmax(dim=2)
     for _ in range(iterations):
-        members = F.one_hot(labels, centroids.shape[1]).to(points.dtype)
-        sums = torch.einsum("blk,blc->bkc", members, points)
+        sums = _sums(points, labels, centroids.shape[1])
         # No points, or points that cancel out: there is no direction to move to.
         empty = sums.norm(dim=2, keepdim=True) < _NO_DIRECTION
-        centroids = torch.where(empty, centroids, F.normalize(sums, dim=2))
-        labels = _nearest(points, centroids)
+        moved = torch.where(empty, centroids, F.normalize(sums, dim=2))
+        if points.device.type == "cpu":
+            which = _moved(centroids, moved)
+            if which.shape[1] == 0:
+                break
+            columns = _similarity(moved[torch.arange(len(which)).unsqueeze(1), which], points)
+            similarity.scatter_(2, which.unsqueeze(1).expand_as(columns), columns)
+        else:
+            similarity = _similarity(moved, points)
+        centroids, labels = moved, similarity.argmax(dim=2)
     return centroids, labels
 
 
@@ -90,5 +102,29 @@ def _unit(seeds: Tensor) -> Tensor:
     return F.normalize(seeds, dim=2).masked_fill(noise, 0.0)
 
 
-def _nearest(points: Tensor, centroids: Tensor) -> Tensor:
-    return torch.einsum("blc,bkc->blk", points, centroids).argmax(dim=2)
+def _similarity(centroids: Tensor, points: Tensor) -> Tensor:
+    """Cosines of points (B, L, C) with centroids (B, K, C), (B, L, K)."""
+    return torch.bmm(points, centroids.transpose(1, 2))
+
+
+def _sums(points: Tensor, labels: Tensor, clusters: int) -> Tensor:
+    """Sum the points (B, L, C) of each label (B, L), (B, K, C), zero where there are none.
+
+    Each cluster is a bag of points in their order, so the bits are the same each time. `index_add_` does not repeat
+    itself on a GPU, and a product with one-hot labels is K times the work.
+    """
+    images, _, channels = points.shape
+    bags = (labels + clusters * torch.arange(images, device=labels.device).unsqueeze(1)).flatten()
+    counts = torch.zeros(images * clusters, dtype=torch.int64, device=labels.device)
+    # Whole numbers: their sum does not depend on the order. `bincount` would wait for a GPU.
+    counts.scatter_add_(0, bags, torch.ones_like(bags))
+    order = bags.argsort(stable=True)
+    sums = F.embedding_bag(order, points.reshape(-1, channels), counts.cumsum(0) - counts, mode="sum")
+    return sums.view(images, clusters, channels)
+
+
+def _moved(before: Tensor, after: Tensor) -> Tensor:
+    """List the centroids (B, K, C) that moved, (B, m) int64, m the most of one image; others fill the shorter lists."""
+    moved = (before != after).any(dim=2)
+    most = int(moved.sum(dim=1).max()) if len(moved) else 0
+    return moved.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]

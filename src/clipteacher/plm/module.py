@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.distributed import gather_rows, mean_over_ranks
 from clipteacher.plm.fused_labels import FusedLabels, fuse_labels
 from clipteacher.plm.fusion import fuse_masks
 from clipteacher.plm.kmeans import kmeans, window_seeds
@@ -74,12 +75,13 @@ class Prototypes(NamedTuple):
 
 
 @torch.no_grad()
-def latent_masks(dense: Tensor, config: PLMConfig) -> Tensor:
+def latent_masks(dense: Tensor, config: PLMConfig, *, all_ranks: bool = False) -> Tensor:
     """Cluster the teacher's tokens: multi-scale K-means, then mask fusion.
 
     Args:
         dense: D, (B, C, h, w).
         config: The knobs.
+        all_ranks: Whether tokens are centred on the mean of all ranks' batch, see `clipteacher.distributed`.
 
     Returns:
         (B, h, w) int64, the latent mask of each token, 0..M_b-1.
@@ -88,7 +90,8 @@ def latent_masks(dense: Tensor, config: PLMConfig) -> Tensor:
     with torch.autocast(dense.device.type, enabled=False):
         tokens = F.normalize(dense.float(), dim=1)
         if config.center:
-            tokens = tokens - tokens.mean(dim=(0, 2, 3), keepdim=True)
+            mean = tokens.mean(dim=(0, 2, 3), keepdim=True)
+            tokens = tokens - (mean_over_ranks(mean, tokens[:, 0].numel()) if all_ranks else mean)
         seeds = window_seeds(tokens, config.windows, config.overlap)
         centroids, labels = kmeans(tokens.flatten(2).transpose(1, 2), seeds, config.iterations)
         sizes = F.one_hot(labels, centroids.shape[1]).sum(dim=1)
@@ -138,8 +141,12 @@ class PLM(nn.Module):
             )
 
     def fused_labels(self, dense: Tensor, labels: Tensor, num_seen: int, *, ignore_index: int) -> FusedLabels:
-        """Fill the ignored pixels of labels (B, h, w) from dense tokens D (B, C, h', w')."""
-        return fuse_labels(labels, latent_masks(dense, self.config), num_seen, ignore_index=ignore_index)
+        """Fill the ignored pixels of labels (B, h, w) from dense tokens D (B, C, h', w').
+
+        In training on several ranks tokens are centred on the mean of them all.
+        """
+        latent = latent_masks(dense, self.config, all_ranks=self.training)
+        return fuse_labels(labels, latent, num_seen, ignore_index=ignore_index)
 
     def forward(self, features: Tensor, dense: Tensor, fused: FusedLabels, cls: Tensor, num_seen: int) -> Prototypes:
         """Give a prototype to every id of the fused labels.
@@ -148,7 +155,7 @@ class PLM(nn.Module):
             features: R, (B, C, h, w).
             dense: D, (B, C, h', w').
             fused: The fused labels at (h, w).
-            cls: S, (B, C), the batch's CLS tokens.
+            cls: S, (B, C), the batch's CLS tokens; in training on several ranks, those of all become keys and values.
             num_seen: N_s.
 
         Returns:
@@ -159,5 +166,5 @@ class PLM(nn.Module):
             pseudo = region_tokens(dense, fused.labels, num_seen, num_latent)
             return Prototypes(None, pseudo, id_masks(fused.labels, num_seen).any(dim=2))
         queries, exists = mean_features(features, fused.labels, num_seen + num_latent)
-        prototypes = self.synthesizer(queries, exists, cls)
+        prototypes = self.synthesizer(queries, exists, gather_rows(cls).rows if self.training else cls)
         return Prototypes(prototypes[:, :num_seen], prototypes[:, num_seen:], exists[:, :num_seen])

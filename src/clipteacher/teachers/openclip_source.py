@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -172,13 +172,18 @@ def _packaged(model: str, name: str) -> Path:
         raise ValueError(
             f"model: got {model!r}; expected package: and a dotted name, as package:clipteacher.tiny_clip."
         )
-    try:
-        file = Path(str(files(package) / name))
-    except (ImportError, TypeError) as error:  # TypeError: a module that is no package
-        raise ImportError(f"model: {model}: {error}; expected an installed package. Install it.") from error
-    if not file.is_file():
-        raise FileNotFoundError(f"model: no {name} in the package {package} ({file.parent}); expected a CLIP there.")
-    return file
+    # Looked up, not imported: the name may be from a model folder of somebody else, and importing runs code.
+    top, *inner = package.split(".")
+    spec = find_spec(top)
+    places = [Path(place, *inner) for place in (spec.submodule_search_locations or () if spec is not None else ())]
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
+        raise ImportError(
+            f"model: {model}: No module named {package!r} that is a package; expected an installed package. Install it."
+        )
+    if not (folder / name).is_file():
+        raise FileNotFoundError(f"model: no {name} in the package {package} ({folder}); expected a CLIP there.")
+    return folder / name
 
 
 def _fetch(what: str, download: Callable[..., str], *args: Any) -> Path:  # noqa: ANN401 (handed to `download`)

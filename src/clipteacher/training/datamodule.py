@@ -7,16 +7,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from clipteacher.data.audit import audit_labels, check_audit
 from clipteacher.data.augment import Augment
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.opened import open_data
+from clipteacher.data.place import NOWHERE
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.data.value_counts import kept_counts
 from clipteacher.protocols.splits import listed_names
+
+
+class _Unlabelled(Dataset[Sample]):
+    """The first photo of a test set with nothing labelled, so that it counts for no score."""
+
+    def __init__(self, data: SegmentationDataset) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.data[0]
+        return sample._replace(mask=torch.full_like(sample.mask, self.data.class_split.ignore))
 
 
 class FolderDataModule(LightningDataModule):
@@ -27,8 +43,9 @@ class FolderDataModule(LightningDataModule):
             with `classes.txt`, `images/<split>/` and `masks/<split>/`.
         unseen: Names of the classes that training never sees; in one string, with commas between them. A protocol
             brings its own.
-        protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split. Any other name is
-            printed beside each score; None is "<folder>-<seen>-<unseen>".
+        protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split; `clipteacher fit` takes
+            prompts, schedule and test pipeline from it too. Any other name is printed beside each score; None is
+            "<folder>-<seen>-<unseen>".
         train_split: Split to train on.
         val_split: Split to score on.
         batch_size: Photos a step, over all devices together.
@@ -120,14 +137,24 @@ class FolderDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """Return the test photos one by one at their own sizes; each device takes its share, none twice."""
+        """Return the test photos one by one at their own sizes; each device takes its share, none twice.
+
+        A device beyond the number of photos takes one without labels: the trainer would pass over a validation without
+        photos, and the others wait for it when they add up the confusion.
+        """
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
-        share = Subset(self.val_set, range(rank, len(self.val_set), world_size))
+        places = range(rank, len(self.val_set), world_size)
+        share: Dataset[Sample] = Subset(self.val_set, places) if places else _Unlabelled(self.val_set)
         return DataLoader(share, batch_size=1, num_workers=self.workers)
 
+    def transfer_batch_to_device(self, batch: Sample, device: torch.device, dataloader_idx: int) -> Sample:
+        """Move photos (B, 3, H, W) and labels (B, H, W); places stay, for numbers are read off them without a wait."""
+        moved: Sample = super().transfer_batch_to_device(batch._replace(place=NOWHERE), device, dataloader_idx)
+        return moved._replace(place=batch.place)
+
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps: the step reached."""
-        return {"step": self.trainer.global_step if self.trainer is not None else 0}
+        """Return what a checkpoint keeps: the step reached, and the number of photos, on which their order depends."""
+        return {"step": self.trainer.global_step if self.trainer is not None else 0, "photos": len(self.train_set)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the step of a checkpoint."""

@@ -8,7 +8,9 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from clipteacher.data.dataset import Sample
+from clipteacher.data.place import separate
 from clipteacher.distillation import DistillationConfig
+from clipteacher.distributed import mean_over_ranks
 from clipteacher.framework import CLIPTeacher, LossConfig
 from clipteacher.glm import GLMConfig
 from clipteacher.inference.placement import OWN_SIZE
@@ -18,6 +20,7 @@ from clipteacher.plm.module import PLMConfig
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter import Segmenter
+from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
 from clipteacher.training.pooled_confusion import PooledConfusion
 
@@ -33,6 +36,8 @@ class TrainingModule(LightningModule):
         plm: Knobs of PLM; None (`--model.plm null`) switches it off.
         distillation: Knobs of dense distillation, a baseline (with glm and plm null); None switches it off.
         losses: Weights of the loss terms and scales of the logits.
+        teacher_cache: Knobs of the teacher cache: the teacher sees each photo once, and crops have tokens cut out of
+            the photo's. None asks the teacher in each step.
         optimizer: Knobs of the optimiser and its schedule.
         channels_last: Keep images and convolutions channels-last in memory, which is faster on most hardware.
         pad_multiple: At test, photos are padded to a multiple of this.
@@ -60,6 +65,7 @@ class TrainingModule(LightningModule):
         plm: PLMConfig | None = PLMConfig(),
         distillation: DistillationConfig | None = None,
         losses: LossConfig = LossConfig(),
+        teacher_cache: TeacherCacheConfig | None = None,
         optimizer: OptimizerConfig = OptimizerConfig(),
         channels_last: bool = True,
         pad_multiple: int = 32,
@@ -78,6 +84,9 @@ class TrainingModule(LightningModule):
             distillation=distillation,
             losses=losses,
         )
+        self.teacher_cache: TeacherCache | None = None
+        if teacher_cache is not None and self.framework.asks_teacher:
+            self.teacher_cache = TeacherCache(self.framework.teacher, teacher_cache)
         self.class_split = class_split
         self.optimizer_config = optimizer
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -94,12 +103,19 @@ class TrainingModule(LightningModule):
         torch.manual_seed(((self.seed * 2654435761 + self.global_step) * 1024 + self.global_rank) % 2**63)
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
-        """Return the summed loss of a batch of photos (B, 3, H, W) and labels (B, H, W); logs every term."""
-        losses = self.framework(batch.image.contiguous(memory_format=self.memory_format), batch.mask)
-        total = torch.stack(list(losses.values())).sum()
-        self.log_dict({f"loss/{name}": value.detach() for name, value in losses.items()})
-        self.log("loss", total.detach(), prog_bar=True)
-        return total
+        """Return the summed loss of a batch of photos (B, 3, H, W) and labels (B, H, W); logs every term.
+
+        What is logged is the mean over ranks, which is the loss of the whole batch.
+        """
+        images, tokens = batch.image.contiguous(memory_format=self.memory_format), None
+        if self.teacher_cache is not None:
+            tokens = self.teacher_cache.tokens(images, separate(batch.place))
+        losses = self.framework(images, batch.mask, tokens)
+        terms = torch.stack(list(losses.values()))
+        logged = mean_over_ranks(terms)  # every rank logs the same, so that what watches the loss acts alike on all
+        self.log_dict({f"loss/{name}": value for name, value in zip(losses, logged, strict=True)})
+        self.log("loss", logged.sum(), prog_bar=True)
+        return terms.sum()
 
     def on_validation_start(self) -> None:
         """Encode all names, unseen ones too: they are for the scores alone and leave nothing behind in training."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import nn
+
+ENCODERS: Final = frozenset({"encoder", "backbone"})
+"""Modules of a student that count as its pretrained encoder, by name."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,8 @@ class OptimizerConfig:
 
     Attributes:
         lr: Learning rate at the end of warm-up.
-        encoder_lr_factor: Factor on it for the student's pretrained encoder (parameters under an "encoder" module).
+        encoder_lr_factor: Factor on it for the student's pretrained encoder (parameters under a module named "encoder"
+            or "backbone").
         weight_decay: AdamW's; norms and biases (tensors of one axis) have none.
         warmup_steps: Steps over which the rate rises linearly from near 0.
         power: Exponent of the polynomial decay.
@@ -53,8 +58,8 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.A
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
-            encoder, decayed = "encoder" in name.split("."), parameter.ndim > 1
-            groups.setdefault((encoder, decayed), []).append(parameter)
+            encoder = not ENCODERS.isdisjoint(name.split("."))
+            groups.setdefault((encoder, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
             {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import shutil
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -16,12 +18,13 @@ from numpy.typing import NDArray
 
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.evaluation import pooled_confusion
-from clipteacher.files import write_json
+from clipteacher.files import remove_unfinished, write_json
 from clipteacher.metrics import Scores, scores
 from clipteacher.pictures import ReportRow, report, save_picture
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter, save_segmenter
+from clipteacher.training.checkpoints import LAST, PREVIOUS
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,12 @@ class RunFolder:
     @property
     def last_checkpoint(self) -> Path:
         """The checkpoint to resume from."""
-        return self.checkpoints / "last.ckpt"
+        return self.checkpoints / LAST
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The one before, for where the last is damaged."""
+        return self.checkpoints / PREVIOUS
 
     @property
     def first_model(self) -> Path:
@@ -68,6 +76,23 @@ class RunFolder:
     def report(self) -> Path:
         """The picture."""
         return self.path / "report.png"
+
+    def begun(self) -> bool:
+        """Whether there is a run to go on with, or a finished one."""
+        return any(path.exists() for path in (self.metrics, self.last_checkpoint, self.previous_checkpoint))
+
+    def tidy(self, *, resumed: bool) -> list[str]:
+        """Remove what a killed process left unfinished, and, where nothing is resumed, the first model of that run.
+
+        Args:
+            resumed: Whether a checkpoint is gone on from.
+
+        Returns:
+            The names of what was unfinished.
+        """
+        if not resumed and self.first_model.exists():
+            shutil.rmtree(self.first_model)  # the report would compare with another run's
+        return [name for folder in (self.path, self.checkpoints) for name in remove_unfinished(folder)]
 
 
 class KeepFirstModel(Callback):
@@ -96,7 +121,9 @@ class KeepFirstModel(Callback):
 def finish_run(
     run: RunFolder, segmenter: Segmenter, val_set: SegmentationDataset, protocol: str, baseline: Path | None, rows: int
 ) -> Scores:
-    """Score the trained student and write `model/`, `report.png` and `metrics.json`.
+    """Score the trained student and write `model/`, `metrics.json` and `report.png`, each whole or not at all.
+
+    Done again after a kill it writes the same.
 
     Args:
         run: The run's folder.
@@ -113,13 +140,21 @@ def finish_run(
     result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
     save_segmenter(segmenter, run.model, {"protocol": protocol, "scores": result.to_dict()})
     write_json(run.metrics, {"protocol": protocol, **result.to_dict()})
-    if baseline is not None:
-        title, other = "student alone", load_segmenter(baseline)
-    else:
-        # The run's own network, which may be one that config.json cannot describe.
-        title, other = "first checkpoint", load_segmenter(run.first_model, copy.deepcopy(segmenter.student))
-    draw_report(run.report, val_set, {title: other.to(segmenter.vectors.device), "student": segmenter}, rows)
+    other = load_segmenter(baseline) if baseline is not None else _first_segmenter(run.first_model, segmenter)
+    title = "student alone" if baseline is not None else "first checkpoint"
+    columns = {} if other is None else {title: other.to(segmenter.vectors.device)}
+    draw_report(run.report, val_set, {**columns, "student": segmenter}, rows)
     return result
+
+
+def _first_segmenter(folder: Path, segmenter: Segmenter) -> Segmenter | None:
+    """Read the student as it was at the first validation; None, with a warning, where it was lost."""
+    try:
+        # The run's own network, which may be one that config.json cannot describe.
+        return load_segmenter(folder, copy.deepcopy(segmenter.student))
+    except (OSError, ValueError) as error:
+        warnings.warn(f"report: its column of the first checkpoint is left out: {error}", stacklevel=3)
+        return None
 
 
 def draw_report(

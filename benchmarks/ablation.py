@@ -1,0 +1,127 @@
+"""A grid of settings × lists of unseen classes × seeds: one JSON line a finished run, resumable.
+
+    python benchmarks/ablation.py benchmarks/grids/msrc21_choose.yaml
+    python benchmarks/ablation_table.py benchmarks/results/msrc21_choose.jsonl
+
+A grid names the configuration, the data, the arguments that all its runs share, and its settings, each some switches of
+`clipteacher fit`. With `held_out`, settings are chosen: the classes of `unseen` are taken out of a copy of the data,
+names and masks, and each held-out list of the others is unseen in turn. Without it those of `unseen` are reported.
+A run whose line is there already is not repeated; a run that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import yaml
+
+from held_out import without
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Run(NamedTuple):
+    """One run of a grid.
+
+    Attributes:
+        setting: Its name in the grid.
+        switches: What the setting adds to the command.
+        unseen: Classes that training never sees.
+        seed: Of weights, order and augmentation.
+    """
+
+    setting: str
+    switches: list[str]
+    unseen: list[str]
+    seed: int
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What tells it from others: a line with the same is this run's."""
+        return self._asdict()
+
+
+def grid_runs(grid: Mapping[str, Any]) -> Iterator[Run]:
+    """List a grid's runs, seed by seed, so that an interrupted grid compares whole sets of settings."""
+    for seed in grid["seeds"]:
+        for unseen in grid.get("held_out") or [grid["unseen"]]:
+            for setting, switches in grid["settings"].items():
+                yield Run(setting, [str(word) for word in switches or []], list(unseen), seed)
+
+
+def finished(lines: Path) -> list[dict[str, Any]]:
+    """Read the lines; one that was cut off by a kill is left out."""
+    if not lines.exists():
+        return []
+    found = []
+    for line in lines.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            print(f"{lines}: a broken line is left out: {line[:60]!r}", file=sys.stderr)
+    return found
+
+
+def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
+    """Run `clipteacher fit`, or go on with it, and return the line."""
+    start = time.perf_counter()
+    command = [str(Path(sys.executable).with_name("clipteacher")), "fit", "--config", str(ROOT / grid["config"])]
+    command += ["--data.root", str(data), "--data.unseen", json.dumps(run.unseen), "--seed_everything", str(run.seed)]
+    command += ["--out", str(out), "--resume", *map(str, grid.get("common") or []), *run.switches]
+    with (out.parent / f"{out.name}.log").open("w") as log:
+        subprocess.run(command, check=True, stdout=log, stderr=log)  # noqa: S603 (our own command)
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    return {
+        **run.key,
+        "common": grid.get("common") or [],
+        **metrics,
+        "minutes": round((time.perf_counter() - start) / 60, 2),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__.split('+')[0]}",
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def main() -> None:
+    """Run what is not there yet and append its lines."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("grid", type=Path)
+    parser.add_argument("--lines", type=Path, help="JSON lines; default: benchmarks/results/<grid>.jsonl")
+    parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--data", type=Path, help="in place of the grid's")
+    parser.add_argument("--settings", nargs="+", help="only these")
+    parser.add_argument("--seeds", type=int, nargs="+", help="in place of the grid's")
+    given = parser.parse_args()
+    grid: dict[str, Any] = yaml.safe_load(given.grid.read_text(encoding="utf-8"))
+    grid["seeds"] = given.seeds or grid["seeds"]
+    lines = given.lines or ROOT / "benchmarks" / "results" / f"{given.grid.stem}.jsonl"
+    data = given.data or ROOT / grid["data"]
+    if grid.get("held_out"):
+        data = without(data, given.runs / f"{data.name}-seen", grid["unseen"])
+    done = finished(lines)
+    for run in grid_runs(grid):
+        if given.settings and run.setting not in given.settings:
+            continue
+        if any({key: line[key] for key in run.key} == run.key for line in done):
+            continue
+        name = f"{run.setting}-{'-'.join(run.unseen)}-seed{run.seed}".replace(" ", "_").replace("/", "_")
+        out = given.runs / given.grid.stem / name
+        out.mkdir(parents=True, exist_ok=True)
+        line = perform(run, grid, data, out)
+        lines.parent.mkdir(parents=True, exist_ok=True)
+        with lines.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        scores = {key: line[key] and round(100 * line[key], 1) for key in ("mIoU_unseen", "hIoU", "mIoU_seen")}
+        print(f"{run.setting}, unseen {run.unseen}, seed {run.seed}: {scores}, {line['minutes']} min", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Photos at hand for who has none: scenes of the drawn world, drawn when the page starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from clipteacher.drawn_world import draw_scene, scene_generator
+
+SCENES: Final = (25, 37, 16)
+"""Numbers of the scenes, chosen by eye: each shows a class that the quickstart's student had no label for."""
+
+_SEED, _SPLIT = 0, 1  # the test scenes of the quickstart's world
+
+
+def write_examples(folder: Path, size: int = 128) -> list[Path]:
+    """Draw the scenes.
+
+    Args:
+        folder: Where to; it is made.
+        size: Side of the pictures in pixels. The quickstart's student learned on scenes of 128.
+
+    Returns:
+        Paths of the PNGs; the same bytes each time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number in SCENES:
+        paths.append(folder / f"scene_{number}.png")
+        Image.fromarray(draw_scene(scene_generator(_SEED, _SPLIT, number), size).image).save(paths[-1])
+    return paths

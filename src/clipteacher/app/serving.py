@@ -1,0 +1,182 @@
+"""Running the page: on this machine alone unless told otherwise, telling nobody, and leaving nothing behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from clipteacher.app.limits import Limits
+from clipteacher.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+HOST: Final = "127.0.0.1"
+"""This machine alone."""
+
+PORT: Final = 7860
+"""Gradio's own."""
+
+_LOCAL: Final = "127.0.0.1,localhost,::1"
+
+
+def check_gradio() -> None:
+    """Check that the extra is installed.
+
+    Raises:
+        ImportError: Gradio is missing.
+    """
+    # Found, not loaded: that takes seconds, and Gradio writes to its folder as it is loaded.
+    try:
+        found = find_spec("gradio") is not None
+    except ValueError:  # a module without a specification
+        found = False
+    if not found:
+        raise ImportError('app: Gradio is not installed. It comes with an extra: pip install "clipteacher[app]"')
+
+
+def check_port(host: str, port: int) -> None:
+    """Check that one can listen there.
+
+    Args:
+        host: Name or address of an interface of this machine.
+        port: 1..65535.
+
+    Raises:
+        OSError: The host is no interface of this machine, or the port is taken or not allowed.
+        ValueError: The port is no port.
+    """
+    if not 1 <= port <= 65535:
+        raise ValueError(f"port: got {port}, expected 1..65535. Leave it out for {PORT}.")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            if os.name == "posix":  # elsewhere this would share a port that is taken
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise OSError(
+            f"port: cannot listen on {host}, port {port} ({error.strerror or error}). Is another program there? Name "
+            f"another: --port {port + 1 if port < 65535 else PORT}"
+        ) from error
+
+
+@contextmanager
+def served(
+    segmenter: Segmenter, *, title: str, host: str = HOST, port: int = PORT, limits: Limits | None = None
+) -> Iterator[str]:
+    """Serve the page within the block; uploads and results are gone after it.
+
+    Args:
+        segmenter: A trained student.
+        title: What to call the model.
+        host: Interface to listen on; the default is this machine alone.
+        port: Port to listen on.
+        limits: What the page takes and keeps; None takes the defaults.
+
+    Yields:
+        The page's address.
+
+    Raises:
+        ImportError: Gradio is missing.
+        OSError: As `check_port`.
+        ValueError: As `check_port`.
+    """
+    check_gradio()
+    check_port(host, port)
+    limits = limits or Limits()
+    with tempfile.TemporaryDirectory(prefix="clipteacher-app-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with _environment(_private(folder)):
+            from starlette.middleware import Middleware
+
+            from clipteacher.app.example import write_examples
+            from clipteacher.app.page import CSS, build_page, theme
+
+            results = folder / "files"
+            results.mkdir()
+            page = build_page(segmenter, limits, results, write_examples(folder / "examples"), title)
+            try:
+                _, url, _ = page.launch(
+                    share=False,
+                    server_name=f"[{host}]" if ":" in host and not host.startswith("[") else host,
+                    server_port=port,
+                    max_file_size=round(limits.megabytes * 2**20),
+                    allowed_paths=[],
+                    app_kwargs={"middleware": [Middleware(NoFetching)]},
+                    state_session_capacity=limits.sessions,
+                    theme=theme(),
+                    css_paths=CSS,
+                    footer_links=[],
+                    run_history=False,
+                    enable_monitoring=False,
+                    mcp_server=False,
+                    ssr_mode=False,
+                    pwa=False,
+                    inline=False,
+                    quiet=True,
+                    prevent_thread_lock=True,
+                )
+                yield url
+            finally:
+                page.close(verbose=False)
+
+
+class NoFetching:
+    """Refuses to fetch addresses for others: Gradio's route for files also takes `file=https://...`.
+
+    Args:
+        app: The application behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403 to such a request, and hand on every other."""
+        path = str(scope.get("path", "")).lower()
+        if scope["type"] == "http" and ("file=http:" in path or "file=https:" in path or "/proxy=" in path):
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": b"This page fetches nothing from elsewhere.\n"})
+            return
+        await self.app(scope, receive, send)
+
+
+def _private(folder: Path) -> dict[str, str | None]:
+    """Variables that keep Gradio to itself; None removes one."""
+    # Gradio asks its own address whether it is up; a proxy for the outside must not be asked for that.
+    proxies = {name: ",".join(filter(None, (os.environ.get(name), _LOCAL))) for name in ("NO_PROXY", "no_proxy")}
+    return proxies | {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "GRADIO_TEMP_DIR": str(folder / "files"),
+        "GRADIO_EXAMPLES_CACHE": str(folder / "cache"),
+        "GRADIO_ALLOWED_PATHS": None,
+        "GRADIO_SHARE": None,
+        "GRADIO_NUM_WORKERS": None,
+    }
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Set variables of the process within the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    _set(variables)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,96 @@
+"""What an ONNX file says of itself beside its graph: strings by name, as the format has them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipteacher.pictures.colours import palette
+from clipteacher.protocols.protocol import TestPipeline
+
+FORMAT: Final = "1"
+"""Version of these entries, under `clipteacher_format`."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OnnxMetadata:
+    """The entries of a file that `export_onnx` wrote.
+
+    Attributes:
+        version: Of clipteacher that wrote it.
+        names: Names whose positions are the ids; with `vectors` those that the file knows by itself.
+        unseen: Those of them that training never saw.
+        pad_multiple: To which the graph pads; it does so itself.
+        pipeline: How the model is tested. The graph alone takes a whole image at its own size; `OnnxSegmenter` does the
+            rest.
+        normalisation: Of the input, which is done inside the graph: mean and standard deviation by channel where the
+            student has them, for images in [0, 1]. For the record.
+        vectors: Text vectors of the names, (N, C), float32, where the graph takes them as an input; else None.
+    """
+
+    version: str
+    names: tuple[str, ...]
+    unseen: tuple[str, ...]
+    pad_multiple: int
+    pipeline: TestPipeline
+    normalisation: Mapping[str, Any]
+    vectors: NDArray[np.float32] | None
+
+    def entries(self) -> dict[str, str]:
+        """Return the entries: JSON, but for `vectors`, base64 of float32 in rows, little end first."""
+        entries = {
+            "clipteacher_format": FORMAT,
+            "clipteacher_version": self.version,
+            "names": _json(self.names),
+            "unseen": _json(self.unseen),
+            "colours": _json(palette(len(self.names)).tolist()),
+            "pad_multiple": str(self.pad_multiple),
+            "test_pipeline": _json(asdict(self.pipeline)),
+            "normalisation": _json(self.normalisation),
+        }
+        if self.vectors is not None:
+            entries["vectors"] = base64.b64encode(self.vectors.astype("<f4").tobytes()).decode("ascii")
+        return entries
+
+    @classmethod
+    def of(cls, entries: Mapping[str, str]) -> OnnxMetadata:
+        """Read the entries of a file.
+
+        Raises:
+            ValueError: They are not those of `clipteacher export`, or of a format that this version does not know.
+        """
+        if entries.get("clipteacher_format") != FORMAT:
+            got = entries.get("clipteacher_format", "no entry clipteacher_format")
+            raise ValueError(
+                f"got {got}, expected format {FORMAT} of `clipteacher export`. Export the model with this version of "
+                "clipteacher; networks of others run with onnxruntime alone."
+            )
+        try:
+            names = tuple(json.loads(entries["names"]))
+            vectors = None
+            if "vectors" in entries:
+                stored = np.frombuffer(base64.b64decode(entries["vectors"], validate=True), dtype="<f4")
+                vectors = stored.astype(np.float32).reshape(len(names), -1)
+            return cls(
+                version=entries["clipteacher_version"],
+                names=names,
+                unseen=tuple(json.loads(entries["unseen"])),
+                pad_multiple=int(entries["pad_multiple"]),
+                pipeline=TestPipeline(**json.loads(entries["test_pipeline"])),
+                normalisation=json.loads(entries["normalisation"]),
+                vectors=vectors,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"the entries are damaged ({type(error).__name__}: {error}). Export the model again."
+            ) from error
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

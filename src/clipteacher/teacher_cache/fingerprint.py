@@ -1,0 +1,66 @@
+"""What a teacher's tokens depend on, as one hash: its classes, its settings and every weight."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+# `training` says nothing of a frozen teacher, whose networks stay in eval mode.
+_LEFT_OUT = frozenset({"training"})
+
+
+def teacher_fingerprint(teacher: object) -> str:
+    """Hash a teacher: the classes of its modules, their plain attributes (sizes, modes, prompts) and all tensors.
+
+    Text towers and prompts are hashed too, although no image token depends on them: a teacher that is another in any
+    way is another, and at worst tokens are computed once more. What an attribute of another kind holds (a function, a
+    tokenizer) is not looked into; its class counts.
+
+    Args:
+        teacher: An object with attributes; its weights lie anywhere.
+
+    Returns:
+        64 hexadecimal digits, the same in each process and on each device.
+
+    Example:
+        >>> layer = nn.Linear(2, 2)
+        >>> before = teacher_fingerprint(layer)
+        >>> with torch.no_grad():
+        ...     _ = layer.bias.add_(1)
+        >>> before == teacher_fingerprint(layer)
+        False
+    """
+    digest = hashlib.sha256()
+    _feed(digest, vars(teacher) if hasattr(teacher, "__dict__") else None, set())
+    digest.update(_class(teacher))
+    return digest.hexdigest()
+
+
+def _feed(digest: hashlib._Hash, value: object, above: set[int]) -> None:
+    """Add a value, its kind first, so that no two values of different kinds read alike."""
+    digest.update(_class(value))
+    if isinstance(value, Tensor):
+        digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    elif isinstance(value, str | bytes | int | float | complex | Path | torch.dtype | None):
+        digest.update(repr(value).encode() + b"\0")
+    elif isinstance(value, nn.Module | Mapping | list | tuple | set | frozenset) and id(value) not in above:
+        inside = above | {id(value)}  # a module that holds itself ends here
+        if isinstance(value, nn.Module):
+            value = vars(value)
+        if isinstance(value, set | frozenset):
+            value = sorted(map(repr, value))
+        digest.update(f"{len(value)} ".encode())
+        # In their order: it decides, for one, which layer comes first.
+        for item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            if item[0] not in _LEFT_OUT:
+                digest.update(repr(item[0]).encode() + b"\0")
+                _feed(digest, item[1], inside)
+
+
+def _class(value: object) -> bytes:
+    return f"{type(value).__module__}.{type(value).__qualname__}\0".encode()

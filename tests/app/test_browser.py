@@ -1,0 +1,316 @@
+"""The page in a real browser, headless: a visitor's way through it, good input and bad, with nothing from elsewhere."""
+
+import io
+import json
+import os
+import shutil
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clipteacher[app]"')
+pytest.importorskip("selenium", reason="Selenium is not installed: pip install selenium")
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+from tests.app.test_legend import NASTY
+from tests.conftest import draw_scene
+
+from clipteacher import cached_text
+from clipteacher.app.limits import Limits
+from clipteacher.app.serving import served
+from clipteacher.app.view import painted, view_of
+from clipteacher.segmenter import Segmenter
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+INJECTED = " <img src=x onerror=window.hacked=1>"  # in the name of a file
+PATIENCE = 60  # seconds; a busy machine is slow, and a test that waits for nothing fails anyway
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="no chromium or no chromedriver: apt install chromium chromium-driver",
+)
+
+
+class Page:
+    """The page as a visitor sees it."""
+
+    def __init__(self, browser: webdriver.Chrome, url: str, segmenter: Segmenter) -> None:
+        self.browser, self.url, self.segmenter = browser, url, segmenter
+
+    def wait(self, condition: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 (what the condition gave)
+        return WebDriverWait(self.browser, PATIENCE, 0.1).until(lambda _: condition(), f"waited in vain for {what}")
+
+    def find(self, selector: str) -> Any:  # noqa: ANN401 (an element)
+        return self.wait(lambda: next(iter(self.browser.find_elements(By.CSS_SELECTOR, selector)), None), selector)
+
+    def upload(self, path: Path) -> None:
+        before = self.shown("#ct-photo img")
+        for cross in self.browser.find_elements(By.CSS_SELECTOR, "#ct-photo button[aria-label='Remove Image']"):
+            cross.click()
+        self.find("#ct-photo input[type=file]").send_keys(str(path))
+        self.wait(lambda: self.shown("#ct-photo img") not in (before, None), f"upload of {path.name}")
+
+    def type_words(self, text: str) -> None:
+        # As typing does, also for letters beyond the BMP, which chromedriver cannot type.
+        self.browser.execute_script(
+            "const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;"
+            "set.call(arguments[0], arguments[1]);"
+            "arguments[0].dispatchEvent(new Event('input', {bubbles: true}));",
+            self.find("#ct-words textarea"),
+            text,
+        )
+
+    def press(self) -> str:
+        """Press Segment; the message that follows."""
+        self.browser.execute_script("document.querySelector('#ct-message [role]').textContent = 'waiting'")
+        self.find("#ct-segment").click()
+        text = self.wait(lambda: (text := self.message()) not in ("", "waiting") and text, "an answer")
+        return str(text)
+
+    def message(self) -> str:
+        return str(self.find("#ct-message [role]").get_property("textContent"))
+
+    def role(self) -> str:
+        return str(self.find("#ct-message [role]").get_attribute("role"))
+
+    def shown(self, selector: str = "#ct-picture img") -> str | None:
+        """Address of a picture, once it is there to be seen."""
+        script = (
+            "const e = document.querySelector(arguments[0]); return e && e.complete && e.naturalWidth ? e.src : null"
+        )
+        source = self.browser.execute_script(script, selector)
+        return None if source is None else str(source)
+
+    def picture(self) -> NDArray[np.uint8]:
+        return fetched(self.wait(self.shown, "the picture"))
+
+    def legend(self) -> list[list[str]]:
+        rows = self.browser.find_elements(By.CSS_SELECTOR, "#ct-legend tbody tr")
+        return [[str(e.get_property("textContent")) for e in row.find_elements(By.XPATH, "./*")] for row in rows]
+
+    def hacked(self) -> object:
+        return self.browser.execute_script("return window.hacked")
+
+
+def fetched(url: str) -> NDArray[np.uint8]:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as reply:
+        return np.array(Image.open(io.BytesIO(reply.read())))
+
+
+@pytest.fixture(scope="module")
+def segmenter(trained: tuple[Path, Path]) -> Segmenter:
+    return Segmenter.from_pretrained(trained[0] / "model", text_cache=False)
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def page(segmenter: Segmenter, downloads: Path) -> Iterator[Page]:
+    options = webdriver.ChromeOptions()
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.binary_location = CHROMIUM or ""
+    # No name is looked up: what the page asks of another machine fails, and is seen in the log.
+    for argument in ("headless=new", "window-size=1440,1300", "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"):
+        options.add_argument(f"--{argument}")
+    if os.name == "posix" and os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # which root has none of
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with served(segmenter, title="tiny <b>model</b>", port=port, limits=Limits(megapixels=0.05, megabytes=0.3)) as url:
+        browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+        try:
+            browser.get(url)
+            page = Page(browser, url, segmenter)
+            page.find("#ct-words textarea")
+            yield page
+        finally:
+            browser.quit()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo, one of too many pixels, one of too many bytes, and one that is none."""
+    folder = tmp_path_factory.mktemp("photos")
+    Image.fromarray(draw_scene(7)[0]).save(folder / "scene.png")
+    Image.fromarray(draw_scene(8)[0]).save(folder / "other.png")
+    Image.new("RGB", (400, 200)).save(folder / "wide.png")
+    noise = np.random.default_rng(0).integers(0, 256, (380, 380, 3), np.uint8)
+    Image.fromarray(noise).save(folder / f"heavy{INJECTED}.png")
+    whole = (folder / "scene.png").read_bytes()
+    (folder / f"half{INJECTED}.png").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def test_a_visitors_way(
+    page: Page, photos: Path, downloads: Path, segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    segment = Segmenter.segment
+
+    def spy(self: Segmenter, photo: Any, names: Any = None, **options: Any) -> Any:  # noqa: ANN401
+        asked.append(tuple(names))
+        return segment(self, photo, names, **options)
+
+    monkeypatch.setattr(Segmenter, "segment", spy)
+    assert page.find("#ct-words textarea").get_property("value") == "sky, grass, sun, house", "the model's own words"
+    assert "tiny <b>model</b>" in page.find(".ct-head").text
+
+    page.upload(photos / "scene.png")
+    page.type_words("sky, grass, red barn")
+    assert page.press() == "3 of 3 words found in 90 x 70 pixels." or page.message().endswith(
+        "words found in 90 x 70 pixels."
+    )
+    photo = draw_scene(7)[0]
+    found = segmenter.segment(photo, ["sky", "grass", "red barn"])
+    assert asked == [("sky", "grass", "red barn")] * 2
+    picture = page.picture()
+    expected = painted(view_of(photo, found.labels, Limits().shown_side), 0.55)
+    assert picture.shape == expected.shape
+    assert np.abs(picture.astype(int) - expected).mean() < 8, "WebP is lossy, but no other picture"
+    rows = page.legend()
+    assert {row[1] for row in rows} == {name for name, area in found.areas.items() if area}
+    assert [row[4] for row in rows] == [str(found.names.index(row[1])) for row in rows]
+    assert sum(float(row[2].rstrip(" %").lstrip("< ")) for row in rows) == pytest.approx(100, abs=1.5)
+    page.find("#ct-download").click()
+    ids = downloads / "scene_ids.png"
+    page.wait(ids.is_file, "the download")
+    with Image.open(ids) as opened:
+        assert np.array_equal(np.array(opened), found.labels)
+
+    source = page.shown()
+    slider = page.find("#ct-opacity input[type=range]")
+    slider.send_keys(Keys.END)
+    page.wait(lambda: page.shown() not in (source, None), "the picture painted again")
+    opaque = painted(view_of(photo, found.labels, Limits().shown_side), 1)
+    page.wait(lambda: np.abs(page.picture().astype(int) - opaque).mean() < 8, "the colours alone")
+    assert len(asked) == 2, "nothing was segmented again"
+    assert page.find("#ct-opacity input[type=number]").get_property("value") == "1"
+
+    page.browser.save_screenshot(str(tmp_path / "page.png"))
+    requests = [json.loads(entry["message"])["message"] for entry in page.browser.get_log("performance")]  # type: ignore[no-untyped-call]
+    urls = {each["params"]["request"]["url"] for each in requests if each["method"] == "Network.requestWillBeSent"}
+    assert len(urls) > 10
+    assert not [url for url in urls if not url.startswith((page.url, "data:", "blob:"))], "all from here"
+    assert not [e for e in page.browser.get_log("browser") if e["level"] == "SEVERE"]  # type: ignore[no-untyped-call]
+
+
+class AnyWords:
+    """A text tower without a limit; the tiny one reads few tokens."""
+
+    width = 16
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        """Encode N names as unit vectors (N, 16)."""
+        return F.normalize(torch.randn(len(names), 16, generator=torch.Generator().manual_seed(len(names))), dim=1)
+
+    def spec(self) -> None:
+        """Nothing would build it again."""
+
+
+def test_words_are_shown_and_never_run(page: Page, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cached_text, "build_text_encoder", lambda _: AnyWords())
+    monkeypatch.setattr(page.segmenter, "_text", None)
+    page.upload(photos / "other.png")
+    words = [" ".join(word.replace(";", ":").split()) for word in NASTY]
+    page.type_words(";".join(words))
+    assert "words found" in page.press()
+    table = page.find("#ct-legend table").get_property("textContent")
+    absent = "".join(
+        str(e.get_property("textContent")) for e in page.browser.find_elements(By.CSS_SELECTOR, ".ct-absent")
+    )
+    for word in words:
+        assert word in table + absent
+    assert {row[1] for row in page.legend()} <= set(words)
+    assert not page.browser.find_elements(By.CSS_SELECTOR, "#ct-legend :is(script, img, svg, h1, a, strong, code)")
+    page.type_words(f"{words[0]}, {words[0]}")
+    assert f"“{words[0][:39]}" in page.press(), "and in messages"
+    time.sleep(0.3)  # a handler of a broken picture would run by now
+    assert page.hacked() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "Words: none given"),
+        (" ,\n, ", "Words: none given"),
+        ("sky, grass, Sky", "“Sky” is there twice"),
+        ("token " * 200, "letters, at most 100 are read"),
+    ],
+)
+def test_bad_words_are_a_message_and_the_page_goes_on(page: Page, photos: Path, text: str, said: str) -> None:
+    if page.shown("#ct-photo img") is None:
+        page.upload(photos / "scene.png")
+    page.type_words(text)
+    assert said in page.press()
+    assert page.role() == "alert"
+    assert page.legend() == []
+    page.wait(lambda: page.shown() is None, "the old picture to go")
+    page.type_words("sky")
+    assert page.press().startswith("1 of 1 words found")
+    assert page.role() == "status"
+    assert page.legend()[0][1:3] == ["sky", "100 %"]
+
+
+def test_bad_photos_are_a_message_and_the_page_goes_on(page: Page, photos: Path) -> None:
+    page.type_words("sky, grass")
+    half = next(photos.glob("half*"))
+    if page.shown("#ct-photo img") is None:
+        page.upload(photos / "scene.png")
+    page.find("#ct-photo button[aria-label='Remove Image']").click()
+    assert "Photo: none given" in page.press()
+    page.find("#ct-photo input[type=file]").send_keys(str(half))
+    page.find("#ct-photo img")
+    assert "cannot be read" in page.press()
+    assert half.stem[:4] in page.message()
+    assert page.hacked() is None
+    page.upload(photos / "wide.png")
+    assert "wide.png has 400 x 200 pixels" in page.press()
+    assert page.role() == "alert"
+    page.find("#ct-photo button[aria-label='Remove Image']").click()
+    page.find("#ct-photo input[type=file]").send_keys(str(next(photos.glob("heavy*"))))
+    page.wait(lambda: "exceed" in page.find("body").text.lower(), "Gradio's word on a file too large")
+    time.sleep(0.3)
+    assert page.hacked() is None
+    page.browser.refresh()
+    page.upload(photos / "scene.png")
+    page.type_words("sky, grass")
+    assert "words found in 90 x 70 pixels" in page.press()
+    assert page.picture().shape[2] == 3
+
+
+def test_a_drawn_scene_own_words_and_none_of_these(page: Page) -> None:
+    page.browser.refresh()
+    before = page.shown("#ct-photo img")
+    page.wait(lambda: page.shown("#ct-examples img"), "the scenes")
+    page.browser.find_elements(By.CSS_SELECTOR, "#ct-examples .gallery-item")[0].click()
+    page.wait(lambda: page.shown("#ct-photo img") not in (before, None), "the scene")
+    page.type_words("red barn")
+    page.browser.find_elements(By.CSS_SELECTOR, "#ct-suggestions .gallery-item")[2].click()
+    box = page.find("#ct-words textarea")
+    page.wait(lambda: box.get_property("value") == "red barn, sun", "the word to be added")
+    page.find("#ct-none-part button").click()
+    page.find("#ct-least input").click()
+    page.find("#ct-threshold input[type=range]").send_keys(Keys.END)
+    assert page.press() == "0 of 2 words found in 128 x 128 pixels."
+    assert page.legend() == [["", "none of these", "100 %", "", "255"]]
+    assert "unseen" in page.find(".ct-absent").get_property("textContent"), "sun had no label in training"

@@ -1,0 +1,177 @@
+"""OnnxSegmenter answers as Segmenter does, and says what is wrong with a file."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+from tests.onnx.models import NAMES, WIDTH, photo, segmenter, vectors
+
+from clipteacher.onnx.export import export_onnx
+from clipteacher.onnx.metadata import OnnxMetadata
+from clipteacher.onnx.segmenter import OnnxSegmenter
+from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.segmentation import NONE
+
+PIPELINES = (
+    TestPipeline(short_side=None, mode="whole"),
+    TestPipeline(short_side=48, mode="whole"),
+    TestPipeline(short_side=80, mode="slide", crop=64, stride=40),
+    TestPipeline(short_side=None, mode="slide", crop=32, stride=32),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """compiled.onnx and text.onnx of one segmenter."""
+    path = tmp_path_factory.mktemp("onnx")
+    export_onnx(segmenter(), path / "compiled.onnx")
+    export_onnx(segmenter(), path / "text.onnx", text_input=True)
+    return path
+
+
+def same(found: np.ndarray, expected: np.ndarray) -> bool:
+    return found.dtype == expected.dtype and found.shape == expected.shape and bool(np.mean(found == expected) >= 0.999)
+
+
+@pytest.mark.parametrize("text_input", [False, True])
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_it_answers_as_the_segmenter_does(pipeline: TestPipeline, text_input: bool, tmp_path: Path) -> None:
+    model, path = segmenter(pipeline=pipeline), tmp_path / "student.onnx"
+    export_onnx(model, path, text_input=text_input)
+    other = OnnxSegmenter(path, threads=1)
+    assert (other.names, other.unseen, other.metadata.pipeline) == (NAMES, ("cat",), pipeline)
+    for size in ((70, 91), (33, 64)):
+        image = photo(*size)
+        expected, found = model.segment(image, scores=True), other.segment(image, scores=True)
+        assert same(found.labels, expected.labels)
+        assert found.names == expected.names
+        assert found.scores is not None
+        assert expected.scores is not None
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+        assert same(other.segment(image).labels, expected.labels)
+
+
+@pytest.mark.parametrize("file", ["compiled.onnx", "text.onnx"])
+def test_some_of_its_names_in_another_order(folder: Path, file: str) -> None:
+    image, other = photo(50, 61), OnnxSegmenter(folder / file)
+    names = ["tree", "sky", "cat"]
+    expected, found = segmenter().segment(image, names), other.segment(image, names)
+    assert found.names == tuple(names)
+    assert same(found.labels, expected.labels)
+    shared = other.with_names(names)
+    assert (shared.names, shared.unseen, other.names) == (tuple(names), ("cat",), NAMES)
+    assert same(shared.segment(image).labels, expected.labels)
+    assert same(shared.segment(image, list(NAMES)).labels, other.segment(image).labels)
+
+
+@pytest.mark.parametrize("file", ["compiled.onnx", "text.onnx"])
+def test_words_that_compete(folder: Path, file: str) -> None:
+    image = photo(50, 61)
+    expected = segmenter().segment(image, ["tree", "sky"], against=["cat", "tree", "sea"])
+    found = OnnxSegmenter(folder / file).segment(image, ["tree", "sky"], against=["cat", "tree", "sea"], scores=True)
+    assert (expected.labels == NONE).any()
+    assert same(found.labels, expected.labels)
+    assert found.scores is not None
+    assert found.scores.shape == (2, 50, 61)
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 0.33, 0.4, 1.0])
+def test_a_threshold(folder: Path, threshold: float) -> None:
+    image = photo(50, 61)
+    expected = segmenter().segment(image, threshold=threshold)
+    found = OnnxSegmenter(folder / "text.onnx").segment(image, threshold=threshold)
+    assert same(found.labels, expected.labels)
+    assert expected.none_area == pytest.approx({-1.0: 0, 0.33: 0.09, 0.4: 0.36, 1.0: 1}[threshold], abs=0.02)
+    with pytest.raises(ValueError, match="threshold: got one for a file with its names compiled in"):
+        OnnxSegmenter(folder / "compiled.onnx").segment(image, threshold=threshold)
+
+
+def test_any_words_by_their_vectors(folder: Path) -> None:
+    image, names, new = photo(50, 61), ["owl", "mill", "sky"], vectors(9)[6:]
+    model = segmenter()
+    expected = type(model)(model.student, names, new).segment(image)
+    found = OnnxSegmenter(folder / "text.onnx").segment(image, names, vectors=new.numpy())
+    assert same(found.labels, expected.labels)
+    assert found.names == tuple(names)
+    rival = OnnxSegmenter(folder / "text.onnx").segment(image, names, vectors=new.numpy(), against=["cat"])
+    assert rival.none_area > 0
+
+
+def test_what_a_file_does_not_take(folder: Path) -> None:
+    compiled, text, image = OnnxSegmenter(folder / "compiled.onnx"), OnnxSegmenter(folder / "text.onnx"), photo(9, 9)
+    with pytest.raises(ValueError, match=r"\['owl'\] are not among the file's own \(sky, .*export --classes"):
+        compiled.segment(image, ["owl", "cat"])
+    with pytest.raises(ValueError, match=r"\['owl'\] are not among .*vectors="):
+        text.segment(image, ["owl"])
+    with pytest.raises(ValueError, match="owl"):
+        text.segment(image, against=["owl"])
+    with pytest.raises(ValueError, match="vectors: got some for a file with its names compiled in"):
+        compiled.segment(image, ["owl"], vectors=vectors(1).numpy())
+    for shape in ((2, WIDTH), (1, WIDTH + 1), (WIDTH,)):
+        with pytest.raises(ValueError, match=r"vectors: got shape .* expected \(1, 24\)"):
+            text.segment(image, ["owl"], vectors=np.zeros(shape))
+    for names in ("sky", [], ["sky", "sky"], [" "]):
+        with pytest.raises(ValueError, match="classes: got"):
+            compiled.segment(image, names)
+        with pytest.raises(ValueError, match="classes: got"):
+            compiled.with_names(names)
+    with pytest.raises(ValueError, match="threads: got 0"):
+        OnnxSegmenter(folder / "text.onnx", threads=0)
+
+
+def test_photos_of_all_sorts(folder: Path, tmp_path: Path) -> None:
+    other, pixels = OnnxSegmenter(folder / "compiled.onnx"), (photo(20, 31) * 255).byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    expected = other.segment(pixels).labels
+    for given in (tmp_path / "photo.png", str(tmp_path / "photo.png"), Image.fromarray(pixels), photo(20, 31)):
+        assert same(other.segment(given).labels, expected)
+    assert other.segment(np.zeros((1, 1), np.uint8)).labels.shape == (1, 1)
+    assert other.segment(np.zeros((1, 500), np.uint8)).labels.shape == (1, 500)
+
+
+def test_a_file_that_is_missing_damaged_or_of_somebody_else(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no file .*no\.onnx\. Write it: clipteacher export"):
+        OnnxSegmenter(tmp_path / "no.onnx")
+    whole = (folder / "compiled.onnx").read_bytes()
+    for number, content in enumerate([b"", b"not a network", whole[: len(whole) // 2]]):
+        damaged = tmp_path / f"{number}.onnx"
+        damaged.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{number}\.onnx(:| cannot be read)"):
+            OnnxSegmenter(damaged)
+    node = helper.make_node("Relu", ["x"], ["y"])
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([node], "other", values[:1], values[1:])
+    other = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(other, tmp_path / "other.onnx")
+    with pytest.raises(ValueError, match=r"other\.onnx: got no entry clipteacher_format, expected format 1"):
+        OnnxSegmenter(tmp_path / "other.onnx")
+    helper.set_model_props(other, {"clipteacher_format": "1", "names": '["a"]', "vectors": "%%%"})
+    onnx.save(other, tmp_path / "half.onnx")
+    with pytest.raises(ValueError, match=r"half\.onnx: the entries are damaged .*Export the model again"):
+        OnnxSegmenter(tmp_path / "half.onnx")
+
+
+@pytest.mark.parametrize("stored", [None, vectors(2).numpy()])
+def test_entries_come_back(stored: np.ndarray | None) -> None:
+    about = OnnxMetadata(
+        version="9",
+        names=("a, b", "né 猫"),
+        unseen=("a, b",),
+        pad_multiple=16,
+        pipeline=PIPELINES[2],
+        normalisation={"inside": True},
+        vectors=stored,
+    )
+    again = OnnxMetadata.of(about.entries())
+    for name in ("version", "names", "unseen", "pad_multiple", "pipeline", "normalisation"):
+        assert getattr(again, name) == getattr(about, name), name
+    if stored is None:
+        assert again.vectors is None
+    else:
+        assert again.vectors is not None
+        assert np.array_equal(again.vectors, stored)
+    with pytest.raises(ValueError, match="got 2, expected format 1"):
+        OnnxMetadata.of({**about.entries(), "clipteacher_format": "2"})

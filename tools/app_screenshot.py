@@ -1,0 +1,115 @@
+"""Takes the picture of `clipteacher app` in docs/app.md: a drawn scene on the page, no photograph.
+
+    python tools/app_screenshot.py --model runs/quickstart/student/model --out docs/app.png
+
+It needs the extra `app`, selenium, chromium and chromedriver (Debian: apt install chromium chromium-driver).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from clipteacher.app.serving import served
+from clipteacher.segmenter import Segmenter
+
+PATIENCE = 120  # seconds for each step
+
+
+def screenshot(
+    model: Path, scene: int, words: str | None, opacity_steps: int, size: tuple[int, int], dark: bool
+) -> Image.Image:
+    """Segment an example of the page and take its picture.
+
+    Args:
+        model: A model's folder.
+        scene: Which of the examples.
+        words: What to type; None leaves the model's own words.
+        opacity_steps: Steps to the right from the slider's first place.
+        size: Width and height of the window.
+        dark: Whether in the dark.
+
+    Returns:
+        The page, RGB, as wide as the window and as high as the page.
+    """
+    browser_path, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if browser_path is None or driver is None:
+        raise SystemExit("no chromium or no chromedriver: apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser_path
+    for argument in ("headless=new", f"window-size={size[0]},{size[1]}", "hide-scrollbars"):
+        options.add_argument(f"--{argument}")
+    if os.name == "posix" and os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # which root has none of
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    segmenter = Segmenter.from_pretrained(model, text_cache=False)
+    with served(segmenter, title="quickstart", port=port) as url:
+        browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        try:
+            wait = WebDriverWait(browser, PATIENCE)
+            browser.execute_cdp_cmd(
+                "Emulation.setDeviceMetricsOverride",
+                {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False},
+            )
+            browser.get(f"{url}?__theme={'dark' if dark else 'light'}")
+            examples = "#ct-examples .gallery-item"
+            wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, examples)) > scene)
+            browser.find_elements(By.CSS_SELECTOR, examples)[scene].click()
+            wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-photo img"))
+            if words is not None:
+                box = browser.find_element(By.CSS_SELECTOR, "#ct-words textarea")
+                box.send_keys(Keys.CONTROL, "a")
+                box.send_keys(words)
+            for _ in range(opacity_steps):
+                browser.find_element(By.CSS_SELECTOR, "#ct-opacity input[type=range]").send_keys(Keys.ARROW_RIGHT)
+            browser.find_element(By.ID, "ct-segment").click()
+            wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-legend table"))
+            wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-picture img"))
+            browser.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
+            time.sleep(1.5)  # the progress bar fades
+            height = browser.execute_script("return document.querySelector('.gradio-container').scrollHeight")
+            whole = browser.execute_cdp_cmd(
+                "Page.captureScreenshot",
+                {
+                    "captureBeyondViewport": True,
+                    "clip": {"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1},
+                },
+            )
+            return Image.open(io.BytesIO(base64.b64decode(whole["data"]))).convert("RGB")
+        finally:
+            browser.quit()
+
+
+def main() -> None:
+    """Take the picture and write it in full colour: a palette would bring swatches of the legend together."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
+    parser.add_argument("--out", type=Path, default=Path("docs/app.png"))
+    parser.add_argument("--scene", type=int, default=0, help="which of the examples, from 0")
+    parser.add_argument("--words", default=None, help="default: the model's own")
+    parser.add_argument("--opacity_steps", type=int, default=0)
+    parser.add_argument("--size", type=int, nargs=2, default=(1240, 740), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--dark", action="store_true")
+    given = parser.parse_args()
+    size = (int(given.size[0]), int(given.size[1]))
+    picture = screenshot(given.model, given.scene, given.words, given.opacity_steps, size, given.dark)
+    picture.save(given.out, optimize=True)
+    print(f"{given.out}: {picture.width} x {picture.height}, {given.out.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()
