@@ -211,7 +211,8 @@ def main() -> None:
     given.work.mkdir(parents=True)
     began = time.monotonic()
     found = experiment(given.work, given.kills, given.per_run, given.steps, given.seed)
-    command = f"python benchmarks/kill.py --kills {given.kills} --per_run {given.per_run} --seed {given.seed}"
+    numbers = f"--kills {given.kills} --per_run {given.per_run} --steps {given.steps} --seed {given.seed}"
+    command = f"python benchmarks/kill.py {numbers}"
     what = {"command": command, "date": time.strftime("%Y-%m-%d"), "minutes": round((time.monotonic() - began) / 60, 1)}
     write_json(given.out, {**what, "steps": given.steps, **found})
     print({key: value for key, value in found.items() if key != "each"})

@@ -44,7 +44,7 @@ class FiniteLosses(Callback):
         """Note the terms of a step, where no earlier one was bad.
 
         Args:
-            losses: Terms by name, scalars of floating point.
+            losses: Terms by name, each a scalar, floating point.
             step: Number of steps before this one.
         """
         self._names = tuple(losses)
