@@ -134,7 +134,7 @@ def take_step(module: TrainingModule, optimizer: torch.optim.Optimizer, batch: S
     with watch.part("losses"):
         loss = torch.stack(list(module.framework(images, batch.mask.to(device), tokens).values())).sum()
     with watch.part("backward"):
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
     with watch.part("optimiser"):
         optimizer.step()
         optimizer.zero_grad()
