@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.preprocessing import normalize
+from sklearn.cluster import KMeans  # type: ignore[import-untyped]
+from sklearn.preprocessing import normalize  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -37,7 +37,7 @@ from machine import machine, spread, wait
 
 
 def drawn_tokens(images: int, side: int, channels: int, seed: int, noise: float) -> Tensor:
-    """Draw smooth maps with noise, (B, C, h, w), float32, as `latent_masks` gives them: unit length, then centred."""
+    """Draw smooth maps with noise, (B, C, h, w), float32, as `latent_masks` has them: unit length, then centred."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.randn(images, channels, side // 4, side // 4, generator=generator)
     maps = F.interpolate(coarse, size=(side, side), mode="bicubic")
@@ -124,7 +124,7 @@ def main() -> None:
         same = float((labels[name] == labels["ours"]).mean())
         medians = [statistics.median(column) for column in zip(*seconds[name], strict=True)]
         result["rows"][name] = {"seconds": seconds[name], "ratio_wall_processor": ratios, "labels_as_ours": same}
-        shown = [" to ".join(f"{value:.2f}" for value in ratio) for ratio in ratios]
+        shown = [" - ".join(f"{value:.2f}" for value in ratio) for ratio in ratios]
         print(f"| {name} | {medians[0]:.3f} | {medians[1]:.3f} | {shown[0]} | {shown[1]} | {100 * same:.2f} % |")
     write_json(given.out, result)
 
