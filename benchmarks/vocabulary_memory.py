@@ -1,0 +1,103 @@
+"""Memory and time of many names: labels made a few rows at a time, against all scores at full size at once.
+
+    .venv/bin/python benchmarks/vocabulary_memory.py
+
+Each measurement is a process of its own: the peak of its resident memory while one photo is labelled, less what it held
+before (libraries, weights). SegNeXt-T with random weights, one photo, two threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from clipteacher.files import write_json
+from clipteacher.inference import class_labels, class_logits
+from clipteacher.students.segnext import SegNeXtStudent
+from machine import machine, spread
+
+WAYS = ("rows", "plain")
+
+
+def peak() -> float:
+    """Peak of the process's resident memory so far, in MiB (Linux counts KiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(way: str, names: int, side: int, threads: int) -> dict[str, Any]:
+    """Label one photo: memory above what was held before, seconds, and a checksum of the labels."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    student, text = SegNeXtStudent("tiny", 512).eval(), F.normalize(torch.randn(names, 512), dim=1)
+    small, image = torch.rand(1, 3, 64, 64), F.interpolate(torch.rand(1, 3, 24, 24), size=(side, side), mode="bilinear")
+    with torch.inference_mode():
+        class_labels(student, text, small, 32)
+        before, start = peak(), time.perf_counter()
+        if way == "rows":
+            labels = class_labels(student, text, image, 32)
+        else:
+            labels = class_logits(student, text, image, 32).argmax(dim=1)
+        seconds = time.perf_counter() - start
+    weights = torch.arange(labels.numel()) % 9973
+    return {
+        "way": way,
+        "names": names,
+        "above_mib": peak() - before,
+        "process_mib": peak(),
+        "seconds": seconds,
+        "checksum": int((labels.flatten() * weights).sum()),
+    }
+
+
+def main() -> None:
+    """Measure each in its own process, in turn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--names", type=int, nargs="+", default=[21, 171, 847])
+    parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/vocabulary_memory.json"))
+    parser.add_argument("--one", nargs=2, metavar=("WAY", "NAMES"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(measure(given.one[0], int(given.one[1]), given.side, given.threads)))
+        return
+    found: list[dict[str, Any]] = []
+    for _ in range(given.rounds):
+        for names in given.names:
+            for way in WAYS:
+                command = [sys.executable, __file__, "--one", way, str(names), "--side", str(given.side)]
+                command += ["--threads", str(given.threads)]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 (ourselves)
+                found.append(json.loads(done.stdout.splitlines()[-1]))
+    print("| names | rows: MiB above | process, MiB | plain: MiB above | time, rows / plain | same labels |")
+    print("|---|---|---|---|---|---|")
+    for names in given.names:
+        rows, plain = ([run for run in found if run["names"] == names and run["way"] == way] for way in WAYS)
+        low, middle, high = spread([a["seconds"] / b["seconds"] for a, b in zip(rows, plain, strict=True)])
+        memory = [
+            spread([run[key] for run in runs])[1]
+            for runs, key in ((rows, "above_mib"), (rows, "process_mib"), (plain, "above_mib"))
+        ]
+        same = len({run["checksum"] for run in rows + plain}) == 1
+        cells = [names, *(f"{value:.0f}" for value in memory), f"{low:.2f}, **{middle:.2f}**, {high:.2f}"]
+        print(f"| {' | '.join(map(str, cells))} | {'yes' if same else 'NO'} |")
+    line = shlex.join(["python", "benchmarks/vocabulary_memory.py", *sys.argv[1:]])
+    write_json(
+        given.out,
+        {"command": line, "date": time.strftime("%Y-%m-%d"), **machine(torch.device("cpu")), "runs": found},
+    )
+
+
+if __name__ == "__main__":
+    main()
