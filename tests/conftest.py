@@ -82,19 +82,29 @@ def folder(tmp_path: Path) -> Path:
     return write_folder(tmp_path / "drawn", {"train": 5, "val": 3})
 
 
-@pytest.fixture(scope="session")
-def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A random CLIP of open_clip's own architecture: its config and its weights, of width 16."""
+def write_clip(folder: Path, context_length: int) -> tuple[Path, Path]:
+    """Write a random CLIP of open_clip's own architecture: its config and its weights, of width 16."""
     config = {
         "embed_dim": 16,
         "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 8, "patch_size": 8},
-        "text_cfg": {"context_length": 48, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+        "text_cfg": {"context_length": context_length, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
     }
-    path = tmp_path_factory.mktemp("clip")
     torch.manual_seed(0)
-    save_file(open_clip.CLIP(**config).state_dict(), path / "clip.safetensors")
-    (path / "clip.json").write_text(json.dumps(config))
-    return path / "clip.json", path / "clip.safetensors"
+    save_file(open_clip.CLIP(**config).state_dict(), folder / "clip.safetensors")
+    (folder / "clip.json").write_text(json.dumps(config))
+    return folder / "clip.json", folder / "clip.safetensors"
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A random CLIP that reads 16 tokens."""
+    return write_clip(tmp_path_factory.mktemp("clip"), 16)
+
+
+@pytest.fixture
+def reading_clip(tmp_path: Path) -> tuple[Path, Path]:
+    """A random CLIP that reads 48 tokens: the longest name of ADE20K-847 has 40 with its prompt."""
+    return write_clip(tmp_path, 48)
 
 
 @pytest.fixture

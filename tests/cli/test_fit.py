@@ -451,9 +451,9 @@ def test_another_pipeline_beside_a_protocol_is_refused(
 
 
 @pytest.mark.usefixtures("small_windows")
-def test_a_student_of_coco_stuff_on_other_data_sets(tmp_path: Path, tiny_clip: tuple[Path, Path]) -> None:
+def test_a_student_of_coco_stuff_on_other_data_sets(tmp_path: Path, reading_clip: tuple[Path, Path]) -> None:
     write_coco_stuff(tmp_path / "coco")
-    fit_released("coco-stuff-156-15", tmp_path / "coco", tmp_path / "run", tiny_clip)
+    fit_released("coco-stuff-156-15", tmp_path / "coco", tmp_path / "run", reading_clip)
     for name, write in ELSEWHERE.items():
         written = write(tmp_path / name)
         result = evaluate_released(name, tmp_path / name, tmp_path / "run", tmp_path / "scores.json")

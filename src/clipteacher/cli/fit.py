@@ -230,7 +230,9 @@ def run_fit(arguments: Sequence[str], callbacks: Sequence[Callback] = (), *, res
             return None
         data = cli.datamodule
         baseline = Path(cli.config.baseline) if cli.config.baseline else None
-        result = finish_run(run, cli.model.segmenter(), data.val_set, data.protocol, baseline, cli.config.report_rows)
+        # Lightning leaves the module on the CPU; the test photos are for the device that trained.
+        segmenter = cli.model.segmenter().to(cli.trainer.strategy.root_device)
+        result = finish_run(run, segmenter, data.val_set, data.protocol, baseline, cli.config.report_rows)
     return Fitted(run, result, cli.model, data)
 
 
