@@ -69,25 +69,21 @@ def small(config: dict[str, Any], tiny_clip: tuple[Path, Path]) -> dict[str, Any
 
 
 def test_every_command_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("pycocotools")
-    main(["--help"])
-    known = set(re.findall(r"^  ([a-z-]+) ", capsys.readouterr().out, flags=re.MULTILINE))
-    ran, left_out = [], []
+    for package in ("pycocotools", "onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    ran = []
     for line in commands():
         if any(line.startswith(start) for start in SKIPPED):
             continue
         program, command, *arguments = shlex.split(line)
         assert program == "clipteacher", line
-        if command not in known:
-            left_out.append(command)
-            continue
         if command == "convert" and Path("data").exists():
             Path("data").rename("data_before")  # the page's two ways to the same folder
         main([command, *arguments])
         ran.append(command)
-    assert set(left_out) <= {"export"}, "a command that the page names and that there is not"
     assert ran.count("convert") == 2
-    assert {"audit", "teacher-check", "fit", "evaluate", "segment"} <= set(ran)
+    assert {"audit", "teacher-check", "fit", "evaluate", "segment", "export"} <= set(ran)
+    assert Path("cats.onnx").is_file()
     for folder in ("data_before", "data"):
         assert Path(folder, "classes.txt").read_text().split() == (
             list(BOXES) if folder == "data_before" else sorted(BOXES)
