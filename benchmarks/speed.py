@@ -26,7 +26,6 @@ from torch.nn import functional as F
 from clipteacher.files import write_json
 from clipteacher.inference import class_labels
 from clipteacher.segmenter import Segmenter
-from clipteacher.students.deeplabv3plus import DeepLabV3PlusStudent
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.segnext import SegNeXtStudent
 from clipteacher.students.smp import SMPStudent
@@ -41,7 +40,6 @@ STUDENTS: dict[str, Callable[[int], nn.Module]] = {
     ),
     "SegNeXt-T": lambda channels: SegNeXtStudent("tiny", channels),
     "SegFormer-B0": lambda channels: SegFormerStudent("b0", channels),
-    "DeepLabV3+ R50": lambda channels: DeepLabV3PlusStudent(50, channels),
 }
 RATIOS = {
     "compiled / closed-set": ("compiled", "closed-set"),

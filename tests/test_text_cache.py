@@ -168,3 +168,12 @@ def test_many_at_once(cache: Path) -> None:
     assert len(files(cache)) == 20
     assert len(list((cache / "tower").iterdir())) == 20, "no temporary file is left"
     assert caches[0].read(list(vectors)).keys() == vectors.keys()
+
+
+def test_words_in_memory_are_bounded(tiny_clip: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipteacher.cached_text.MOST_WORDS", 3)
+    text = CachedText(OpenClipText(*map(str, tiny_clip)).spec(), on_disk=False)
+    first = text.encode_text(["a", "b"])
+    assert text.encode_text(["c", "d", "e", "f"]).shape == (4, 16)
+    assert list(text._known) == ["d", "e", "f"]
+    assert torch.equal(text.encode_text(["a", "b"]), first), "forgotten words are encoded again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from torch import Tensor
 from clipteacher.teachers.protocol import TextEncoder
 from clipteacher.text_cache import TextCache
 from clipteacher.vocabulary import build_text_encoder
+
+MOST_WORDS: Final = 4096
+"""Words that are kept in memory, 2 kB each with CLIP ViT-B/16: a page that strangers type into must not grow."""
 
 
 class CachedText:
@@ -50,7 +53,10 @@ class CachedText:
             self._known |= vectors
             if cache is not None:
                 cache.write(vectors)
-        return torch.stack([self._known[name] for name in names])
+        found = torch.stack([self._known[name] for name in names])
+        for name in list(self._known)[:-MOST_WORDS]:  # the oldest
+            del self._known[name]
+        return found
 
     def spec(self) -> dict[str, Any]:
         """Return what builds the tower again."""
