@@ -167,7 +167,7 @@ def test_training_encodes_no_unseen_name(tiny_config: Path, tmp_path: Path, monk
 
     monkeypatch.setattr(OpenClipTeacher, "encode_text", spy)
     # What follows training asks for all names, to score and to save them: here it is left out.
-    monkeypatch.setattr(TrainingModule, "segmenter", lambda self: None)
+    monkeypatch.setattr(TrainingModule, "segmenter", lambda self: nn.Identity())
     monkeypatch.setattr("clipteacher.training.run.save_segmenter", lambda *_: None)
     for after in ("finish_run", "print_scores"):
         monkeypatch.setattr(f"clipteacher.cli.fit.{after}", lambda *_: None)
