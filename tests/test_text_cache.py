@@ -170,9 +170,9 @@ def test_many_at_once(cache: Path) -> None:
     assert caches[0].read(list(vectors)).keys() == vectors.keys()
 
 
-def test_words_in_memory_are_bounded(tiny_clip: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_in_memory_are_bounded(spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clipteacher.cached_text.MOST_WORDS", 3)
-    text = CachedText(OpenClipText(*map(str, tiny_clip)).spec(), on_disk=False)
+    text = CachedText(spec, on_disk=False)
     first = text.encode_text(["a", "b"])
     assert text.encode_text(["c", "d", "e", "f"]).shape == (4, 16)
     assert list(text._known) == ["d", "e", "f"]
