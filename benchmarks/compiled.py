@@ -9,7 +9,6 @@ other, `--runs` times; ratios are taken within a run, so that whatever else the 
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 
@@ -22,6 +21,7 @@ from clipteacher.segmenter import Segmenter
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.size import count_flops, count_parameters
 from clipteacher.students.smp import SMPStudent
+from machine import spread
 
 WIDTH = 512
 HEAD = (
@@ -43,9 +43,9 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def spread(ratios: list[float]) -> str:
+def shown(ratios: list[float]) -> str:
     """Smallest, median and largest."""
-    return f"{min(ratios):.2f} - {statistics.median(ratios):.2f} - {max(ratios):.2f}"
+    return " - ".join(f"{ratio:.2f}" for ratio in spread(ratios))
 
 
 def row(name: str, build: Callable[[int], nn.Module], count: int, side: int, runs: int) -> str:
@@ -78,8 +78,8 @@ def row(name: str, build: Callable[[int], nn.Module], count: int, side: int, run
         str(count),
         " / ".join(f"{value:.3f}" for value in parameters),
         " / ".join(f"{value:.3f}" for value in flops),
-        spread(against["segmenter"]),
-        spread(against["closed"]),
+        shown(against["segmenter"]),
+        shown(against["closed"]),
         f"{100 * equal:.3f} %",
     )
     return f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and where what is kept between runs lies."""
 
 from __future__ import annotations
 
@@ -19,6 +19,19 @@ REPLACED: Final = ".old-"
 
 # What mkstemp and mkdtemp put behind a prefix.
 _LEFT_OVER = re.compile(rf"\.(?P<name>.+)({re.escape(UNFINISHED)}|{re.escape(REPLACED)})[a-z0-9_]{{8}}(\.\w+)?")
+
+
+def user_cache(name: str) -> Path:
+    """Return the folder of one kind of what is kept between runs: `clipteacher/<name>` in the user's cache.
+
+    Args:
+        name: Of the kind.
+
+    Returns:
+        The folder below `$XDG_CACHE_HOME`, else below `~/.cache`; it need not be there.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "clipteacher" / name
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object], *, durable: bool = False) -> None:

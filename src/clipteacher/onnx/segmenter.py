@@ -160,9 +160,8 @@ class OnnxSegmenter:
         stored = self.metadata.vectors
         if stored is None and vectors is not None:
             raise ValueError("vectors: got some for a file with its names compiled in. Export with --text-input.")
-        strange = [
-            name for name in (rivals if vectors is not None else (*wanted, *rivals)) if name not in self.metadata.names
-        ]
+        looked_up = rivals if vectors is not None else (*wanted, *rivals)
+        strange = [name for name in looked_up if name not in self.metadata.names]
         if strange:
             fix = (
                 "Give their vectors: segment(photo, names, vectors=teacher.encode_text(names).numpy())."
@@ -174,9 +173,7 @@ class OnnxSegmenter:
             )
         if stored is None:
             return None
-        own = [
-            stored[self.metadata.names.index(name)] for name in (rivals if vectors is not None else (*wanted, *rivals))
-        ]
+        own = [stored[self.metadata.names.index(name)] for name in looked_up]
         if vectors is None:
             return np.stack(own)
         given = np.asarray(vectors, dtype=np.float32)
