@@ -192,6 +192,16 @@ def test_a_finished_run(val_set: FolderDataset, tmp_path: Path) -> None:
     assert sorted(path.name for path in run.path.iterdir()) == ["checkpoints", "metrics.json", "model", "report.png"]
 
 
+def test_the_scores_are_those_of_the_student_as_it_will_be_loaded(val_set: FolderDataset, tmp_path: Path) -> None:
+    """Weights that lie channels-last take other kernels, whose last bits differ, and so does a pixel that is a tie."""
+    student = segmenter(1)
+    student.student = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 3, padding=1))
+    student.student.to(memory_format=torch.channels_last)
+    assert not all(parameter.is_contiguous() for parameter in student.student.parameters())
+    finish_run(RunFolder(tmp_path / "run"), student, val_set, "drawn-3-1", None, 2)
+    assert all(parameter.is_contiguous() for parameter in student.student.parameters())
+
+
 def report_bytes(val_set: FolderDataset, path: Path, baseline: Segmenter, student: Segmenter, **other: Any) -> bytes:  # noqa: ANN401
     options: dict[str, Any] = {"title": "first checkpoint", "rows": 2} | other
     draw_report(path, val_set, {options.pop("title"): baseline, "student": student}, **options)

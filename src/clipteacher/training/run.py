@@ -137,6 +137,8 @@ def finish_run(
         The scores.
     """
     split = val_set.class_split
+    # As a loaded student lies in memory: channels-last weights give other last bits, and a tie another label.
+    segmenter.student.to(memory_format=torch.contiguous_format)
     result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
     save_segmenter(segmenter, run.model, {"protocol": protocol, "scores": result.to_dict()})
     write_json(run.metrics, {"protocol": protocol, **result.to_dict()})
