@@ -102,10 +102,8 @@ class CompiledSegmenter(nn.Module):
         self.eval()
         parameter = next(self.network.parameters())
         images = image_tensor(read_photo(photo)).unsqueeze(0).to(parameter)
+        given = (self.network, len(self.names), images, self.pad_multiple, self.pipeline)
         if not scores:
-            ids = class_labels(
-                self.network, len(self.names), images, self.pad_multiple, self.pipeline, max_scores=self.max_scores
-            )[0]
-            return Segmentation(ids.cpu().numpy(), self.names)
-        found = class_logits(self.network, len(self.names), images, self.pad_multiple, self.pipeline)[0]
+            return Segmentation(class_labels(*given, max_scores=self.max_scores)[0].cpu().numpy(), self.names)
+        found = class_logits(*given, max_scores=self.max_scores)[0]
         return Segmentation(found.argmax(dim=0).cpu().numpy(), self.names, found.cpu().numpy())

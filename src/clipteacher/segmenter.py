@@ -179,7 +179,7 @@ class Segmenter(Pretrained, nn.Module):
             student, text = WithLength(student), with_threshold(text, threshold)
         images, scores = images.to(self.vectors), None
         if keep:
-            logits = class_logits(student, text, images, self.pad_multiple, self.pipeline)
+            logits = class_logits(student, text, images, self.pad_multiple, self.pipeline, max_scores=self.max_scores)
             ids, scores = logits.argmax(dim=1), logits[:, :size].float().cpu().numpy()
         else:
             ids = class_labels(student, text, images, self.pad_multiple, self.pipeline, max_scores=self.max_scores)

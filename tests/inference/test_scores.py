@@ -105,44 +105,45 @@ def test_scores_and_labels_as_the_loops_give_them(pipeline: TestPipeline, size: 
 
 
 @pytest.mark.parametrize("count", [1, 3, 8, WIDTH])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, (90, 70)])
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 @torch.no_grad()
-def test_pieces_are_the_whole_to_the_bit(pipeline: TestPipeline, size: tuple[int, int], count: int) -> None:
-    student, text, images = Student(), names(count), photos(size)
-    expected = class_logits(student, text, images, 8, pipeline).argmax(dim=1)
-    for max_scores in (1, 3 * count * size[1], 7 * count * size[1], 10**9):
-        assert torch.equal(class_labels(student, text, images, 8, pipeline, max_scores=max_scores), expected)
+def test_a_few_names_at_a_time_are_all_at_once_to_the_bit(
+    pipeline: TestPipeline, size: tuple[int, int], count: int
+) -> None:
+    student, text, images = Student(), names(count), photos(size, 2)
+    whole = class_logits(student, text, images, 8, pipeline, max_scores=10**9)
+    for max_scores in (1, 2 * 3 * 40 * 32, 2 * 3 * 96 * 72, 10**9):
+        assert torch.equal(class_logits(student, text, images, 8, pipeline, max_scores=max_scores), whole)
+        labels = class_labels(student, text, images, 8, pipeline, max_scores=max_scores)
+        assert torch.equal(labels, whole.argmax(dim=1))
 
 
-@pytest.mark.parametrize("stride", [1, 2, 4, 8])
-@torch.no_grad()
-def test_scores_in_pieces_are_the_whole_to_the_bit(stride: int) -> None:
-    """Not the labels alone: at strides that are powers of two `F.interpolate` cuts without a trace."""
-    from clipteacher.inference.scores import _PhotoScores
-
-    for count, size, pipeline in product((1, 4, 8), ((40, 24), (29, 23)), (OWN_SIZE, SLIDE)):
-        scores = _PhotoScores(Student(stride), names(count), photos(size), 8, pipeline, keep=True)
-        whole = scores.rows(0, size[0])
-        for step in (1, 5, 8, 16):
-            pieces = [scores.rows(y, min(y + step, size[0])) for y in range(0, size[0], step)]
-            assert torch.equal(torch.cat(pieces, dim=2), whole)
-
-
-@pytest.mark.parametrize("case", ["more names than channels", "a stride of 3", "a stride of 5, more names"])
+@pytest.mark.parametrize("stride", [1, 3, 4, 5, 8])
 @pytest.mark.parametrize("pipeline", [OWN_SIZE, SLIDE], ids=["whole", "slide"])
 @torch.no_grad()
-def test_pieces_that_are_the_whole_to_rounding_alone(case: str, pipeline: TestPipeline) -> None:
-    """A product of matrices, and a resizing by a factor not exact in binary, round by their size."""
-    student = Student({"a stride of 3": 3, "a stride of 5, more names": 5}.get(case, 4))
-    text, images = names(3 if case == "a stride of 3" else 40), photos((33, 45))
-    logits = class_logits(student, text, images, 15, pipeline)
-    whole = class_labels(student, text, images, 15, pipeline)
-    assert torch.equal(whole, logits.argmax(dim=1)), "one piece is the plain way to the bit"
-    labels = class_labels(student, text, images, 15, pipeline, max_scores=5 * len(text) * 45)
-    chosen = logits.gather(1, labels.unsqueeze(1))[:, 0]
-    torch.testing.assert_close(chosen, logits.amax(dim=1), rtol=0, atol=1e-5)
-    assert (labels == whole).float().mean() > 0.99
+def test_more_names_than_channels(pipeline: TestPipeline, stride: int) -> None:
+    """Features are kept and scored a few names at a time; a product of matrices rounds by its size."""
+    student, text, images = Student(stride), names(40), photos((33, 45))
+    whole = class_logits(student, text, images, 15, pipeline)
+    for max_scores in (1, 5 * 45 * 45, 10**9):
+        logits = class_logits(student, text, images, 15, pipeline, max_scores=max_scores)
+        torch.testing.assert_close(logits, whole, rtol=0, atol=1e-5)
+        labels = class_labels(student, text, images, 15, pipeline, max_scores=max_scores)
+        assert torch.equal(labels, logits.argmax(dim=1)), "with the same max_scores to the bit"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_tile_of_names_is_within_the_bound(count: int) -> None:
+    from clipteacher.inference.scores import _PhotoScores
+
+    with torch.no_grad():
+        scores = _PhotoScores(Student(), names(10), photos((15, 31), count), 16, OWN_SIZE)
+    a_name = count * 16 * 32  # at the padded size, which is the largest
+    assert scores.tiles(3 * a_name) == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    assert scores.tiles(3 * a_name - 1) == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
+    assert scores.tiles(1) == [(name, name + 1) for name in range(10)]
+    assert scores.tiles(10**9) == [(0, 10)]
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
@@ -186,12 +187,11 @@ class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
 @torch.no_grad()
 def test_no_tensor_grows_with_the_names(pipeline: str) -> None:
     """Neither full-size scores nor those at the network's stride: what is held are features."""
-    student, images, budget = Student(), photos((64, 80)), 80 * 850
+    student, images, budget = Student(), photos((64, 80)), 10 * 64 * 80
     for count in (100, 400, 847):
         with Largest() as watch:
             class_labels(student, names(count), images, 8, PIPELINES[pipeline], max_scores=budget)
-        # Three strides of rows beside those that are wanted.
-        assert watch.values <= budget + 3 * 4 * 80 * count
+        assert watch.values <= budget
     assert watch.values < 0.25 * 847 * 64 * 80
 
 
@@ -199,3 +199,5 @@ def test_no_tensor_grows_with_the_names(pipeline: str) -> None:
 def test_no_scores_at_all(max_scores: int) -> None:
     with pytest.raises(ValueError, match=rf"max_scores: got {max_scores}, expected at least 1. Give .*{MAX_SCORES}"):
         class_labels(Student(), names(2), photos((8, 8)), 8, max_scores=max_scores)
+    with pytest.raises(ValueError, match=f"max_scores: got {max_scores}"):
+        class_logits(Student(), names(2), photos((8, 8)), 8, max_scores=max_scores)

@@ -1,8 +1,7 @@
-"""Class scores and labels at a photo's own size, all at once or a few rows at a time."""
+"""Class scores and labels at a photo's own size, all names at once or a few at a time."""
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Final, NamedTuple
 
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.inference.placement import OWN_SIZE, resized_size, windows
-from clipteacher.inference.rows import resize_rows
 from clipteacher.protocols.protocol import TestPipeline
 
 MAX_SCORES: Final = 2**22
@@ -28,41 +26,29 @@ class _Window(NamedTuple):
     values: Tensor
     text: Tensor | None
 
-    def rows(self, start: int, stop: int) -> Tensor:
-        """Scores of the window's rows start..stop-1, (B, N, stop - start, width)."""
-        steps = self.values.shape[2]
-        stride = self.padded[0] // steps
-        if start == 0 and stop == self.height:
-            first, last = 0, steps
-        elif stride * steps == self.padded[0] and stride & (stride - 1) == 0:
-            # At strides 1, 2, 4 ... places are exact in binary, so `F.interpolate` gives a part the bits of the whole.
-            first, last = max(start // stride - 1, 0), min((stop - 1) // stride + 2, steps)
+    def scores(self, first: int, last: int) -> Tensor:
+        """Scores of names first..last-1 at the window's size, (B, last - first, height, width)."""
+        if self.text is None:
+            small = self.values[:, first:last]
         else:
-            small = (steps, self.values.shape[3])
-            return resize_rows(self._scores, small, self.padded, start, stop)[..., : self.width]
-        size = ((last - first) * stride if last - first < steps else self.padded[0], self.padded[1])
-        full = F.interpolate(self._scores(first, last), size=size, mode="bilinear", align_corners=False)
-        return full[:, :, start - first * stride : stop - first * stride, : self.width]
+            small = torch.einsum("bchw,nc->bnhw", self.values, self.text[first:last])
+        return _resized(small, self.padded)[:, :, : self.height, : self.width]
 
-    def _scores(self, first: int, last: int) -> Tensor:
-        """Scores at the network's stride, rows first..last-1, (B, N, last - first, w)."""
-        part = self.values[:, :, first:last]
-        return part if self.text is None else torch.einsum("bchw,nc->bnhw", part, self.text)
+
+def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring maps (B, N, h, w) to a size, each by itself: PyTorch's kernels hang on N, and round differently."""
+    single = maps.reshape(-1, 1, *maps.shape[2:])
+    return F.interpolate(single, size=size, mode="bilinear", align_corners=False).view(*maps.shape[:2], *size)
 
 
 class _PhotoScores:
-    """Class scores of photos of one size, to be had at that size in rows."""
+    """Class scores of photos of one size, to be had at that size a few names at a time."""
 
     def __init__(
-        self,
-        student: nn.Module,
-        text: Tensor | int,
-        images: Tensor,
-        pad_multiple: int,
-        pipeline: TestPipeline,
-        keep: bool,
+        self, student: nn.Module, text: Tensor | int, images: Tensor, pad_multiple: int, pipeline: TestPipeline
     ) -> None:
-        self.shape = (len(images), _number_of_names(text))
+        self.count = len(images)
+        self.names = len(text) if isinstance(text, Tensor) else text
         self.own_size = (images.shape[2], images.shape[3])
         self.input_size = resized_size(*self.own_size, pipeline.short_side)
         if self.input_size != self.own_size:
@@ -74,32 +60,44 @@ class _PhotoScores:
             features = student(padded).float()
             size, values = (padded.shape[2], padded.shape[3]), features
             # Whichever is smaller is held: features do not grow with the number of names.
-            later = text if isinstance(text, Tensor) and not keep and len(text) > features.shape[1] else None
+            later = text if isinstance(text, Tensor) and len(text) > features.shape[1] else None
             if isinstance(text, Tensor) and later is None:
                 values = torch.einsum("bchw,nc->bnhw", features, text)
             self.windows.append(_Window(top, left, height, width, size, values, later))
 
-    def rows(self, start: int, stop: int) -> Tensor:
-        """Scores (B, N, stop - start, W) of rows start..stop-1 at the photos' own size."""
-        return resize_rows(self._input_rows, self.input_size, self.own_size, start, stop)
+    def tiles(self, max_scores: int) -> list[tuple[int, int]]:
+        """Cut the names into runs first..last-1, each of at most `max_scores` scores, but of one name at least."""
+        sides = (self.own_size, self.input_size, *(window.padded for window in self.windows))
+        pixels = self.count * max(height * width for height, width in sides)
+        step = max(max_scores // pixels, 1)
+        return [(first, min(first + step, self.names)) for first in range(0, self.names, step)]
 
-    def _input_rows(self, start: int, stop: int) -> Tensor:
-        """Scores of rows at the size that the network is given: the mean over the windows that hold a pixel."""
+    def scores(self, first: int, last: int) -> Tensor:
+        """Scores (B, last - first, H, W) of names first..last-1 at the photos' own size."""
+        scores = self._input_scores(first, last)
+        return scores if self.input_size == self.own_size else _resized(scores, self.own_size)
+
+    def _input_scores(self, first: int, last: int) -> Tensor:
+        """Scores at the size that the network is given: the mean over the windows that hold a pixel."""
         if len(self.windows) == 1:
-            return self.windows[0].rows(start, stop)
-        total = self.windows[0].values.new_zeros(*self.shape, stop - start, self.input_size[1])
-        count = total.new_zeros(stop - start, self.input_size[1])
+            return self.windows[0].scores(first, last)
+        total = self.windows[0].values.new_zeros(self.count, last - first, *self.input_size)
+        counts = total.new_zeros(self.input_size)
         for window in self.windows:
-            top, bottom = max(start, window.top), min(stop, window.top + window.height)
-            if top < bottom:
-                place = (..., slice(top - start, bottom - start), slice(window.left, window.left + window.width))
-                total[place] += window.rows(top - window.top, bottom - window.top)
-                count[place] += 1
-        return total / count
+            place = (slice(window.top, window.top + window.height), slice(window.left, window.left + window.width))
+            total[..., *place] += window.scores(first, last)
+            counts[place] += 1
+        return total.div_(counts)
 
 
 def class_logits(
-    student: nn.Module, text: Tensor | int, images: Tensor, pad_multiple: int, pipeline: TestPipeline = OWN_SIZE
+    student: nn.Module,
+    text: Tensor | int,
+    images: Tensor,
+    pad_multiple: int,
+    pipeline: TestPipeline = OWN_SIZE,
+    *,
+    max_scores: int = MAX_SCORES,
 ) -> Tensor:
     """Score every pixel against every name: Rᵀ T, brought to the images' size.
 
@@ -116,11 +114,20 @@ def class_logits(
         pad_multiple: What the network is given is padded with black at the right and bottom to a multiple of this,
             which most encoders ask for; the padding is cut off again.
         pipeline: Size and windows in which the network sees an image. Scores come back to its own size.
+        max_scores: As `class_labels`; with the same, labels are these scores' argmax to the bit.
 
     Returns:
         (B, N, H, W), floating point.
+
+    Raises:
+        ValueError: `max_scores` is not positive.
     """
-    return _PhotoScores(student, text, images, pad_multiple, pipeline, keep=True).rows(0, images.shape[2])
+    check_max_scores(max_scores)
+    photos = _PhotoScores(student, text, images, pad_multiple, pipeline)
+    logits = photos.windows[0].values.new_empty(photos.count, photos.names, *photos.own_size)
+    for first, last in photos.tiles(max_scores):
+        logits[:, first:last] = photos.scores(first, last)
+    return logits
 
 
 def class_labels(
@@ -134,10 +141,9 @@ def class_labels(
 ) -> Tensor:
     """Label every pixel with its best name, without all names' scores at full size in memory.
 
-    Rows are labelled a few at a time, the fewer the more names there are. Labels are those of `class_logits`' argmax,
-    the first name of several that are equal. Scores differ from its by rounding alone, and only in a photo that takes
-    more than one piece, where (1) there are more names than channels, so that a product of matrices is cut, or (2) the
-    network's stride is no power of two, which `F.interpolate` cannot cut.
+    A few names are scored at a time, and of each pixel the best so far is kept: the larger the photo, the fewer names.
+    Labels are the argmax of `class_logits`, the first name of several that are equal. Another `max_scores` can change a
+    score by rounding alone, and only with more names than channels, where a product of matrices is cut.
 
     Args:
         student: As `class_logits`.
@@ -145,8 +151,7 @@ def class_labels(
         images: (B, 3, H, W), float in [0, 1].
         pad_multiple: As `class_logits`.
         pipeline: As `class_logits`.
-        max_scores: Class scores brought to full size at once; one row of pixels is the least. The rows beside them that
-            resizing needs, up to three strides of the network, come on top.
+        max_scores: Class scores brought to full size at once; those of one name are the least.
 
     Returns:
         Class ids (B, H, W), int64, values 0..N-1.
@@ -155,17 +160,16 @@ def class_labels(
         ValueError: `max_scores` is not positive.
     """
     check_max_scores(max_scores)
-    height, width = images.shape[2:]
-    input_height, input_width = resized_size(height, width, pipeline.short_side)
-    a_row = len(images) * _number_of_names(text) * max(width, ceil(input_height * input_width / height))
-    step = min(max(max_scores // a_row, 1), height)
-    scores = _PhotoScores(student, text, images, pad_multiple, pipeline, keep=step == height)
-    pieces = [scores.rows(start, min(start + step, height)).argmax(dim=1) for start in range(0, height, step)]
-    return torch.cat(pieces, dim=1)
-
-
-def _number_of_names(text: Tensor | int) -> int:
-    return len(text) if isinstance(text, Tensor) else text
+    photos = _PhotoScores(student, text, images, pad_multiple, pipeline)
+    best: Tensor | None = None
+    for first, last in photos.tiles(max_scores):
+        values, ids = photos.scores(first, last).max(dim=1)
+        if best is None:
+            best, labels = values, ids
+        else:
+            better = values > best  # strictly: of equal names the first stays
+            best, labels = torch.where(better, values, best), torch.where(better, ids + first, labels)
+    return labels
 
 
 def check_max_scores(max_scores: int) -> None:

@@ -12,7 +12,8 @@ class SegmentationGraph(nn.Module):
 
     The test rule of `clipteacher.inference` for whole images at their own size.
 
-    Deviation: all names' scores come to full size at once, 4·N·H·W bytes, where `class_labels` goes row by row.
+    Deviation: all names' scores come to full size at once, 4·N·H·W bytes, where `class_labels` takes a few
+    names at a time.
 
     Args:
         network: Padded images (B, 3, H, W) to class scores (B, N, h, w); with `text_input` to features (B, C, h, w).
