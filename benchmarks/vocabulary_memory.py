@@ -1,4 +1,4 @@
-"""Memory and time of many names: labels made a few rows at a time, against all scores at full size at once.
+"""Memory and time of many names: labels made a few names at a time, against all scores at full size at once.
 
     .venv/bin/python benchmarks/vocabulary_memory.py
 
@@ -26,7 +26,7 @@ from clipteacher.inference import class_labels, class_logits
 from clipteacher.students.segnext import SegNeXtStudent
 from machine import machine, spread
 
-WAYS = ("rows", "plain")
+WAYS = ("tiles", "plain")
 
 
 def peak() -> float:
@@ -43,7 +43,7 @@ def measure(way: str, names: int, side: int, threads: int) -> dict[str, Any]:
     with torch.inference_mode():
         class_labels(student, text, small, 32)
         before, start = peak(), time.perf_counter()
-        if way == "rows":
+        if way == "tiles":
             labels = class_labels(student, text, image, 32)
         else:
             labels = class_logits(student, text, image, 32).argmax(dim=1)
@@ -80,16 +80,16 @@ def main() -> None:
                 command += ["--threads", str(given.threads)]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 (ourselves)
                 found.append(json.loads(done.stdout.splitlines()[-1]))
-    print("| names | rows: MiB above | process, MiB | plain: MiB above | time, rows / plain | same labels |")
+    print("| names | tiles: MiB above | process, MiB | plain: MiB above | time, tiles / plain | same labels |")
     print("|---|---|---|---|---|---|")
     for names in given.names:
-        rows, plain = ([run for run in found if run["names"] == names and run["way"] == way] for way in WAYS)
-        low, middle, high = spread([a["seconds"] / b["seconds"] for a, b in zip(rows, plain, strict=True)])
+        tiles, plain = ([run for run in found if run["names"] == names and run["way"] == way] for way in WAYS)
+        low, middle, high = spread([a["seconds"] / b["seconds"] for a, b in zip(tiles, plain, strict=True)])
         memory = [
             spread([run[key] for run in runs])[1]
-            for runs, key in ((rows, "above_mib"), (rows, "process_mib"), (plain, "above_mib"))
+            for runs, key in ((tiles, "above_mib"), (tiles, "process_mib"), (plain, "above_mib"))
         ]
-        same = len({run["checksum"] for run in rows + plain}) == 1
+        same = len({run["checksum"] for run in tiles + plain}) == 1
         cells = [names, *(f"{value:.0f}" for value in memory), f"{low:.2f}, **{middle:.2f}**, {high:.2f}"]
         print(f"| {' | '.join(map(str, cells))} | {'yes' if same else 'NO'} |")
     line = shlex.join(["python", "benchmarks/vocabulary_memory.py", *sys.argv[1:]])

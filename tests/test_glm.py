@@ -183,7 +183,52 @@ def test_descent_brings_the_features_to_their_image() -> None:
     assert glm(cls, features).item() < 0.5 * before
 
 
-@pytest.mark.parametrize("knob", [{"normalize": False}, {"scale": 1.0}, {"temperature": 0.5}, {"bank_size": 2}])
+@pytest.mark.parametrize("keep", [0.01, 0.2, 0.5, 0.99])
+def test_only_the_positions_most_like_the_cls_token_are_asked(keep: float) -> None:
+    cls, features = batch()
+    pooled, weights = global_attention(cls, features, scale=5.0, normalize=True, keep=keep)
+    count = math.ceil(keep * 15)
+    for b in range(3):
+        unit_cls, dense = F.normalize(cls[b], dim=0), F.normalize(features[b].flatten(1), dim=0)
+        order = sorted(range(15), key=lambda place: -float(unit_cls @ dense[:, place]))[:count]
+        powers = {place: math.exp(5.0 * float(unit_cls @ dense[:, place])) for place in order}
+        expected = torch.zeros(15)
+        for place, power in powers.items():
+            expected[place] = power / sum(powers.values())
+        torch.testing.assert_close(weights[b].flatten(), expected, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(pooled[b], dense @ expected, rtol=1e-4, atol=1e-5)
+
+
+def test_all_positions_kept_are_the_paper_to_the_bit() -> None:
+    cls, features = batch()
+    plain = global_attention(cls, features, scale=5.0, normalize=True)
+    kept = global_attention(cls, features, scale=5.0, normalize=True, keep=1.0)
+    assert torch.equal(plain[0], kept[0])
+    assert torch.equal(plain[1], kept[1])
+
+
+def test_ever_fewer_positions_are_asked_and_a_checkpoint_knows_how_many() -> None:
+    config = GLMConfig(bank_size=0, keep=0.2, keep_steps=2)
+    glm, resumed = GLM(6, config), GLM(6, config)
+    cls, features = batch()
+    losses = [glm(cls, features) for _ in range(4)]
+    for loss, share in zip(losses, (1.0, 0.6, 0.2, 0.2), strict=True):
+        assert loss == GLM(6, GLMConfig(bank_size=0, keep=share))(cls, features)
+    resumed.load_state_dict(glm.state_dict())
+    assert resumed(cls, features) == losses[-1]
+    fresh = GLM(6, config).eval()
+    assert fresh(cls, features) == fresh(cls, features) == losses[0], "steps are those of training"
+
+
+@pytest.mark.parametrize("knobs", [{"keep": 0.0}, {"keep": 1.1}, {"keep": math.nan}, {"keep_steps": -1}])
+def test_no_such_share_of_positions(knobs: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=rf"glm.{next(iter(knobs))}: got {next(iter(knobs.values()))}, expected"):
+        GLMConfig(**knobs)
+
+
+@pytest.mark.parametrize(
+    "knob", [{"normalize": False}, {"scale": 1.0}, {"temperature": 0.5}, {"bank_size": 2}, {"keep": 0.2}]
+)
 def test_each_knob_changes_the_loss(knob: dict[str, Any]) -> None:
     plain, other = GLM(6), GLM(6, GLMConfig(**knob))
     for glm in (plain, other):

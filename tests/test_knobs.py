@@ -101,7 +101,7 @@ def batch(seed: int) -> Sample:
     return Sample(images, masks, names)
 
 
-GLM_BASE: dict[str, Any] = {"bank_size": 8}
+GLM_BASE: dict[str, Any] = {"bank_size": 8, "keep": 0.5, "keep_steps": 2}
 PLM_BASE: dict[str, Any] = {
     "windows": (2, 4),
     "iterations": 4,
@@ -240,7 +240,10 @@ def said_by(teacher: Any) -> Result:  # noqa: ANN401
 
 # Another value of every knob, by what has it. Paths are filled in by the fixture `values`.
 KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
-    GLMConfig: (with_glm, {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1}),
+    GLMConfig: (
+        with_glm,
+        {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1} | {"keep": 1.0, "keep_steps": 0},
+    ),
     PLMConfig: (
         with_plm,
         {

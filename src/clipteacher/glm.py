@@ -22,15 +22,44 @@ class GLMConfig:
         scale: Factor on that product before the softmax. None is the paper's 1/√C.
         temperature: τ of InfoNCE.
         bank_size: Number of CLS tokens of earlier batches kept as negatives; 0 keeps none.
+        keep: Share of the positions that the CLS token may ask: those most like it. Attention over all of them is
+            diluted. Not in the paper; after Chimera-Seg (arXiv 2506.22032).
+        keep_steps: Steps over which that share falls evenly from 1 to `keep`; 0 has it from the first step on.
+
+    Raises:
+        ValueError: `keep` is not in (0, 1], or `keep_steps` is negative.
     """
 
     normalize: bool = True
     scale: float | None = 20.0
     temperature: float = 0.07
     bank_size: int = 256
+    keep: float = 1.0
+    keep_steps: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the share of the positions."""
+        if not 0 < self.keep <= 1:
+            raise ValueError(
+                f"glm.keep: got {self.keep}, expected a share above 0 and up to 1, which keeps all positions"
+            )
+        if self.keep_steps < 0:
+            raise ValueError(f"glm.keep_steps: got {self.keep_steps}, expected 0 or more steps")
+
+    def kept_share(self, step: int) -> float:
+        """Return the share of the positions that is asked at a step, counted from 0.
+
+        Example:
+            >>> [round(GLMConfig(keep=0.2, keep_steps=4).kept_share(step), 2) for step in (0, 2, 4, 9)]
+            [1.0, 0.6, 0.2, 0.2]
+        """
+        done = min(step / self.keep_steps, 1.0) if self.keep_steps else 1.0
+        return 1 - (1 - self.keep) * done
 
 
-def global_attention(cls: Tensor, features: Tensor, *, scale: float | None, normalize: bool) -> tuple[Tensor, Tensor]:
+def global_attention(
+    cls: Tensor, features: Tensor, *, scale: float | None, normalize: bool, keep: float = 1.0
+) -> tuple[Tensor, Tensor]:
     """Pool the student's features by their likeness to the CLS token: W = softmax(S·R·scale), Ŝ = Σ_l W_l R_l.
 
     Source: GLM of arXiv 2310.02296.
@@ -43,6 +72,7 @@ def global_attention(cls: Tensor, features: Tensor, *, scale: float | None, norm
         features: R, (B, C, h, w).
         scale: Factor before the softmax; None is 1/√C.
         normalize: Whether S and R are taken at unit length (per position).
+        keep: Share of the positions that is asked, those with the largest S·R, rounded up; the others have weight 0.
 
     Returns:
         Ŝ, (B, C), and W, (B, h, w), which sums to 1 over each image.
@@ -52,7 +82,11 @@ def global_attention(cls: Tensor, features: Tensor, *, scale: float | None, norm
         cls, dense = F.normalize(cls, dim=1), F.normalize(dense, dim=1)
     if scale is None:
         scale = 1 / math.sqrt(cls.shape[1])
-    weights = (torch.einsum("bc,bcl->bl", cls, dense) * scale).softmax(dim=1)
+    likeness = torch.einsum("bc,bcl->bl", cls, dense) * scale
+    if keep < 1:
+        best = likeness.topk(math.ceil(keep * likeness.shape[1]), dim=1)
+        likeness = torch.full_like(likeness, -torch.inf).scatter(1, best.indices, best.values)
+    weights = likeness.softmax(dim=1)
     return torch.einsum("bl,bcl->bc", weights, dense), weights.view(features.shape[0], *features.shape[2:])
 
 
@@ -98,12 +132,19 @@ class GLM(nn.Module):
     Args:
         width: Channels C of the joint space.
         config: The knobs.
+
+    Attributes:
+        steps: Training steps so far, int64, a scalar; None where all positions are kept.
     """
+
+    steps: Tensor | None
 
     def __init__(self, width: int, config: GLMConfig = GLMConfig()) -> None:
         super().__init__()
         self.config = config
         self.bank = CLSBank(config.bank_size, width)
+        # Saved with a checkpoint; there only where it is needed.
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64) if config.keep < 1 else None)
 
     def forward(self, cls: Tensor, features: Tensor) -> Tensor:
         """Compute L_GLM for CLS tokens S (B, C) and student features R (B, C, h, w); a scalar.
@@ -114,7 +155,9 @@ class GLM(nn.Module):
         """
         unit = F.normalize(cls, dim=1)
         asks = unit if self.config.normalize else cls
-        pooled, _ = global_attention(asks, features, scale=self.config.scale, normalize=self.config.normalize)
+        pooled, _ = global_attention(
+            asks, features, scale=self.config.scale, normalize=self.config.normalize, keep=self._kept_share()
+        )
         everyone, first = gather_rows(unit) if self.training else Gathered(unit, 0)
         negatives = torch.cat([everyone[:first], everyone[first + len(unit) :], self.bank.read()])
         loss = info_nce(pooled, unit, negatives, temperature=self.config.temperature)
@@ -122,3 +165,12 @@ class GLM(nn.Module):
         # The mean over this rank's images becomes its part of the mean over all; one process multiplies by 1.
         ranks = world_size() if self.training else 1
         return loss * (len(unit) * ranks / len(everyone))
+
+    def _kept_share(self) -> float:
+        """Share of the positions at this step; a step of training is counted."""
+        if self.steps is None:
+            return 1.0
+        share = self.config.kept_share(int(self.steps))
+        if self.training:
+            self.steps += 1
+        return share
