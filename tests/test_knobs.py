@@ -101,7 +101,7 @@ def batch(seed: int) -> Sample:
     return Sample(images, masks, names)
 
 
-GLM_BASE: dict[str, Any] = {"bank_size": 8, "keep": 0.5, "keep_steps": 2}
+GLM_BASE: dict[str, Any] = {"bank_size": 8, "keep": 0.02, "keep_steps": 1}
 PLM_BASE: dict[str, Any] = {
     "windows": (2, 4),
     "iterations": 4,
@@ -242,7 +242,7 @@ def said_by(teacher: Any) -> Result:  # noqa: ANN401
 KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
     GLMConfig: (
         with_glm,
-        {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1} | {"keep": 1.0, "keep_steps": 0},
+        {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1} | {"keep": 1.0, "keep_steps": 50},
     ),
     PLMConfig: (
         with_plm,
