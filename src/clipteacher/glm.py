@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.cosines import inverse_length
 from clipteacher.distributed import Gathered, gather_rows, world_size
 from clipteacher.losses.infonce import info_nce
 
@@ -78,16 +79,19 @@ def global_attention(
         Ŝ, (B, C), and W, (B, h, w), which sums to 1 over each image.
     """
     dense = features.flatten(2)
-    if normalize:
-        cls, dense = F.normalize(cls, dim=1), F.normalize(dense, dim=1)
     if scale is None:
         scale = 1 / math.sqrt(cls.shape[1])
+    if normalize:
+        cls, per_length = F.normalize(cls, dim=1), inverse_length(features).flatten(1)
     likeness = torch.einsum("bc,bcl->bl", cls, dense) * scale
+    if normalize:
+        likeness = likeness * per_length
     if keep < 1:
         best = likeness.topk(math.ceil(keep * likeness.shape[1]), dim=1)
         likeness = torch.full_like(likeness, -torch.inf).scatter(1, best.indices, best.values)
     weights = likeness.softmax(dim=1)
-    return torch.einsum("bl,bcl->bc", weights, dense), weights.view(features.shape[0], *features.shape[2:])
+    shares = weights * per_length if normalize else weights
+    return torch.einsum("bl,bcl->bc", shares, dense), weights.view(features.shape[0], *features.shape[2:])
 
 
 class CLSBank(nn.Module):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.cosines import inverse_length
 from clipteacher.distributed import gather_rows
 
 
@@ -25,11 +26,13 @@ def pixel_logits(
     Returns:
         x, (B, N_s + M, h, w).
     """
-    logits = alpha * torch.einsum("bchw,nc->bnhw", features, text)
     if pseudo is None or exists is None:
-        return logits
-    latent = beta * torch.einsum("bchw,bmc->bmhw", F.normalize(features, dim=1), F.normalize(pseudo, dim=2))
-    return torch.cat([logits, latent.masked_fill(~exists[:, :, None, None], -torch.inf)], dim=1)
+        return alpha * torch.einsum("bchw,nc->bnhw", features, text)
+    classifiers = torch.cat([text.expand(len(features), -1, -1), F.normalize(pseudo, dim=2)], dim=1)
+    products = torch.einsum("bchw,bnc->bnhw", features, classifiers)
+    latent = beta * inverse_length(features) * products[:, len(text) :]
+    latent = latent.masked_fill(~exists[:, :, None, None], -torch.inf)
+    return torch.cat([alpha * products[:, : len(text)], latent], dim=1)
 
 
 def foreign_cosines(features: Tensor, pseudo: Tensor, exists: Tensor, *, all_ranks: bool = False) -> Tensor:
@@ -54,6 +57,6 @@ def foreign_cosines(features: Tensor, pseudo: Tensor, exists: Tensor, *, all_ran
         prototypes, first = gather_rows(prototypes)
         # Those of other ranks are no image's own here.
         image = F.pad(image, (first, len(prototypes) - first - len(image)), value=-1)
-    cosines = torch.einsum("bchw,kc->bkhw", F.normalize(features, dim=1), prototypes)
+    cosines = inverse_length(features) * torch.einsum("bchw,kc->bkhw", features, prototypes)
     own = image == torch.arange(len(features), device=image.device).unsqueeze(1)
     return cosines.masked_fill(own[:, :, None, None], -torch.inf)
