@@ -314,6 +314,7 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "pad_multiple": 8,
             "test_pipeline": TestPipeline(**TEST_BASE),
             "max_scores": 1000,
+            "seen_offset": 5.0,
             "seed": 1,
         },
     ),

@@ -162,7 +162,8 @@ def test_nothing_of_the_teacher_is_saved(tiny_clip: tuple[Path, Path], tmp_path:
 
 def test_config_says_what_was_saved(saved: Path) -> None:
     config = read_config(saved)
-    keys = ["format", "student", "student_class", "names", "unseen", "text_encoder", "pad_multiple", "test_pipeline"]
+    keys = ["format", "student", "student_class", "names", "unseen", "seen", "seen_offset", "text_encoder"]
+    keys += ["pad_multiple", "test_pipeline"]
     assert list(config) == keys
     assert config["format"] == 1
     assert config["student"]["encoder"] == "tu-test_efficientnet"

@@ -52,7 +52,7 @@ def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["segment", "--help"])
     usage = capsys.readouterr().out
-    options = set(re.findall(r"(?<![\w-])--([a-z_]+)", PAGE)) - {"data"}  # the benchmark's
+    options = set(re.findall(r"(?<![\w-])--([a-z_]+)", PAGE)) - {"data", "unseen"}  # the benchmarks'
     assert {"threshold", "against_own", "areas", "max_pixels", "text_cache"} <= options
     for option in options:
         assert f"--{option}" in usage, option

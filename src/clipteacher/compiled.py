@@ -35,6 +35,8 @@ class CompiledSegmenter(nn.Module):
         names: Names that it is to answer to; a name's position is its id.
         vectors: Their text vectors T, (N, C).
         unseen: Those of the names that training never saw; for the record.
+        bias: What is added to the names' scores, (N,), such as a Segmenter's seen offset; None adds nothing. It goes
+            into the last layer's own.
         pad_multiple: Input sides are padded to a multiple of this in `segment`.
         pipeline: Size and windows in which the network sees a photo in `segment`.
         max_scores: As `Segmenter`.
@@ -44,7 +46,7 @@ class CompiledSegmenter(nn.Module):
         folded: Whether T is in the last layer. If not, it is a 1 × 1 convolution of its own, and a warning said so.
 
     Raises:
-        ValueError: Names and vectors do not match in number.
+        ValueError: Names, vectors and bias do not match in number.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class CompiledSegmenter(nn.Module):
         vectors: Tensor,
         *,
         unseen: Sequence[str] = (),
+        bias: Tensor | None = None,
         pad_multiple: int = 32,
         pipeline: TestPipeline = OWN_SIZE,
         max_scores: int = MAX_SCORES,
@@ -61,7 +64,7 @@ class CompiledSegmenter(nn.Module):
         super().__init__()
         if vectors.ndim != 2 or len(vectors) != len(names):
             raise ValueError(f"compiled: got {len(names)} names and vectors {tuple(vectors.shape)}, expected (N, C)")
-        self.network, self.folded = fold_text(student, vectors.detach().float(), pad_multiple)
+        self.network, self.folded = fold_text(student, vectors.detach().float(), pad_multiple, bias)
         if not self.folded:
             warnings.warn(
                 f"compile: {type(student).__name__} does not end in a convolution that the names fold into; they are a "

@@ -1,4 +1,4 @@
-"""The names' vectors folded into a student's last layer: T (W x + b) = (T W) x + T b."""
+"""The names' vectors folded into a student's last layer: T (W x + b) + o = (T W) x + (T b + o)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ class ScoredByText(nn.Module):
     Args:
         network: Images (B, 3, H, W) to features (B, C, h, w).
         text: T, (N, C).
+        bias: o, added to the scores, (N,), or None.
     """
 
-    def __init__(self, network: nn.Module, text: Tensor) -> None:
+    def __init__(self, network: nn.Module, text: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
         self.network = network
-        self.text = nn.Conv2d(text.shape[1], text.shape[0], 1, bias=False, device=text.device)
+        self.text = nn.Conv2d(text.shape[1], text.shape[0], 1, bias=bias is not None, device=text.device)
         with torch.no_grad():
             self.text.weight.copy_(text[:, :, None, None])
+            if bias is not None and self.text.bias is not None:
+                self.text.bias.copy_(bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W), float in [0, 1], to class scores (B, N, h, w), float32."""
@@ -36,8 +39,10 @@ class ScoredByText(nn.Module):
         return scores
 
 
-def fold_text(student: nn.Module, text: Tensor, pad_multiple: int = 32) -> tuple[nn.Module, bool]:
-    """Make the network with one channel a name whose scores are Rᵀ T.
+def fold_text(
+    student: nn.Module, text: Tensor, pad_multiple: int = 32, bias: Tensor | None = None
+) -> tuple[nn.Module, bool]:
+    """Make the network with one channel a name whose scores are Rᵀ T + o.
 
     The last layer is the one that the student's method `last_layer()` returns, where it has one; else the convolution
     or linear layer that is last to run. What follows it (an interpolation, a permutation, dropout at test) must commute
@@ -48,20 +53,33 @@ def fold_text(student: nn.Module, text: Tensor, pad_multiple: int = 32) -> tuple
         student: Images (B, 3, H, W) in [0, 1] to features (B, C, h, w). It is left as it was.
         text: T, (N, C), unit vectors, on the student's device.
         pad_multiple: The sides of the random image are a multiple of this.
+        bias: o, (N,), floating point, such as a seen offset; None is 0. A last layer without a bias gets one for it.
 
     Returns:
         The network, images to scores (B, N, h, w), in eval mode; and whether T was folded. It is a deep copy: it shares
         no tensor with the student, of which nothing needs to be kept.
+
+    Raises:
+        ValueError: The bias is not one number a name.
     """
+    if bias is not None and bias.shape != (len(text),):
+        raise ValueError(
+            f"bias: got shape {tuple(bias.shape)}, expected ({len(text)},). Give one number for each name."
+        )
     copied = copy.deepcopy(student).eval()
     side = -(-_SIDE // pad_multiple) * pad_multiple
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(text)
     with torch.no_grad():
         features, last = _features_and_last(copied, image)
         expected = torch.einsum("bchw,nc->bnhw", features.float(), text)
-        if last is not None and _fold(last, text) and _agrees(copied, image, expected):
+        # Of the scores alone: with a large bias in it, a share of the largest would let anything pass.
+        tolerance = TOLERANCE * expected.abs().max()
+        if bias is not None:
+            bias = bias.to(text)
+            expected = expected + bias[:, None, None]
+        if last is not None and _fold(last, text, bias) and _agrees(copied, image, expected, tolerance):
             return copied, True
-    return ScoredByText(copy.deepcopy(student).eval(), text).eval(), False
+    return ScoredByText(copy.deepcopy(student).eval(), text, bias).eval(), False
 
 
 def _features_and_last(network: nn.Module, image: Tensor) -> tuple[Tensor, nn.Module | None]:
@@ -84,8 +102,8 @@ def _is_foldable(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
 
 
-def _fold(layer: nn.Module, text: Tensor) -> bool:
-    """Fold T (N, C) into a layer's own parameters; False, and nothing done, where they do not fit."""
+def _fold(layer: nn.Module, text: Tensor, added: Tensor | None) -> bool:
+    """Fold T (N, C) and what is added (N,) into a layer's parameters; False, and nothing done, where T does not fit."""
     weight, bias = layer._parameters.get("weight"), layer._parameters.get("bias")
     if weight is None or weight.shape[0] != text.shape[1]:  # one that is computed, as weight norm's, is no parameter
         return False
@@ -93,7 +111,10 @@ def _fold(layer: nn.Module, text: Tensor) -> bool:
     product = text.double() @ weight.detach().double().flatten(1)
     layer.weight = nn.Parameter(product.view(-1, *weight.shape[1:]).to(weight))
     if bias is not None:
-        layer.bias = nn.Parameter((text.double() @ bias.detach().double()).to(bias))
+        mixed = text.double() @ bias.detach().double()
+        layer.bias = nn.Parameter((mixed if added is None else mixed + added.double()).to(bias))
+    elif added is not None:
+        layer.bias = nn.Parameter(added.to(weight))
     if isinstance(layer, nn.Linear):
         layer.out_features = len(text)
     elif isinstance(layer, nn.Conv2d):
@@ -101,12 +122,12 @@ def _fold(layer: nn.Module, text: Tensor) -> bool:
     return True
 
 
-def _agrees(network: nn.Module, image: Tensor, expected: Tensor) -> bool:
-    """Whether a network gives the expected scores (1, N, h, w) for an image (1, 3, H, W), to rounding."""
+def _agrees(network: nn.Module, image: Tensor, expected: Tensor, tolerance: Tensor) -> bool:
+    """Whether a network gives the expected scores (1, N, h, w) for an image (1, 3, H, W), but for a tolerance."""
     try:
         scores = network(image)
     except (RuntimeError, ValueError):  # what follows the layer was made for its number of channels
         return False
     if not isinstance(scores, Tensor) or scores.shape != expected.shape:
         return False
-    return bool((scores.float() - expected).abs().max() <= TOLERANCE * expected.abs().max())
+    return bool((scores.float() - expected).abs().max() <= tolerance)

@@ -56,15 +56,17 @@ def _scores(config: Mapping[str, Any]) -> str:
     """The protocol and what was measured by it."""
     protocol, scores = config.get("protocol"), config.get("scores")
     said = f"Protocol `{_plain(str(protocol))}`" if protocol else "Protocol not recorded"
+    offset = config.get("seen_offset")
+    taken = f"\nSeen offset {offset:g}: so much is taken from every score of a seen name.\n" if offset else ""
     if not isinstance(scores, Mapping):
-        return f"{said}; scores not recorded.\n"
+        return f"{said}; scores not recorded.\n{taken}"
     cells = [f"{100 * scores[key]:.1f}" if isinstance(scores.get(key), int | float) else "-" for key, _ in _SCORES]
     size = config["test_pipeline"]["short_side"]
     return (
         f"{said}, mode `{config['test_pipeline']['mode']}`, "
         f"{'photos at their own size' if size is None else f'shorter side {size}'}. In per cent: U and S are the mean "
         "IoU of unseen and seen names, hIoU their harmonic mean, all of one pooled confusion matrix.\n\n"
-        f"| {' | '.join(title for _, title in _SCORES)} |\n|{'---|' * len(_SCORES)}\n| {' | '.join(cells)} |\n"
+        f"| {' | '.join(title for _, title in _SCORES)} |\n|{'---|' * len(_SCORES)}\n| {' | '.join(cells)} |\n{taken}"
     )
 
 

@@ -20,7 +20,8 @@ class Segmentation:
         labels: Ids (H, W), int64: positions in `names`, 0..N-1, or `NONE`.
         names: The N names that were asked for.
         scores: Class scores Rᵀ T at the photo's own size, (N, H, W), float32, or None where they were not asked for.
-            They are no probabilities: a higher one is a better match, and they may be negative.
+            A model's seen offset is taken off. They are no probabilities: a higher one is a better match, and they may
+            be negative.
 
     Raises:
         ValueError: Labels or scores have another shape or type, or an id is no position in `names`.

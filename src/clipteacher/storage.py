@@ -22,7 +22,10 @@ from clipteacher.students.protocol import check_student, student_spec
 
 _FORMAT = 1
 _STUDENT, _VOCABULARY, _CONFIG, _CARD = "student.safetensors", "vocabulary.safetensors", "config.json", "README.md"
-_OWN = ("format", "student", "student_class", "names", "unseen", "text_encoder", "pad_multiple", "test_pipeline")
+_OWN = (
+    *("format", "student", "student_class", "names", "unseen", "seen", "seen_offset", "text_encoder", "pad_multiple"),
+    "test_pipeline",
+)
 MODEL_FILES = (_STUDENT, _VOCABULARY, _CONFIG, _CARD)
 """The files of a model folder."""
 # Arguments of a student, of segmentation_models_pytorch and of timm that read or fetch a file.
@@ -60,6 +63,8 @@ def save_segmenter(segmenter: Segmenter, folder: str | Path, extra: dict[str, An
         "student_class": f"{type(segmenter.student).__module__}.{type(segmenter.student).__qualname__}",
         "names": list(segmenter.names),
         "unseen": list(segmenter.unseen),
+        "seen": list(segmenter.seen),
+        "seen_offset": segmenter.seen_offset,
         "text_encoder": segmenter.text_spec,
         "pad_multiple": segmenter.pad_multiple,
         "test_pipeline": asdict(segmenter.pipeline),
@@ -168,6 +173,9 @@ def load_segmenter(folder: str | Path, student: nn.Module | None = None) -> Segm
             config["names"],
             torch.as_tensor(vectors),
             unseen=config["unseen"],
+            # A model without these entries is older than them.
+            seen=config.get("seen"),
+            seen_offset=config.get("seen_offset", 0.0),
             text_spec=config["text_encoder"],
             pad_multiple=config["pad_multiple"],
             # A model without the entry is older than it, and was tested at the photos' own size.
@@ -220,7 +228,7 @@ def _check_description(spec: object, name: str = "student") -> None:
 
 def _check_entries(config: dict[str, Any]) -> None:
     """Check the kinds of those entries that nothing else checks."""
-    for key in ("names", "unseen"):
+    for key in ("names", "unseen", *(["seen"] if "seen" in config else [])):
         value = config[key]
         if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
             raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")

@@ -12,7 +12,13 @@ from clipteacher.training.resume import check_content, check_settings, differenc
 WAS: dict[str, Any] = {
     "seed_everything": 0,
     "out": "runs/a",
-    "model": {"glm": {"temperature": 0.07}, "plm": None, "optimizer": {"lr": 1e-3}, "pad_multiple": 32},
+    "model": {
+        "glm": {"temperature": 0.07},
+        "plm": None,
+        "optimizer": {"lr": 1e-3},
+        "pad_multiple": 32,
+        "seen_offset": 0.0,
+    },
     "data": {"root": "data", "batch_size": 4, "workers": 4},
     "trainer": {"max_steps": 100, "devices": 1},
 }
@@ -47,7 +53,14 @@ def test_what_decides_a_step_must_agree(name: str, value: object, said: str) -> 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("out", "b"), ("data.root", "moved"), ("data.workers", 0), ("trainer.devices", 2), ("model.pad_multiple", 64)],
+    [
+        ("out", "b"),
+        ("data.root", "moved"),
+        ("data.workers", 0),
+        ("trainer.devices", 2),
+        ("model.pad_multiple", 64),
+        ("model.seen_offset", 0.1),
+    ],
 )
 def test_what_decides_no_step_may_differ(name: str, value: object) -> None:
     assert check_settings(WAS, changed(name, value), PATH) == []

@@ -15,6 +15,7 @@ from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
+from clipteacher.inference.seen import seen_offset_entry
 from clipteacher.metrics import scores
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import listed_names
@@ -38,11 +39,19 @@ def evaluate(arguments: Sequence[str]) -> None:
         help="such as voc12-15-5, whose data set is then read as released and tested at its size and in its windows; "
         "any other is a name for a folder with classes.txt, images/ and masks/",
     )
+    parser.add_argument(
+        "--seen_offset",
+        type=float | None,
+        default=None,
+        help="taken from the scores of names that the model was trained on; default: what the model was saved with",
+    )
     parser.add_argument("--out", type=Path | None, default=None, help="JSON file for the scores")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(list(arguments))
     with user_errors():
         segmenter = load_segmenter(given.model)
+        if given.seen_offset is not None:
+            segmenter = segmenter.with_seen_offset(given.seen_offset)
         unseen = listed_names(given.unseen) if given.unseen is not None else None
         data = open_data(given.data, given.split, given.protocol, unseen, lambda names: _unseen(segmenter, names))
         split, samples = data.class_split, SegmentationDataset(data.source, data.class_split, training=False)
@@ -53,10 +62,12 @@ def evaluate(arguments: Sequence[str]) -> None:
             confusion = pooled_confusion(segmenter, tracked, known.test if known is not None else None)
         result = scores(confusion, split)
         if given.out is not None:
-            write_json(given.out, {"protocol": data.protocol, **result.to_dict()})
-    print_scores(result, split, data.protocol)
+            write_json(
+                given.out, {"protocol": data.protocol, **seen_offset_entry(segmenter.seen_offset), **result.to_dict()}
+            )
+    print_scores(result, split, data.protocol, segmenter.seen_offset)
 
 
 def _unseen(segmenter: Segmenter, names: Sequence[str]) -> tuple[str, ...]:
     """Names that the model was not trained on: held back from it, or none of its own."""
-    return tuple(name for name in names if name in segmenter.unseen or name not in segmenter.names)
+    return tuple(name for name in names if name not in segmenter.seen)

@@ -37,4 +37,7 @@ def export(arguments: Sequence[str]) -> None:
             "The graph takes a whole image at its own size. This model is tested at another size or in windows: "
             "`clipteacher segment --onnx` does that, and so must who runs the graph alone."
         )
+    if segmenter.seen_offset:
+        where = "not in the graph's own outputs, see docs/onnx.md" if given.text_input else "in the scores and labels"
+        print(f"Seen offset {segmenter.seen_offset:g}: {where}")
     print(f"Written: {given.onnx}, {given.onnx.stat().st_size / 1e6:.1f} MB")

@@ -179,7 +179,7 @@ def fit(arguments: Sequence[str]) -> None:
     """Run `clipteacher fit` with command-line arguments."""
     fitted = run_fit(arguments, resumable=True)
     if fitted is not None:
-        print_scores(fitted.scores, fitted.data.class_split, fitted.data.protocol)
+        print_scores(fitted.scores, fitted.data.class_split, fitted.data.protocol, fitted.module.seen_offset)
         print(f"Written: {fitted.run.model}, {fitted.run.metrics}, {fitted.run.report}")
 
 

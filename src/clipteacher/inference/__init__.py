@@ -2,5 +2,6 @@
 
 from clipteacher.inference.placement import OWN_SIZE, resized_size, windows
 from clipteacher.inference.scores import MAX_SCORES, class_labels, class_logits
+from clipteacher.inference.seen import seen_bias
 
-__all__ = ["MAX_SCORES", "OWN_SIZE", "class_labels", "class_logits", "resized_size", "windows"]
+__all__ = ["MAX_SCORES", "OWN_SIZE", "class_labels", "class_logits", "resized_size", "seen_bias", "windows"]

@@ -16,7 +16,10 @@ MAX_SCORES: Final = 2**22
 
 
 class _Window(NamedTuple):
-    """What the network says of a window (B, N or C, h, w): scores, or features where `text` is there to score them."""
+    """What the network says of a window (B, N or C, h, w): scores, or features where `text` is there to score them.
+
+    `bias` (N,) is still to be added where scores are still to be made.
+    """
 
     top: int
     left: int
@@ -25,14 +28,25 @@ class _Window(NamedTuple):
     padded: tuple[int, int]
     values: Tensor
     text: Tensor | None
+    bias: Tensor | None
 
     def scores(self, first: int, last: int) -> Tensor:
         """Scores of names first..last-1 at the window's size, (B, last - first, height, width)."""
         if self.text is None:
             small = self.values[:, first:last]
         else:
-            small = torch.einsum("bchw,nc->bnhw", self.values, self.text[first:last])
+            bias = None if self.bias is None else self.bias[first:last]
+            small = _scored(self.values, self.text[first:last], bias)
         return _resized(small, self.padded)[:, :, : self.height, : self.width]
+
+
+def _scored(values: Tensor, text: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Score features (B, C, h, w) against T (N, C), or take scores (B, N, h, w), and add a bias (N,) to each map.
+
+    At the network's stride that is cheap, and what follows keeps constants: interpolation, and the mean over windows.
+    """
+    scores = values if text is None else torch.einsum("bchw,nc->bnhw", values, text)
+    return scores if bias is None else scores + bias[:, None, None]
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -45,9 +59,16 @@ class _PhotoScores:
     """Class scores of photos of one size, to be had at that size a few names at a time."""
 
     def __init__(
-        self, student: nn.Module, text: Tensor | int, images: Tensor, pad_multiple: int, pipeline: TestPipeline
+        self,
+        student: nn.Module,
+        text: Tensor | int,
+        images: Tensor,
+        pad_multiple: int,
+        pipeline: TestPipeline,
+        bias: Tensor | None = None,
     ) -> None:
         self.count = len(images)
+        bias = bias if bias is None else bias.to(images.device)
         self.names = len(text) if isinstance(text, Tensor) else text
         self.own_size = (images.shape[2], images.shape[3])
         self.input_size = resized_size(*self.own_size, pipeline.short_side)
@@ -58,12 +79,14 @@ class _PhotoScores:
             height, width = bottom - top, right - left
             padded = F.pad(images[:, :, top:bottom, left:right], (0, -width % pad_multiple, 0, -height % pad_multiple))
             features = student(padded).float()
-            size, values = (padded.shape[2], padded.shape[3]), features
+            size = (padded.shape[2], padded.shape[3])
             # Whichever is smaller is held: features do not grow with the number of names.
             later = text if isinstance(text, Tensor) and len(text) > features.shape[1] else None
-            if isinstance(text, Tensor) and later is None:
-                values = torch.einsum("bchw,nc->bnhw", features, text)
-            self.windows.append(_Window(top, left, height, width, size, values, later))
+            if later is None:
+                values = _scored(features, text if isinstance(text, Tensor) else None, bias)
+                self.windows.append(_Window(top, left, height, width, size, values, None, None))
+            else:
+                self.windows.append(_Window(top, left, height, width, size, features, later, bias))
 
     def tiles(self, max_scores: int) -> list[tuple[int, int]]:
         """Cut the names into runs first..last-1, each of at most `max_scores` scores, but of one name at least."""
@@ -98,6 +121,7 @@ def class_logits(
     pipeline: TestPipeline = OWN_SIZE,
     *,
     max_scores: int = MAX_SCORES,
+    bias: Tensor | None = None,
 ) -> Tensor:
     """Score every pixel against every name: Rᵀ T, brought to the images' size.
 
@@ -115,15 +139,18 @@ def class_logits(
             which most encoders ask for; the padding is cut off again.
         pipeline: Size and windows in which the network sees an image. Scores come back to its own size.
         max_scores: As `class_labels`; with the same, labels are these scores' argmax to the bit.
+        bias: (N,), floating point, added to the names' scores, such as `clipteacher.inference.seen_bias`; None adds
+            nothing.
 
     Returns:
         (B, N, H, W), floating point.
 
     Raises:
-        ValueError: `max_scores` is not positive.
+        ValueError: `max_scores` is not positive, or `bias` is not one number a name.
     """
     check_max_scores(max_scores)
-    photos = _PhotoScores(student, text, images, pad_multiple, pipeline)
+    _check_bias(bias, text)
+    photos = _PhotoScores(student, text, images, pad_multiple, pipeline, bias)
     logits = photos.windows[0].values.new_empty(photos.count, photos.names, *photos.own_size)
     for first, last in photos.tiles(max_scores):
         logits[:, first:last] = photos.scores(first, last)
@@ -138,6 +165,7 @@ def class_labels(
     pipeline: TestPipeline = OWN_SIZE,
     *,
     max_scores: int = MAX_SCORES,
+    bias: Tensor | None = None,
 ) -> Tensor:
     """Label every pixel with its best name, without all names' scores at full size in memory.
 
@@ -152,15 +180,17 @@ def class_labels(
         pad_multiple: As `class_logits`.
         pipeline: As `class_logits`.
         max_scores: Class scores brought to full size at once; those of one name are the least.
+        bias: As `class_logits`.
 
     Returns:
         Class ids (B, H, W), int64, values 0..N-1.
 
     Raises:
-        ValueError: `max_scores` is not positive.
+        ValueError: `max_scores` is not positive, or `bias` is not one number a name.
     """
     check_max_scores(max_scores)
-    photos = _PhotoScores(student, text, images, pad_multiple, pipeline)
+    _check_bias(bias, text)
+    photos = _PhotoScores(student, text, images, pad_multiple, pipeline, bias)
     best: Tensor | None = None
     for first, last in photos.tiles(max_scores):
         values, ids = photos.scores(first, last).max(dim=1)
@@ -180,3 +210,9 @@ def check_max_scores(max_scores: int) -> None:
     """
     if max_scores < 1:
         raise ValueError(f"max_scores: got {max_scores}, expected at least 1. Give a count such as {MAX_SCORES}.")
+
+
+def _check_bias(bias: Tensor | None, text: Tensor | int) -> None:
+    count = len(text) if isinstance(text, Tensor) else text
+    if bias is not None and bias.shape != (count,):
+        raise ValueError(f"bias: got shape {tuple(bias.shape)}, expected ({count},). Give one number for each name.")

@@ -39,7 +39,8 @@ def drawn_images(batch: int, height: int, width: int) -> Tensor:
 def check_agreement(path: Path, segmenter: Segmenter, *, text_input: bool) -> float:
     """Run a file and the segmenter on drawn images of three sizes; the segmenter lies on the CPU.
 
-    Where the text vectors are an input, another number of them is given at the second size.
+    Where the text vectors are an input, another number of them is given at the second size, and the graph knows of no
+    seen offset.
 
     Returns:
         The smallest share of pixels with the same name.
@@ -54,14 +55,14 @@ def check_agreement(path: Path, segmenter: Segmenter, *, text_input: bool) -> fl
         onnx.checker.check_model(str(path), full_check=True)
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         for number, size in enumerate(CHECKED_SIZES):
-            images, vectors = drawn_images(*size), segmenter.vectors
+            images, vectors, bias = drawn_images(*size), segmenter.vectors, segmenter.bias
             given = {"images": images.numpy()}
             if text_input:
                 vectors = vectors if number != 1 else vectors[: max(1, len(vectors) // 2)]
-                given["text"] = vectors.numpy()
+                given["text"], bias = vectors.numpy(), None
             (labels,) = session.run(["labels"], given)
             with torch.inference_mode():
-                expected = class_labels(segmenter.student, vectors, images, segmenter.pad_multiple)
+                expected = class_labels(segmenter.student, vectors, images, segmenter.pad_multiple, bias=bias)
             shares.append((torch.from_numpy(labels) == expected).double().mean().item())
     except Exception as error:  # onnx and onnxruntime have an exception for each kind of fault, with no common base
         raise OnnxError(

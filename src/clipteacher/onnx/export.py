@@ -48,6 +48,9 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
     It is traced (torch.onnx's `dynamo=False`): for our students that takes seconds where torch.export takes minutes,
     gives the same labels, and needs no further package.
 
+    A seen offset is folded into the last layer, so that `scores` and `labels` have it. With `text_input` the graph
+    does not know which names its vectors are of: its outputs are without, and the metadata has offset and seen names.
+
     Deviation: the graph alone takes a whole image at its own size, whatever the segmenter's pipeline. A shorter side
     and windows are left to who runs it; `OnnxSegmenter` does as the pipeline says.
 
@@ -80,6 +83,8 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         segmenter.names,
         vectors,
         unseen=segmenter.unseen,
+        seen=segmenter.seen,
+        seen_offset=segmenter.seen_offset,
         pad_multiple=segmenter.pad_multiple,
         pipeline=segmenter.pipeline,
     ).eval()
@@ -101,7 +106,9 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
 
 
 def _graph(model: Segmenter, text_input: bool) -> SegmentationGraph:
-    network = model.student if text_input else fold_text(model.student, model.vectors, model.pad_multiple)[0]
+    network = model.student
+    if not text_input:
+        network, _ = fold_text(model.student, model.vectors, model.pad_multiple, model.bias)
     return SegmentationGraph(exportable(network), model.pad_multiple, text_input=text_input).eval()
 
 
@@ -121,6 +128,8 @@ def _metadata(model: Segmenter, text_input: bool) -> OnnxMetadata:
         pipeline=model.pipeline,
         normalisation=normalisation,
         vectors=model.vectors.numpy() if text_input else None,
+        seen=model.seen if model.seen_offset else (),
+        seen_offset=model.seen_offset,
     )
 
 

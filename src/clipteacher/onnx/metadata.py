@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from clipteacher.inference.seen import check_seen_offset
 from clipteacher.pictures.colours import palette
 from clipteacher.protocols.protocol import TestPipeline
 
@@ -32,6 +33,9 @@ class OnnxMetadata:
         normalisation: Of the input, which is done inside the graph: mean and standard deviation by channel where the
             student has them, for images in [0, 1]. For the record.
         vectors: Text vectors of the names, (N, C), float32, where the graph takes them as an input; else None.
+        seen: Names that the model was trained on, where a seen offset asks for them; else empty.
+        seen_offset: What is taken from their scores. With the names compiled in, the graph has done so; a graph that
+            takes text vectors does not know the names, and leaves it to `OnnxSegmenter` or to who runs it alone.
     """
 
     version: str
@@ -41,6 +45,8 @@ class OnnxMetadata:
     pipeline: TestPipeline
     normalisation: Mapping[str, Any]
     vectors: NDArray[np.float32] | None
+    seen: tuple[str, ...] = ()
+    seen_offset: float = 0.0
 
     def entries(self) -> dict[str, str]:
         """Return the entries: JSON, but for `vectors`, base64 of float32 in rows, little end first."""
@@ -54,6 +60,8 @@ class OnnxMetadata:
             "test_pipeline": _json(asdict(self.pipeline)),
             "normalisation": _json(self.normalisation),
         }
+        if self.seen_offset:
+            entries |= {"seen": _json(self.seen), "seen_offset": _json(self.seen_offset)}
         if self.vectors is not None:
             entries["vectors"] = base64.b64encode(self.vectors.astype("<f4").tobytes()).decode("ascii")
         return entries
@@ -77,6 +85,8 @@ class OnnxMetadata:
             if "vectors" in entries:
                 stored = np.frombuffer(base64.b64decode(entries["vectors"], validate=True), dtype="<f4")
                 vectors = stored.astype(np.float32).reshape(len(names), -1)
+            offset = json.loads(entries.get("seen_offset", "0.0"))
+            check_seen_offset(offset)
             return cls(
                 version=entries["clipteacher_version"],
                 names=names,
@@ -85,6 +95,8 @@ class OnnxMetadata:
                 pipeline=TestPipeline(**json.loads(entries["test_pipeline"])),
                 normalisation=json.loads(entries["normalisation"]),
                 vectors=vectors,
+                seen=tuple(json.loads(entries.get("seen", "[]"))),
+                seen_offset=offset,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from clipteacher.data.photo import Photo, read_photo
 from clipteacher.inference.none import check_threshold
 from clipteacher.inference.placement import resized_size, windows
+from clipteacher.inference.seen import seen_bias
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.packages import needed
 from clipteacher.onnx.resizing import resize_photo, resize_scores
@@ -103,14 +104,17 @@ class OnnxSegmenter:
         wanted = tuple(self.names if names is None else names)
         rivals = tuple(dict.fromkeys(name for name in against if name not in wanted))
         text = self._text(wanted, rivals, vectors)
-        image = _fractions(read_photo(photo))
-        if not (scores or rivals or threshold is not None or self._in_pieces(image)) and self._as_it_is(wanted):
+        image, bias = _fractions(read_photo(photo)), self._bias((*wanted, *rivals))
+        more = scores or rivals or threshold is not None or bias is not None
+        if not (more or self._in_pieces(image)) and self._as_it_is(wanted):
             (labels,) = self._session.run(["labels"], self._given(image, text))  # no score is copied out
             return Segmentation(labels[0], wanted)
         found = self._scores(image, text)
         maps, lengths = (found[:-1], found[-1]) if text is not None else (found, None)
         if text is None:
             maps = maps[[self.metadata.names.index(name) for name in (*wanted, *rivals)]]
+        if bias is not None:
+            maps = maps + bias
         ids = maps.argmax(axis=0).astype(np.int64)
         none = ids >= len(wanted)
         if threshold is not None and lengths is not None:
@@ -143,6 +147,12 @@ class OnnxSegmenter:
                 "threshold: got one for a file with its names compiled in, which has no features, expected none. "
                 "Export with --text-input."
             )
+
+    def _bias(self, names: tuple[str, ...]) -> NDArray[np.float32] | None:
+        """What is left to add to the names' scores, (N, 1, 1): the seen offset, where the graph has not done so."""
+        about = self.metadata
+        bias = None if about.vectors is None else seen_bias(names, about.seen, about.seen_offset)
+        return None if bias is None else bias.numpy()[:, np.newaxis, np.newaxis]
 
     def _as_it_is(self, wanted: tuple[str, ...]) -> bool:
         """Whether the graph's own labels are positions in the names that are wanted."""

@@ -15,6 +15,7 @@ from clipteacher.framework import CLIPTeacher, LossConfig
 from clipteacher.glm import GLMConfig
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.scores import MAX_SCORES, check_max_scores, class_labels
+from clipteacher.inference.seen import check_seen_offset, seen_bias
 from clipteacher.metrics import scores
 from clipteacher.plm.module import PLMConfig
 from clipteacher.protocols.protocol import TestPipeline
@@ -43,6 +44,8 @@ class TrainingModule(LightningModule):
         pad_multiple: At test, photos are padded to a multiple of this.
         test_pipeline: Size and windows in which the student sees a test photo; kept with the trained student.
         max_scores: Class scores that are brought to full size at once at test: memory against speed.
+        seen_offset: A constant that is taken from the scores of seen names at test, see `clipteacher.inference.seen`;
+            kept with the trained student, and printed beside its scores. It plays no part in training.
         seed: Seed of what is drawn inside a step (dropout). The command line gives it that of `seed_everything`.
 
     Attributes:
@@ -50,7 +53,8 @@ class TrainingModule(LightningModule):
 
     Raises:
         TypeError: Student or teacher is not what it must be.
-        ValueError: The student's channels are not the teacher's width, or `max_scores` is not positive.
+        ValueError: The student's channels are not the teacher's width, or `max_scores` or `seen_offset` is out of its
+            range.
     """
 
     text: Tensor
@@ -71,10 +75,12 @@ class TrainingModule(LightningModule):
         pad_multiple: int = 32,
         test_pipeline: TestPipeline = OWN_SIZE,
         max_scores: int = MAX_SCORES,
+        seen_offset: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         check_max_scores(max_scores)
+        check_seen_offset(seen_offset)
         self.framework = CLIPTeacher(
             student,
             teacher,  # type: ignore[arg-type]
@@ -94,6 +100,7 @@ class TrainingModule(LightningModule):
         self.pad_multiple = pad_multiple
         self.test_pipeline = test_pipeline
         self.max_scores = max_scores
+        self.seen_offset = seen_offset
         self.seed = seed
         self.confusion = PooledConfusion(len(class_split.names))
 
@@ -131,6 +138,7 @@ class TrainingModule(LightningModule):
             self.pad_multiple,
             self.test_pipeline,
             max_scores=self.max_scores,
+            bias=seen_bias(self.class_split.names, self.class_split.seen, self.seen_offset),
         )
         self.confusion.update(batch.mask, prediction)
 
@@ -157,6 +165,7 @@ class TrainingModule(LightningModule):
             self.class_split.names,
             vectors,
             unseen=self.class_split.unseen,
+            seen_offset=self.seen_offset,
             text_spec=teacher.spec(),
             pad_multiple=self.pad_multiple,
             pipeline=self.test_pipeline,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import remove_unfinished, write_json
+from clipteacher.inference.seen import seen_offset_entry
 from clipteacher.metrics import Scores, scores
 from clipteacher.pictures import ReportRow, report, save_picture
 from clipteacher.protocols.splits import ClassSplit
@@ -141,19 +142,26 @@ def finish_run(
     segmenter.student.to(memory_format=torch.contiguous_format)
     result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
     save_segmenter(segmenter, run.model, {"protocol": protocol, "scores": result.to_dict()})
-    write_json(run.metrics, {"protocol": protocol, **result.to_dict()})
+    write_json(run.metrics, {"protocol": protocol, **seen_offset_entry(segmenter.seen_offset), **result.to_dict()})
     other = load_segmenter(baseline) if baseline is not None else _first_segmenter(run.first_model, segmenter)
     title = "student alone" if baseline is not None else "first checkpoint"
     columns = {} if other is None else {title: other.to(segmenter.vectors.device)}
-    draw_report(run.report, val_set, {**columns, "student": segmenter}, rows)
+    columns["student"] = segmenter
+    draw_report(run.report, val_set, {_title(title, each): each for title, each in columns.items()}, rows)
     return result
+
+
+def _title(title: str, segmenter: Segmenter) -> str:
+    """A column's title with the seen offset, where there is one."""
+    return f"{title}, seen offset {segmenter.seen_offset:g}" if segmenter.seen_offset else title
 
 
 def _first_segmenter(folder: Path, segmenter: Segmenter) -> Segmenter | None:
     """Read the student as it was at the first validation; None, with a warning, where it was lost."""
     try:
         # The run's own network, which may be one that config.json cannot describe.
-        return load_segmenter(folder, copy.deepcopy(segmenter.student))
+        first = load_segmenter(folder, copy.deepcopy(segmenter.student))
+        return first.with_seen_offset(segmenter.seen_offset)  # a resumed run may have another than it began with
     except (OSError, ValueError) as error:
         warnings.warn(f"report: its column of the first checkpoint is left out: {error}", stacklevel=3)
         return None

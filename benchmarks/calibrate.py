@@ -1,0 +1,132 @@
+r"""Which seen offset: U, hIoU and S of runs by offset, each run on the seen classes that were held out of it.
+
+    python benchmarks/calibrate.py runs/ablation/msrc21_choose/paper-*-seed0 \
+        --data runs/ablation/msrc21-seen --unseen cat car flower sign cow
+
+The runs are those of `benchmarks/ablation.py` with `held_out`: each was trained on a copy of the data without the
+protocol's unseen classes (`benchmarks/held_out.py`), and holds out some of the seen ones in turn. The offset with the
+best mean hIoU over the runs is the one to set, `--model.seen_offset` or `evaluate --seen_offset`. The protocol's unseen
+classes play no part: that no run and no mask knows them is checked.
+
+Every photo is scored once for all offsets. An offset moves all seen scores alike, so the best name is the best seen one
+or the best of the others; which of the two, each offset decides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipteacher.data.dataset import Sample, SegmentationDataset
+from clipteacher.data.folder import read_class_names
+from clipteacher.data.opened import open_data
+from clipteacher.inference import class_logits
+from clipteacher.inference.seen import check_seen_offset
+from clipteacher.metrics import confusion_matrix, scores
+from clipteacher.segmenter import Segmenter
+from clipteacher.storage import load_segmenter
+from tables import mean_and_spread
+
+SCORES = ("mIoU_unseen", "hIoU", "mIoU_seen")
+
+
+@torch.inference_mode()
+def confusions(segmenter: Segmenter, samples: Iterable[Sample], offsets: Sequence[float]) -> Tensor:
+    """Pool the confusion of each seen offset in one pass.
+
+    Args:
+        segmenter: It answers to the test set's names, of which some are seen and some are not; its own offset plays no
+            part.
+        samples: Test samples: image (3, H, W), float in [0, 1]; mask (H, W), int64 in 0..N-1 or ignore.
+        offsets: K offsets.
+
+    Returns:
+        (K, N, N), int64, rows = truth. To rounding those of `pooled_confusion` with each offset.
+    """
+    model, size = segmenter.eval(), len(segmenter.names)
+    seen = torch.tensor([name in model.seen for name in model.names])
+    groups = [torch.nonzero(seen)[:, 0], torch.nonzero(~seen)[:, 0]]
+    found = torch.zeros(len(offsets), size, size, dtype=torch.int64)
+    for sample in samples:
+        image = sample.image.unsqueeze(0).to(model.vectors)
+        logits = class_logits(
+            model.student, model.vectors, image, model.pad_multiple, model.pipeline, max_scores=model.max_scores
+        )[0].cpu()
+        (best_seen, at_seen), (best_other, at_other) = (logits[group].max(dim=0) for group in groups)
+        for number, offset in enumerate(offsets):
+            labels = torch.where(best_seen - offset >= best_other, groups[0][at_seen], groups[1][at_other])
+            found[number] += confusion_matrix(sample.mask, labels, size)
+    return found
+
+
+def of_run(run: Path, data: Path, split: str, offsets: Sequence[float], device: str) -> list[dict[str, Any]]:
+    """Score a run on what was held out of it: a line an offset.
+
+    Raises:
+        ValueError: The run holds no class out, or answers to other names than the data's.
+    """
+    segmenter = load_segmenter(run / "model").to(device)
+    if not segmenter.unseen or set(segmenter.names) != set(read_class_names(data)):
+        raise ValueError(
+            f"{run}: got {len(segmenter.unseen)} held-out names among {len(segmenter.names)}, expected a run that was "
+            f"trained on {data} with some of its classes held out. See benchmarks/ablation.py."
+        )
+    source = open_data(data, split, None, segmenter.unseen)
+    samples = SegmentationDataset(source.source, source.class_split, training=False)
+    model = segmenter.with_names(source.class_split.names)
+    pooled = confusions(model, (samples[index] for index in range(len(samples))), offsets)
+    lines = []
+    for offset, confusion in zip(offsets, pooled, strict=True):
+        result = scores(confusion, source.class_split).to_dict()
+        key = {"run": run.name, "held_out": list(segmenter.unseen), "split": split, "seen_offset": offset}
+        lines.append(key | {score: result[score] for score in (*SCORES, "pAcc")})
+    return lines
+
+
+def table(lines: Sequence[dict[str, Any]], offsets: Sequence[float]) -> tuple[str, float]:
+    """Write the table in Markdown, mean and standard deviation over runs in per cent; and the best offset by hIoU."""
+    rows, best = ["| seen offset | U | hIoU | S |", "|---|---|---|---|"], {}
+    for offset in offsets:
+        of_offset = [line for line in lines if line["seen_offset"] == offset]
+        values = {score: [100 * (line[score] or 0.0) for line in of_offset] for score in SCORES}
+        rows.append(f"| {offset:g} | {' | '.join(mean_and_spread(values[score]) for score in SCORES)} |")
+        best[offset] = sum(values["hIoU"])
+    top = max(best.values())
+    return "\n".join(rows), min((offset for offset in offsets if best[offset] == top), key=abs)  # of equals the least
+
+
+def main() -> None:
+    """Score all runs, print the table and append the JSON lines."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs with held-out seen classes")
+    parser.add_argument("--data", type=Path, required=True, help="the copy of the data without the unseen classes")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--unseen", nargs="+", required=True, help="the protocol's unseen names, which none may know")
+    parser.add_argument("--offsets", type=float, nargs="+", default=[round(0.05 * i, 2) for i in range(41)])
+    parser.add_argument("--lines", type=Path, help="JSON lines to append to")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    given = parser.parse_args()
+    for offset in given.offsets:
+        check_seen_offset(offset)
+    if known := sorted(set(given.unseen) & set(read_class_names(given.data))):
+        parser.error(f"--unseen: {known} are classes of {given.data}; expected its copy without them (held_out.py)")
+    lines = []
+    for run in given.runs:
+        lines += of_run(run, given.data, given.split, given.offsets, given.device)
+        print(f"{run.name}: held out {', '.join(lines[-1]['held_out'])}", flush=True)
+    if given.lines is not None:
+        given.lines.parent.mkdir(parents=True, exist_ok=True)
+        with given.lines.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+    text, best = table(lines, given.offsets)
+    print(f"\n{text}\n\nbest hIoU over {len(given.runs)} runs: seen offset {best:g}")
+
+
+if __name__ == "__main__":
+    main()
