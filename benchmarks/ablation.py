@@ -1,12 +1,13 @@
 """A grid of settings × lists of unseen classes × seeds: one JSON line a finished run, resumable.
 
-    python benchmarks/ablation.py benchmarks/grids/msrc21_choose.yaml
-    python benchmarks/ablation_table.py benchmarks/results/msrc21_choose.jsonl
+    python benchmarks/ablation.py benchmarks/grids/msrc21.yaml
+    python benchmarks/ablation_table.py benchmarks/results/msrc21.jsonl
 
 A grid names the configuration, the data, the arguments that all its runs share, and its settings, each some switches of
 `clipteacher fit`. With `held_out`, settings are chosen: the classes of `unseen` are taken out of a copy of the data,
 names and masks, and each held-out list of the others is unseen in turn. Without it those of `unseen` are reported.
-A run whose line is there already is not repeated; a run that was interrupted goes on.
+A run whose line is there already is not repeated; a run that was interrupted goes on. Settings under `rescored` train
+nothing: they are the trained students `of` another setting, scored by `clipteacher evaluate` with switches of their own.
 """
 
 from __future__ import annotations
@@ -37,17 +38,25 @@ class Run(NamedTuple):
         switches: What the setting adds to the command.
         unseen: Classes that training never sees.
         seed: Of weights, order and augmentation.
+        of: The setting whose trained student is scored once more; None trains one.
     """
 
     setting: str
     switches: list[str]
     unseen: list[str]
     seed: int
+    of: str | None = None
 
     @property
     def key(self) -> dict[str, Any]:
         """What tells it from others: a line with the same is this run's."""
-        return self._asdict()
+        return {name: value for name, value in self._asdict().items() if name != "of" or value is not None}
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of the run, or of the run whose student it scores."""
+        name = f"{self.of or self.setting}-{'-'.join(self.unseen)}-seed{self.seed}"
+        return name.replace(" ", "_").replace("/", "_")
 
 
 def grid_runs(grid: Mapping[str, Any]) -> Iterator[Run]:
@@ -56,6 +65,8 @@ def grid_runs(grid: Mapping[str, Any]) -> Iterator[Run]:
         for unseen in grid.get("held_out") or [grid["unseen"]]:
             for setting, switches in grid["settings"].items():
                 yield Run(setting, [str(word) for word in switches or []], list(unseen), seed)
+            for setting, again in (grid.get("rescored") or {}).items():
+                yield Run(setting, [str(word) for word in again["switches"]], list(unseen), seed, again["of"])
 
 
 def finished(lines: Path) -> list[dict[str, Any]]:
@@ -72,14 +83,21 @@ def finished(lines: Path) -> list[dict[str, Any]]:
 
 
 def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
-    """Run `clipteacher fit`, or go on with it, and return the line."""
+    """Run `clipteacher fit`, or go on with it, or `evaluate` for a setting that is scored again; return the line."""
     start = time.perf_counter()
-    command = [str(Path(sys.executable).with_name("clipteacher")), "fit", "--config", str(ROOT / grid["config"])]
-    command += ["--data.root", str(data), "--data.unseen", json.dumps(run.unseen), "--seed_everything", str(run.seed)]
-    command += ["--out", str(out), "--resume", *map(str, grid.get("common") or []), *run.switches]
-    with (out.parent / f"{out.name}.log").open("w") as log:
+    command, unseen = [str(Path(sys.executable).with_name("clipteacher"))], json.dumps(run.unseen)
+    if run.of is None:
+        metrics_file = out / "metrics.json"
+        command += ["fit", "--config", str(ROOT / grid["config"]), "--data.root", str(data), "--data.unseen", unseen]
+        command += ["--seed_everything", str(run.seed), "--out", str(out), "--resume"]
+        command += [*map(str, grid.get("common") or []), *run.switches]
+    else:
+        metrics_file = out / "rescored.json"
+        command += ["evaluate", "--model", str(out / "model"), "--data", str(data), "--unseen", unseen]
+        command += ["--out", str(metrics_file), *run.switches]
+    with (out.parent / f"{out.name}.log").open("a") as log:
         subprocess.run(command, check=True, stdout=log, stderr=log)  # noqa: S603 (our own command)
-    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads(metrics_file.read_text(encoding="utf-8"))
     return {
         **run.key,
         "common": grid.get("common") or [],
@@ -112,8 +130,10 @@ def main() -> None:
             continue
         if any({key: line[key] for key in run.key} == run.key for line in done):
             continue
-        name = f"{run.setting}-{'-'.join(run.unseen)}-seed{run.seed}".replace(" ", "_").replace("/", "_")
-        out = given.runs / given.grid.stem / name
+        out = given.runs / given.grid.stem / run.folder
+        if run.of is not None and not (out / "metrics.json").exists():
+            print(f"{run.setting}, seed {run.seed}: left out, for {run.of!r} has not been trained", flush=True)
+            continue
         out.mkdir(parents=True, exist_ok=True)
         line = perform(run, grid, data, out)
         lines.parent.mkdir(parents=True, exist_ok=True)

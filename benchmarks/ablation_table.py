@@ -1,6 +1,6 @@
 """The table of a grid's JSON lines: mean and standard deviation of U, hIoU, S and pAcc over seeds and lists.
 
-python benchmarks/ablation_table.py benchmarks/results/msrc21_choose.jsonl
+python benchmarks/ablation_table.py benchmarks/results/msrc21.jsonl
 """
 
 from __future__ import annotations

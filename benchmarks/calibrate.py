@@ -1,6 +1,6 @@
 r"""Which seen offset: U, hIoU and S of runs by offset, each run on the seen classes that were held out of it.
 
-    python benchmarks/calibrate.py runs/ablation/msrc21_choose/paper-*-seed0 \
+    python benchmarks/calibrate.py runs/ablation/msrc21_choose_*/CEfb20-*-seed0 \
         --data runs/ablation/msrc21-seen --unseen cat car flower sign cow
 
 The runs are those of `benchmarks/ablation.py` with `held_out`: each was trained on a copy of the data without the

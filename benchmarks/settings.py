@@ -66,7 +66,7 @@ def student_run(config: Path, data: Path, out: Path, seed: int, switches: list[s
 def main() -> None:
     """Run or read all settings and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("configs/msrc21.yaml"))
+    parser.add_argument("--config", type=Path, default=Path("configs/msrc21-paper.yaml"))
     parser.add_argument("--data", type=Path, default=Path("../shared/msrc21"))
     parser.add_argument("--unseen", nargs="+", default=["cat", "car", "flower", "sign", "cow"])
     parser.add_argument("--runs", type=Path, default=Path("runs/settings"))

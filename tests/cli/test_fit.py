@@ -230,8 +230,10 @@ def test_the_config_of_msrc21_fits_one_step_of_another_folder(folder: Path, tmp_
         tmp_path / "run",
         *("--data.root", str(folder), "--data.unseen", "[sun]", "--data.batch_size", "2"),
         *("--trainer.max_steps", "1", "--report_rows", "1"),
+        *("--model.teacher_cache.folder", str(tmp_path / "teacher_cache")),
     )
-    assert list(metrics) == KEYS
+    assert list(metrics) == ["protocol", "seen_offset", *KEYS[1:]]
+    assert metrics["seen_offset"] == 0.3
 
 
 class OwnNetwork(nn.Module):
