@@ -7,7 +7,7 @@ A grid names the configuration, the data, the arguments that all its runs share,
 `clipteacher fit`. With `held_out`, settings are chosen: the classes of `unseen` are taken out of a copy of the data,
 names and masks, and each held-out list of the others is unseen in turn. Without it those of `unseen` are reported.
 A run whose line is there already is not repeated; a run that was interrupted goes on. Settings under `rescored` train
-nothing: they are the trained students `of` another setting, scored by `clipteacher evaluate` with switches of their own.
+nothing: they are trained students `of` another setting, scored by `clipteacher evaluate` with switches of their own.
 """
 
 from __future__ import annotations
