@@ -16,6 +16,7 @@ from clipteacher.distillation import DistillationConfig
 from clipteacher.distributed import gather_rows, mean_over_ranks, rank_share, sum_over_ranks, world_size
 from clipteacher.framework import CLIPTeacher, LossConfig
 from clipteacher.plm.module import PLMConfig
+from clipteacher.training.average import StudentAverage
 
 RANKS, STEPS, IMAGES = 2, 3, 4
 PLM_ON = PLMConfig(windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16)
@@ -57,9 +58,10 @@ def gradient(parameter: Tensor) -> Tensor:
 
 
 def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
-    """Take a few steps on this rank's images; returns losses, gradients, weights and bank."""
+    """Take a few steps on this rank's images; returns losses, gradients, weights, their average and bank."""
     torch.manual_seed(0)
     module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, **SETTINGS[setting])
+    module.average = StudentAverage(module.student, 0.5)  # inside, as the trainer's module has it
     trained: Any = DistributedDataParallel(module) if len(counts) > 1 else module
     optimizer = torch.optim.SGD(module.parameters(), lr=0.01)
     found: dict[str, Any] = {"losses": [], "gradients": []}
@@ -68,8 +70,11 @@ def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         found["losses"].append({name: float(mean_over_ranks(loss)) for name, loss in losses.items()})
-        found["gradients"].append({name: gradient(value) for name, value in module.named_parameters()})
+        found["gradients"].append(
+            {name: gradient(value) for name, value in module.named_parameters() if value.requires_grad}
+        )
         optimizer.step()
+        module.average.update_parameters(module.student)
     found["state"] = module.state_dict()
     return found
 

@@ -194,19 +194,28 @@ def with_augment(**knobs: Any) -> Result:  # noqa: ANN401
 
 
 def with_module(**arguments: Any) -> Result:  # noqa: ANN401
-    """Losses of a step, the optimiser's rates, the memory's format, and the scores of a photo of odd sides."""
+    """Losses of a step, the rates, the memory's format, the scores of a photo of odd sides, and what is kept."""
     module = module_of(**arguments)
     losses = step_losses(module)
     built: Any = module.configure_optimizers()
     student: Any = module.framework.student
     segmenter, picture = module.segmenter(), torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
+    ids = torch.from_numpy(segmenter.segment(picture).labels)
+    rates = [group["initial_lr"] for group in built["optimizer"].param_groups]
+    for _ in range(2):  # down a fixed slope, by steps that show
+        for group in built["optimizer"].param_groups:
+            group["lr"] = 0.1
+        for parameter in module.framework.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        module.optimizer_step(0, 0, built["optimizer"])
     return {
         "losses": losses,
         "cache": module.teacher_cache is not None,  # what it says: tests/teacher_cache
-        "rates": [group["initial_lr"] for group in built["optimizer"].param_groups],
+        "rates": rates,
         "channels last": student.encoder.weight.is_contiguous(memory_format=torch.channels_last),
-        "ids": torch.from_numpy(segmenter.segment(picture).labels),
+        "ids": ids,
         "scores at once": segmenter.max_scores,  # memory alone: tests/inference/test_scores.py measures it
+        "kept": module.segmenter().student.state_dict(),
     }
 
 
@@ -315,6 +324,7 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "test_pipeline": TestPipeline(**TEST_BASE),
             "max_scores": 1000,
             "seen_offset": 5.0,
+            "ema": 0.5,
             "seed": 1,
         },
     ),

@@ -28,6 +28,7 @@ from clipteacher.protocols.protocol import Protocol
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.prompts import SINGLE
 from clipteacher.training.allocator import keep_freed_memory
+from clipteacher.training.average import check_precision
 from clipteacher.training.checkpoints import WholeCheckpoints, newest_whole, set_aside
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.finite_losses import FiniteLosses
@@ -89,6 +90,8 @@ class FitCLI(LightningCLI):
         if known is not None:
             self._test_as(known)
             self._prompt_as(known)
+        if self.config.model.ema is not None and self.config.trainer.precision is not None:
+            check_precision(str(self.config.trainer.precision))
         if self.config.report_rows < 1:
             raise ValueError(f"report_rows: got {self.config.report_rows}, expected 1 or more")
         if self.config.resume and run.begun():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -22,6 +24,7 @@ from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter import Segmenter
 from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
+from clipteacher.training.average import StudentAverage, check_ema, check_precision
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
 from clipteacher.training.pooled_confusion import PooledConfusion
 
@@ -46,6 +49,8 @@ class TrainingModule(LightningModule):
         max_scores: Class scores that are brought to full size at once at test: memory against speed.
         seen_offset: A constant that is taken from the scores of seen names at test, see `clipteacher.inference.seen`;
             kept with the trained student, and printed beside its scores. It plays no part in training.
+        ema: Decay of an exponential moving average of the student's weights, such as 0.99: the average is what is
+            validated, scored and kept, see `clipteacher.training.average`. None keeps the weights of the last step.
         seed: Seed of what is drawn inside a step (dropout). The command line gives it that of `seed_everything`.
 
     Attributes:
@@ -53,8 +58,8 @@ class TrainingModule(LightningModule):
 
     Raises:
         TypeError: Student or teacher is not what it must be.
-        ValueError: The student's channels are not the teacher's width, or `max_scores` or `seen_offset` is out of its
-            range.
+        ValueError: The student's channels are not the teacher's width, or `max_scores`, `seen_offset` or `ema` is out
+            of its range.
     """
 
     text: Tensor
@@ -76,11 +81,13 @@ class TrainingModule(LightningModule):
         test_pipeline: TestPipeline = OWN_SIZE,
         max_scores: int = MAX_SCORES,
         seen_offset: float = 0.0,
+        ema: float | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         check_max_scores(max_scores)
         check_seen_offset(seen_offset)
+        check_ema(ema)
         self.framework = CLIPTeacher(
             student,
             teacher,  # type: ignore[arg-type]
@@ -97,12 +104,29 @@ class TrainingModule(LightningModule):
         self.optimizer_config = optimizer
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.framework.to(memory_format=self.memory_format)
+        self.average = StudentAverage(self.framework.student, ema) if ema is not None else None
         self.pad_multiple = pad_multiple
         self.test_pipeline = test_pipeline
         self.max_scores = max_scores
         self.seen_offset = seen_offset
         self.seed = seed
         self.confusion = PooledConfusion(len(class_split.names))
+
+    @property
+    def kept_student(self) -> nn.Module:
+        """The student that is scored and kept, images (B, 3, H, W) to features (B, C, h, w): the average, if any."""
+        return self.framework.student if self.average is None else self.average.module
+
+    def on_fit_start(self) -> None:
+        """Check that the weights can be averaged."""
+        if self.average is not None:
+            check_precision(str(self.trainer.precision))
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (Lightning's own)
+        """Take the optimiser's step, and the average's after it, before any checkpoint is written."""
+        super().optimizer_step(*args, **kwargs)
+        if self.average is not None:
+            self.average.update_parameters(self.framework.student)
 
     def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
         """Seed each step by its number, so that a resumed run draws what the whole run would have drawn."""
@@ -132,7 +156,7 @@ class TrainingModule(LightningModule):
         """Count one test photo into the pooled confusion."""
         images = batch.image.contiguous(memory_format=self.memory_format)
         prediction = class_labels(
-            self.framework.student,
+            self.kept_student,
             self.text,
             images,
             self.pad_multiple,
@@ -161,7 +185,7 @@ class TrainingModule(LightningModule):
         teacher = self.framework.teacher
         vectors = teacher.encode_text(self.class_split.names)
         return Segmenter(
-            self.framework.student,
+            self.kept_student,
             self.class_split.names,
             vectors,
             unseen=self.class_split.unseen,
