@@ -38,7 +38,8 @@ def known_names(iou: Mapping[str, float | None], least: float) -> list[str]:
 
 def drawn(known: Sequence[str], size: int, count: int, seed: int) -> list[list[str]]:
     """Draw lists of names, none twice and none the protocol's own, each in the order of `known`."""
-    generator, lists = random.Random(seed), []  # noqa: S311 (no secret)
+    generator = random.Random(seed)  # noqa: S311 (no secret)
+    lists: list[list[str]] = []
     while len(lists) < count:
         names = sorted(generator.sample(known, size), key=known.index)
         if names not in lists and set(names) != set(OWN):
