@@ -44,7 +44,7 @@ def evaluate(arguments: Sequence[str]) -> None:
     with user_errors():
         segmenter = load_segmenter(given.model)
         unseen = listed_names(given.unseen) if given.unseen is not None else None
-        data = open_data(given.data, given.split, given.protocol, unseen, lambda names: _unseen(segmenter, names))
+        data = open_data(given.data, given.split, given.protocol, unseen, lambda names: never_trained_on(segmenter, names))
         split, samples = data.class_split, SegmentationDataset(data.source, data.class_split, training=False)
         segmenter = segmenter.with_names(split.names).to(device(given.device))
         known = known_protocol(given.protocol)
@@ -57,6 +57,6 @@ def evaluate(arguments: Sequence[str]) -> None:
     print_scores(result, split, data.protocol)
 
 
-def _unseen(segmenter: Segmenter, names: Sequence[str]) -> tuple[str, ...]:
-    """Names that the model was not trained on: held back from it, or none of its own."""
+def never_trained_on(segmenter: Segmenter, names: Sequence[str]) -> tuple[str, ...]:
+    """Names that a model was not trained on: held back from it, or none of its own."""
     return tuple(name for name in names if name in segmenter.unseen or name not in segmenter.names)
