@@ -175,7 +175,9 @@ def _diagnosed(given: Any, subject: _Subject, progress: Progress) -> tuple[Diagn
     if knobs is None:
         return found, []
     both = ask_both(segmenter, knobs, subject.track(progress, "Asking both"), split, given.least_share)
-    run = {name: dataclasses.asdict(each) for name, each in (("glm", knobs.glm), ("plm", knobs.plm)) if each is not None}
+    run = {
+        name: dataclasses.asdict(each) for name, each in (("glm", knobs.glm), ("plm", knobs.plm)) if each is not None
+    }
     found = replace(
         found,
         settings={**found.settings, **run},

@@ -57,7 +57,9 @@ def _unseen(figures: Sequence[ClassConfusion]) -> Table:
     table = _table("Unseen pixels, %: whose name do they get?", "class", "own", "seen", "unseen", last="taken by")
     for each in figures:
         if each.unseen:
-            table.add_row(each.name, percent(each.recall), percent(each.to_seen), percent(each.to_unseen), _takers(each))
+            table.add_row(
+                each.name, percent(each.recall), percent(each.to_seen), percent(each.to_unseen), _takers(each)
+            )
     return table
 
 
@@ -108,6 +110,6 @@ def _attention(found: AttentionFigures) -> Table:
         f"unseen: {percent(found.unseen_area)} % of the area, {percent(found.unseen_mass)} % of the attention"
     )
     table = _table(title, "class", "photos", "attention / area")
-    for name, photos, gain in ((*found.classes, ("all unseen", found.showing, found.gain))):
+    for name, photos, gain in (*found.classes, ("all unseen", found.showing, found.gain)):
         table.add_row(name, str(photos), f"{gain:.2f}" if gain == gain else "absent")
     return table

@@ -44,7 +44,9 @@ def evaluate(arguments: Sequence[str]) -> None:
     with user_errors():
         segmenter = load_segmenter(given.model)
         unseen = listed_names(given.unseen) if given.unseen is not None else None
-        data = open_data(given.data, given.split, given.protocol, unseen, lambda names: never_trained_on(segmenter, names))
+        data = open_data(
+            given.data, given.split, given.protocol, unseen, lambda names: never_trained_on(segmenter, names)
+        )
         split, samples = data.class_split, SegmentationDataset(data.source, data.class_split, training=False)
         segmenter = segmenter.with_names(split.names).to(device(given.device))
         known = known_protocol(given.protocol)

@@ -18,7 +18,7 @@ from clipteacher.pictures.typesetting import PALE_INK, printable, typeface, wrap
 from clipteacher.protocols.splits import ClassSplit
 
 STRONGEST: Final = 4.0
-"""Times an even share at which a colour is full, and its inverse. Fixed, so that pictures of two runs can be compared."""
+"""Times an even share at which a colour is full, and its inverse. Fixed, so that two runs' pictures can be compared."""
 
 
 class AttentionRow(NamedTuple):

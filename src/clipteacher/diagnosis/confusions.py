@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from clipteacher.protocols.splits import ClassSplit
@@ -58,6 +57,7 @@ def class_confusions(confusion: Tensor, split: ClassSplit, takers: int = 3) -> t
         N entries, the unseen classes first, else in the order of the names.
 
     Example:
+        >>> import torch
         >>> split = ClassSplit(names=("sky", "cat"), unseen=("cat",))
         >>> class_confusions(torch.tensor([[8, 2], [3, 1]]), split)[0].taken_by
         (Taker(name='sky', share=0.75),)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
