@@ -157,8 +157,10 @@ def test_padding_is_no_position_of_the_photo() -> None:
 
 def test_what_the_run_had_is_measured_and_no_more() -> None:
     both = ask_both(segmenter(), RunKnobs(Teacher(), GLMConfig(), PLM), samples(), SPLIT)
-    assert both.attention is not None and both.attention.photos == 2
-    assert both.pseudo_labels is not None and both.pseudo_labels.total.regions == 4
+    assert both.attention is not None
+    assert both.attention.photos == 2
+    assert both.pseudo_labels is not None
+    assert both.pseudo_labels.total.regions == 4
     glm = ask_both(segmenter(), RunKnobs(Teacher(), GLMConfig(), None), samples(), SPLIT)
     assert (glm.pseudo_labels, glm.attention) == (None, both.attention)
     plm = ask_both(segmenter(), RunKnobs(Teacher(), None, PLM), samples(), SPLIT)
