@@ -206,7 +206,8 @@ def test_no_scores_at_all(max_scores: int) -> None:
 @pytest.mark.parametrize("max_scores", [1, 700, MAX_SCORES])
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_the_best_of_each_group_is_that_of_its_scores(pipeline: str, max_scores: int) -> None:
-    student, text, images, groups = Student(), names(7), photos((17, 31), 2), ([1, 4, 6], [], [0, 2, 3, 5])
+    student, text, images = Student(), names(7), photos((17, 31), 2)
+    groups: list[list[int]] = [[1, 4, 6], [], [0, 2, 3, 5]]
     how = (8, PIPELINES[pipeline])
     logits = class_logits(student, text, images, *how, max_scores=max_scores)
     bests = class_bests(student, text, images, *how, groups=groups, max_scores=max_scores)

@@ -81,7 +81,7 @@ def diagnose(arguments: Sequence[str]) -> None:
         written = write_diagnosis(found, rows, given.out) if given.out is not None else []
     print_scores(found.scores, found.split, found.protocol)
     for table in tables(found):
-        console.print(table)
+        console.print(table, highlight=False)
     absent = [each.name for each in found.confusions if not each.pixels]
     if absent:
         print(f"Never labelled in these photos: {', '.join(absent)}.")

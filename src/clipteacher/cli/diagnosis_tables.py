@@ -18,8 +18,8 @@ from clipteacher.diagnosis.seen_bias import SeenBias
 _NOTEWORTHY: Final = 0.01  # share of a seen class's pixels that unseen names take, below which it has no line
 
 
-def tables(found: Diagnosis) -> list[Table]:
-    """Make the tables, each with what it is about in its title.
+def tables(found: Diagnosis) -> list[Table | str]:
+    """Make the tables, and the sentences before them.
 
     Args:
         found: What was found.
@@ -27,20 +27,20 @@ def tables(found: Diagnosis) -> list[Table]:
     Returns:
         Those of the student, and those of the teacher that were not skipped.
     """
-    made = [_unseen(found.confusions)]
+    made: list[Table | str] = [_unseen(found.confusions)]
     seen = [each for each in found.confusions if not each.unseen and each.to_unseen >= _NOTEWORTHY]
     if seen:
         made.append(_seen(seen))
-    made += [_cosines(found.cosines), _bias(found.seen_bias)]
+    made += [_cosines(found.cosines), *_bias(found.seen_bias)]
     if found.pseudo_labels is not None:
         made.append(_pseudo_labels(found.pseudo_labels))
     if found.attention is not None:
-        made.append(_attention(found.attention))
+        made += _attention(found.attention)
     return made
 
 
 def _table(title: str, first: str, *numbers: str, last: str | None = None) -> Table:
-    table = Table(title=title)
+    table = Table(title=title or None)
     table.add_column(first)
     for head in numbers:
         table.add_column(head, justify="right")
@@ -83,16 +83,16 @@ def _cosines(figures: Sequence[ClassCosines]) -> Table:
     return table
 
 
-def _bias(bias: SeenBias) -> Table:
-    title = (
-        f"Seen bias, %: {percent(bias.unseen_called_seen)} of unseen pixels get a seen name, "
-        f"{percent(bias.seen_called_unseen)} of seen ones an unseen name.\n"
-        "What if seen names were held back? A diagnosis on the test set, not a way to choose"
+def _bias(bias: SeenBias) -> tuple[str, Table]:
+    told = (
+        f"Seen bias: {_share(bias.unseen_called_seen)} of unseen pixels get a seen name, "
+        f"{_share(bias.seen_called_unseen)} of seen ones an unseen name. If seen names were held back "
+        "(a diagnosis on the test set, not a way to choose):"
     )
-    table = _table(title, "taken off seen cosines", "U", "hIoU", "S", "pAcc")
+    table = _table("", "off seen cosines", "U", "hIoU", "S", "pAcc")
     for point in bias.curve:
         table.add_row(f"{point.offset:g}", *map(percent, (point.U, point.hIoU, point.S, point.pAcc)))
-    return table
+    return told, table
 
 
 def _pseudo_labels(found: PseudoLabels) -> Table:
@@ -104,12 +104,18 @@ def _pseudo_labels(found: PseudoLabels) -> Table:
     return table
 
 
-def _attention(found: AttentionFigures) -> Table:
-    title = (
-        f"GLM's attention: {percent(found.effective)} % effective positions (100: average pooling); "
-        f"unseen: {percent(found.unseen_area)} % of the area, {percent(found.unseen_mass)} % of the attention"
-    )
-    table = _table(title, "class", "photos", "attention / area")
+def _attention(found: AttentionFigures) -> tuple[str, Table]:
+    told = f"GLM's attention: {_share(found.effective)} effective positions (100 %: average pooling). "
+    if found.showing:
+        told += (
+            f"In photos that show unseen classes these are {_share(found.unseen_area)} of the area and get "
+            f"{_share(found.unseen_mass)} of the attention."
+        )
+    table = _table("", "class", "photos", "attention / area")
     for name, photos, gain in (*found.classes, ("all unseen", found.showing, found.gain)):
         table.add_row(name, str(photos), f"{gain:.2f}" if gain == gain else "absent")
-    return table
+    return told, table
+
+
+def _share(share: float) -> str:
+    return f"{percent(share)} %" if share == share else "an unknown share"

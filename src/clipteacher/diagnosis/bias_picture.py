@@ -12,6 +12,8 @@ from clipteacher.diagnosis.axes import OTHER, OWN, RULE, Colour, ticks
 from clipteacher.diagnosis.seen_bias import OffsetPoint
 from clipteacher.pictures.typesetting import INK, PALE_INK, typeface, wrapped, write
 
+_FINE: Final = 3  # curves are drawn so many times as large, for Pillow's lines have no smooth edge
+
 _LINES: Final[tuple[tuple[str, Colour], ...]] = (
     ("pAcc", (110, 110, 116)),
     ("S", OWN),
@@ -69,16 +71,21 @@ def bias_picture(curve: Sequence[OffsetPoint], title: str) -> Image.Image:
     draw.line((x_of(0), top, x_of(0), top + tall), fill=INK)
     draw.line((left, top + tall, left + plot, top + tall), fill=INK)
     write(draw, (left + plot / 2, top + tall + 54), "taken off the cosines of the seen names", font, anchor="ms")
-    ends = []
+    ends, layer = [], Image.new("RGBA", (picture.width * _FINE, picture.height * _FINE), (255, 255, 255, 0))
+    fine = ImageDraw.Draw(layer)
     for name, colour in _LINES:
         points = [(x_of(each.offset), y_of(getattr(each, name)), getattr(each, name)) for each in curve]
         points = [point for point in points if not math.isnan(point[2])]
         if not points:
             continue
-        draw.line([point[:2] for point in points], fill=colour, width=4 if name == "hIoU" else 3, joint="curve")
-        for x, y, _ in points:
-            draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=colour)
+        dots = [(_FINE * x, _FINE * y) for x, y, _ in points]
+        fine.line(dots, fill=colour, width=_FINE * (4 if name == "hIoU" else 2), joint="curve")
+        for x, y in dots:
+            radius = 4 * _FINE
+            fine.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
         ends.append((points[-1][1], name, colour))
+    smooth = layer.resize(picture.size, Image.Resampling.BOX)
+    picture.paste(smooth, (0, 0), smooth)
     for y, name, colour in _apart(sorted(ends), 22):
         write(draw, (left + plot + 14, y), name, font, colour=colour, bold=True, anchor="lm")
     return picture

@@ -21,8 +21,26 @@ LEAST_SHARE: Final = 0.01
 _IGNORE_INDEX: Final = -1
 
 
-class Region(NamedTuple):
+class Covering(NamedTuple):
     """An unseen class in one photo, and the latent mask that covers most of it.
+
+    Attributes:
+        name: The class.
+        purity: Share of the mask, where it fills ignored pixels, that is the class, 0..1.
+        recall: Share of the class that the mask covers.
+        masks: Latent masks in the photo that fill ignored pixels.
+        pixels: What the mask fills, (1, H, W), bool.
+    """
+
+    name: str
+    purity: float
+    recall: float
+    masks: int
+    pixels: Tensor
+
+
+class Region(NamedTuple):
+    """What is kept of a `Covering`, with what the teacher says of it.
 
     Attributes:
         name: The class.
@@ -73,9 +91,9 @@ class PseudoLabels(NamedTuple):
     classes: tuple[RegionFigures, ...]
 
 
-def photo_regions(
+def covering_masks(
     dense: Tensor, truth: Tensor, split: ClassSplit, config: PLMConfig, least_share: float = LEAST_SHARE
-) -> Iterator[Region]:
+) -> Iterator[Covering]:
     """Find the latent mask of each unseen class in one photo, as PLM would make it in training.
 
     Args:
@@ -86,24 +104,40 @@ def photo_regions(
         least_share: Share of the photo's pixels that a class must have.
 
     Yields:
-        A region for each unseen class that is large enough.
+        The mask of each unseen class that is large enough.
     """
-    device = dense.device
-    truth = truth.to(device)
-    seen = torch.from_numpy(split.training_lut.astype("int64")).to(device)[truth]
+    truth = truth.to(dense.device)
+    seen = torch.from_numpy(split.training_lut.astype("int64")).to(dense.device)[truth]
     seen = seen.masked_fill(seen == split.ignore, _IGNORE_INDEX)
     fused = fuse_labels(seen, latent_masks(dense, config), len(split.seen), ignore_index=_IGNORE_INDEX)
-    latent = fused.exists.shape[1]
-    tokens = region_tokens(dense, fused.labels, len(split.seen), latent)[0] if latent else None
     for index, name in zip(split.unseen_ids, split.unseen, strict=True):
         here = truth == index
-        if tokens is None or not here.any() or here.sum() < least_share * truth.numel():
+        if not here.any() or here.sum() < least_share * truth.numel():
             continue
         ids, counts = fused.labels[here].unique(return_counts=True)  # type: ignore[no-untyped-call]
-        own = ids[counts.argmax()]
-        purity = float(here[fused.labels == own].float().mean())
+        pixels = fused.labels == ids[counts.argmax()]
         recall = float(counts.max() / counts.sum())
-        yield Region(name, purity, recall, int(fused.exists.sum()), tokens[int(own) - len(split.seen)])
+        yield Covering(name, float(here[pixels].float().mean()), recall, int(fused.exists.sum()), pixels)
+
+
+def photo_regions(
+    dense: Tensor, truth: Tensor, split: ClassSplit, config: PLMConfig, least_share: float = LEAST_SHARE
+) -> Iterator[Region]:
+    """Find the masks, as `covering_masks`, and the token of each.
+
+    Args:
+        dense: As `covering_masks`, (1, C, h, w).
+        truth: As `covering_masks`, (1, H, W).
+        split: The classes.
+        config: PLM's knobs.
+        least_share: As `covering_masks`.
+
+    Yields:
+        A region for each unseen class that is large enough.
+    """
+    for found in covering_masks(dense, truth, split, config, least_share):
+        token = region_tokens(dense, found.pixels.long() - 1, 0, 1)[0, 0]
+        yield Region(found.name, found.purity, found.recall, found.masks, token)
 
 
 def region_figures(
