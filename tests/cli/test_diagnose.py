@@ -11,8 +11,13 @@ import pytest
 import yaml
 from PIL import Image
 from tests.conftest import NAMES, write_folder
+from tests.data.tiny_copies import write_voc12
 
 from clipteacher.cli.main import main
+from clipteacher.diagnosis.student import StudentAnswers
+from clipteacher.inference import OWN_SIZE
+from clipteacher.protocols import VOC12_15_5
+from clipteacher.segmenter import Segmenter
 
 PICTURES = ("confusion.png", "cosines.png", "seen_bias.png")
 
@@ -151,6 +156,35 @@ def test_each_knob_changes_a_figure_and_is_kept(
         results.append(figures(out))
     assert read(results[0]) != read(results[1])
     assert results[0]["settings"][knob] != results[1]["settings"][knob]
+
+
+def test_so_many_photos_in_the_picture(
+    trained: tuple[Path, Path], whole_run: Path, found: Path, tmp_path: Path
+) -> None:
+    arguments = ("--model", whole_run, "--data", trained[1], "--out", tmp_path / "out", "--report_rows", 1)
+    assert diagnose(*arguments) == 0
+    heights = []
+    for out in (tmp_path / "out", found):
+        with Image.open(out / "attention.png") as picture:
+            heights.append(picture.height)
+    assert heights[0] < heights[1]
+    assert figures(tmp_path / "out")["settings"]["report_rows"] == 1
+
+
+def test_a_known_protocol_is_tested_in_its_own_way(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipelines = []
+
+    def spy(segmenter: Segmenter, *others: object) -> StudentAnswers:
+        pipelines.append(segmenter.pipeline)
+        raise ValueError("enough")
+
+    write_voc12(tmp_path / "voc")
+    monkeypatch.setattr("clipteacher.cli.diagnose.ask_student", spy)
+    assert diagnose("--model", trained[0], "--data", trained[1]) == 2
+    assert diagnose("--model", trained[0], "--data", tmp_path / "voc", "--protocol", "voc12-15-5") == 2
+    assert pipelines == [OWN_SIZE, VOC12_15_5.test]
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,11 @@ def test_a_teacher_of_another_space() -> None:
     teacher.width = 5
     with pytest.raises(ValueError, match="width 5 beside a student of 6"):
         ask_both(segmenter(), RunKnobs(teacher, GLMConfig(), None), samples(), SPLIT)
+    teacher.width = WIDTH
+    other = segmenter()
+    other.vectors = vectors(seed=9)
+    with pytest.raises(ValueError, match="a vector for 'sky' that has a cosine of"):
+        ask_both(other, RunKnobs(teacher, GLMConfig(), None), samples(), SPLIT)
 
 
 def test_labels_of_each_window() -> None:

@@ -28,7 +28,7 @@ from clipteacher.diagnosis.report import Diagnosis, write_diagnosis
 from clipteacher.diagnosis.run_config import RunKnobs, find_model, read_knobs
 from clipteacher.diagnosis.seen_bias import OFFSETS, check_offsets, seen_bias
 from clipteacher.diagnosis.student import ask_student
-from clipteacher.diagnosis.teacher import ask_both, check_widths, look
+from clipteacher.diagnosis.teacher import ask_both, check_space, look
 from clipteacher.metrics import scores
 from clipteacher.pictures import report_rows
 from clipteacher.protocols.named import known_protocol
@@ -138,8 +138,8 @@ def _opened(given: Any) -> _Subject:  # noqa: ANN401
         why = f"there is no config.yaml of a run beside {where.model}. Give the run's folder as --model."
     else:
         knobs = read_knobs(where.config)
-        check_widths(segmenter, knobs)
         knobs.teacher.to(segmenter.vectors.device)  # type: ignore[attr-defined]  # it is a module
+        check_space(segmenter, knobs)
     skipped = {}
     for part, module, on in (
         ("pseudo_labels", "PLM", knobs is not None and knobs.plm is not None),

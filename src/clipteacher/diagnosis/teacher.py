@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch.nn import functional as F
@@ -23,6 +24,9 @@ from clipteacher.inference.placement import resized_size
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter import Segmenter
+
+SAME: Final = 0.99
+"""Cosine of one name's two vectors from which on they count as one tower's: room for another precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,7 @@ def ask_both(
     Raises:
         ValueError: The teacher's joint space is not the student's.
     """
-    check_widths(segmenter, knobs)
+    check_space(segmenter, knobs)
     regions: list[list[Region]] = []
     attention: list[PhotoAttention] = []
     for sample in samples:
@@ -132,15 +136,21 @@ def look(
     return Looked(regions, photo_attention(glm_weights(tokens.cls, features, knobs.glm), truth, split))
 
 
-def check_widths(segmenter: Segmenter, knobs: RunKnobs) -> None:
-    """Check that teacher and student share a joint space.
+def check_space(segmenter: Segmenter, knobs: RunKnobs) -> None:
+    """Check that teacher and student share a joint space: both have the same vector for a name.
 
     Raises:
         ValueError: They do not.
     """
-    width = segmenter.vectors.shape[1]
-    if knobs.teacher.width != width:
-        raise ValueError(
-            f"teacher: got width {knobs.teacher.width} beside a student of {width}; config.yaml is another run's. Give "
-            "the run's own folder as --model, or --teacher false."
-        )
+    width, name = segmenter.vectors.shape[1], segmenter.names[0]
+    problem = f"width {knobs.teacher.width} beside a student of {width}"
+    if knobs.teacher.width == width:
+        vector = knobs.teacher.encode_text([name]).float().to(segmenter.vectors)
+        cosine = float(F.cosine_similarity(vector, segmenter.vectors[:1]))
+        if cosine >= SAME:
+            return
+        problem = f"a vector for {name!r} that has a cosine of {cosine:.2f} with the student's"
+    raise ValueError(
+        f"teacher: got {problem}, expected the student's own; config.yaml is another run's. Give the run's folder as "
+        "--model, or --teacher false."
+    )
