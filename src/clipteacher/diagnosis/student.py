@@ -115,4 +115,5 @@ class _Lengths(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Lengths (B, 1, h, w) of the next window's features."""
-        return torch.linalg.vector_norm(next(self._features).float(), dim=1, keepdim=True)
+        lengths: Tensor = torch.linalg.vector_norm(next(self._features).float(), dim=1, keepdim=True)
+        return lengths
