@@ -1,7 +1,8 @@
 """How good PLM's pseudo labels are before any training: purity and recall on unseen pixels, masks per photo.
 
 For each unseen class in each training photo, the latent mask that covers most of it: recall is the share of the class
-that the mask covers, purity the share of the mask (where it fills ignored pixels) that is the class.
+that the mask covers, purity the share of the mask (where it fills ignored pixels) that is the class. Of a finished run
+`clipteacher diagnose` says the same.
 
     .venv/bin/python benchmarks/pseudo_labels.py --windows 6 14 --thresholds 0.2 0.4 0.6 0.8
 """
@@ -11,37 +12,17 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.folder import read_class_names
-from clipteacher.plm.fused_labels import fuse_labels
-from clipteacher.plm.module import PLMConfig, latent_masks
-from clipteacher.protocols.splits import IGNORE, ClassSplit
+from clipteacher.diagnosis.pseudo_labels import covering_masks
+from clipteacher.plm.module import PLMConfig
+from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teachers.imagenet import ImageNetTeacher
-
-_IGNORE_INDEX = -1
-
-
-def quality(dense: Tensor, truth: Tensor, split: ClassSplit, config: PLMConfig) -> Iterator[tuple[float, float, int]]:
-    """Yield (purity, recall, masks) for each unseen class of one photo: dense (1, C, h, w), truth (1, H, W)."""
-    table = torch.from_numpy(split.training_lut.astype("int64"))
-    seen = table[truth]
-    seen = seen.masked_fill(seen == IGNORE, _IGNORE_INDEX)
-    fused = fuse_labels(seen, latent_masks(dense, config), len(split.seen), ignore_index=_IGNORE_INDEX)
-    for unseen in split.unseen_ids:
-        here = truth == unseen
-        if here.sum() < 0.01 * truth.numel():
-            continue
-        ids, counts = fused.labels[here].unique(return_counts=True)  # type: ignore[no-untyped-call]
-        best = fused.labels == ids[counts.argmax()]
-        yield float(here[best].float().mean()), float(counts.max() / counts.sum()), int(fused.exists.sum())
 
 
 def main() -> None:
@@ -65,7 +46,7 @@ def main() -> None:
         begun, rows = time.perf_counter(), []
         for dense, mask in tokens:
             truth = F.interpolate(mask[None, None].float(), scale_factor=0.25, mode="nearest-exact")[0].long()
-            rows += list(quality(dense, truth, split, config))
+            rows += [(each.purity, each.recall, each.masks) for each in covering_masks(dense, truth, split, config)]
         took = 1000 * (time.perf_counter() - begun) / len(tokens)
         purity, recall, masks = (statistics.mean(column) for column in zip(*rows, strict=True))
         print(f"| {threshold} | {purity:.3f} | {recall:.3f} | {masks:.1f} | {took:.0f} |")

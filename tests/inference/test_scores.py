@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from clipteacher.inference import MAX_SCORES, OWN_SIZE, class_labels, class_logits
+from clipteacher.inference import MAX_SCORES, OWN_SIZE, class_bests, class_labels, class_logits
 from clipteacher.protocols.protocol import TestPipeline
 
 WIDTH = 12
@@ -201,3 +201,25 @@ def test_no_scores_at_all(max_scores: int) -> None:
         class_labels(Student(), names(2), photos((8, 8)), 8, max_scores=max_scores)
     with pytest.raises(ValueError, match=f"max_scores: got {max_scores}"):
         class_logits(Student(), names(2), photos((8, 8)), 8, max_scores=max_scores)
+
+
+@pytest.mark.parametrize("max_scores", [1, 700, MAX_SCORES])
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_best_of_each_group_is_that_of_its_scores(pipeline: str, max_scores: int) -> None:
+    student, text, images = Student(), names(7), photos((17, 31), 2)
+    groups: list[list[int]] = [[1, 4, 6], [], [0, 2, 3, 5]]
+    how = (8, PIPELINES[pipeline])
+    logits = class_logits(student, text, images, *how, max_scores=max_scores)
+    bests = class_bests(student, text, images, *how, groups=groups, max_scores=max_scores)
+    for group, best in zip(groups, bests, strict=True):
+        if not group:
+            assert (best.values == -torch.inf).all()
+            assert (best.ids == -1).all()
+            continue
+        values, places = logits[:, group].max(dim=1)
+        assert torch.equal(best.values, values), "to the bit"
+        assert torch.equal(best.ids, torch.tensor(group)[places])
+    (everything,) = class_bests(student, text, images, *how, groups=[range(7)], max_scores=max_scores)
+    assert torch.equal(everything.ids, class_labels(student, text, images, *how, max_scores=max_scores))
+    with pytest.raises(ValueError, match="max_scores"):
+        class_bests(student, text, images, *how, groups=groups, max_scores=0)

@@ -16,11 +16,12 @@ from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.files import read_image
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.metrics import scores
+from clipteacher.pictures import report_rows
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter, read_config, save_segmenter
 from clipteacher.students.smp import SMPStudent
-from clipteacher.training.run import KeepFirstModel, RunFolder, draw_report, finish_run, report_rows
+from clipteacher.training.run import KeepFirstModel, RunFolder, draw_report, finish_run
 
 NAMES = ("sky", "grass", "sun", "house")
 SPLIT = ClassSplit(names=NAMES, unseen=("sun",))

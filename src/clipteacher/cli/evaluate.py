@@ -53,7 +53,9 @@ def evaluate(arguments: Sequence[str]) -> None:
         if given.seen_offset is not None:
             segmenter = segmenter.with_seen_offset(given.seen_offset)
         unseen = listed_names(given.unseen) if given.unseen is not None else None
-        data = open_data(given.data, given.split, given.protocol, unseen, lambda names: _unseen(segmenter, names))
+        data = open_data(
+            given.data, given.split, given.protocol, unseen, lambda names: never_trained_on(segmenter, names)
+        )
         split, samples = data.class_split, SegmentationDataset(data.source, data.class_split, training=False)
         segmenter = segmenter.with_names(split.names).to(device(given.device))
         known = known_protocol(given.protocol)
@@ -68,6 +70,6 @@ def evaluate(arguments: Sequence[str]) -> None:
     print_scores(result, split, data.protocol, segmenter.seen_offset)
 
 
-def _unseen(segmenter: Segmenter, names: Sequence[str]) -> tuple[str, ...]:
-    """Names that the model was not trained on: held back from it, or none of its own."""
+def never_trained_on(segmenter: Segmenter, names: Sequence[str]) -> tuple[str, ...]:
+    """Names that a model was not trained on: held back from it, or none of its own."""
     return tuple(name for name in names if name not in segmenter.seen)

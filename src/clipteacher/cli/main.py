@@ -13,6 +13,7 @@ usage: clipteacher COMMAND [options]
   quickstart  see it work, with no download:          clipteacher quickstart --out DIR
   fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
+  diagnose    say why the scores are what they are:   clipteacher diagnose --model RUN --data DIR --out OUT
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
   app         the same on a web page:                 clipteacher app --model RUN/model
   export      write a student as one ONNX file:       clipteacher export --model RUN/model --onnx FILE
@@ -45,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from clipteacher.cli.evaluate import evaluate
 
             evaluate(rest)
+        case "diagnose":
+            from clipteacher.cli.diagnose import diagnose
+
+            diagnose(rest)
         case "segment":
             from clipteacher.cli.segment import segment
 

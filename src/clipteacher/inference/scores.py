@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import torch
@@ -200,6 +201,62 @@ def class_labels(
             better = values > best  # strictly: of equal names the first stays
             best, labels = torch.where(better, values, best), torch.where(better, ids + first, labels)
     return labels
+
+
+class Best(NamedTuple):
+    """The best name of a group at every pixel.
+
+    Attributes:
+        values: Its score, (B, H, W), floating point; -inf where the group has no name.
+        ids: Its id among all names, (B, H, W), int64; the first of several that are equal, -1 in an empty group.
+    """
+
+    values: Tensor
+    ids: Tensor
+
+
+def class_bests(
+    student: nn.Module,
+    text: Tensor,
+    images: Tensor,
+    pad_multiple: int,
+    pipeline: TestPipeline = OWN_SIZE,
+    *,
+    groups: Sequence[Sequence[int]],
+    max_scores: int = MAX_SCORES,
+) -> tuple[Best, ...]:
+    """Find the best name of each group at every pixel, by the same scores, to the bit, as `class_labels`.
+
+    Args:
+        student: As `class_logits`.
+        text: T, (N, C), unit vectors.
+        images: (B, 3, H, W), float in [0, 1].
+        pad_multiple: As `class_logits`.
+        pipeline: As `class_logits`.
+        groups: Ids of the names in each group, ascending, 0..N-1.
+        max_scores: As `class_labels`.
+
+    Returns:
+        The best of each group.
+
+    Raises:
+        ValueError: `max_scores` is not positive.
+    """
+    check_max_scores(max_scores)
+    photos = _PhotoScores(student, text, images, pad_multiple, pipeline)
+    shape, like = (photos.count, *photos.own_size), photos.windows[0].values
+    nothing = Best(like.new_full(shape, -torch.inf), like.new_full(shape, -1, dtype=torch.int64))
+    bests = [nothing] * len(groups)
+    for first, last in photos.tiles(max_scores):
+        scores = photos.scores(first, last)
+        for number, group in enumerate(groups):
+            columns = torch.tensor([name - first for name in group if first <= name < last], device=scores.device)
+            if len(columns):
+                values, places = scores[:, columns].max(dim=1)
+                better = values > bests[number].values  # strictly: of equal names the first stays
+                ids = torch.where(better, columns[places] + first, bests[number].ids)
+                bests[number] = Best(torch.where(better, values, bests[number].values), ids)
+    return tuple(bests)
 
 
 def check_max_scores(max_scores: int) -> None:

@@ -16,6 +16,7 @@ from clipteacher.drawn_world import write_world
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
 from clipteacher.metrics import scores
+from clipteacher.pictures import report_rows
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.quickstart.advice import Command, next_commands
 from clipteacher.quickstart.config import QuickstartConfig
@@ -27,7 +28,7 @@ from clipteacher.quickstart.training import train
 from clipteacher.segmenter import Segmenter
 from clipteacher.teachers.dense import TeacherAlone
 from clipteacher.training.module import TrainingModule
-from clipteacher.training.run import draw_report, report_rows
+from clipteacher.training.run import draw_report
 
 
 class Finished(NamedTuple):

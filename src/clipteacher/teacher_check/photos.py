@@ -15,6 +15,7 @@ from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import open_data
 from clipteacher.data.photo import read_photo
 from clipteacher.data.source import Source
+from clipteacher.data.spread import evenly_spread
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit, ignore_id, suggestion
 from clipteacher.teacher_check.asking import Asked
@@ -106,14 +107,14 @@ def photos_to_ask(
         total = len(data.source)
         # The numbers of seen and unseen classes in a folder's own name would be wrong here.
         title = f"{data.protocol if protocol is not None else root.resolve().name}, {split}"
-        return PhotosToAsk(names, data.source, (), meaning, _spread(total, limit), total, title)
+        return PhotosToAsk(names, data.source, (), meaning, evenly_spread(total, limit), total, title)
     folder = root / "images" / split if (root / "images").is_dir() else root
     files = _photos(folder)
     if classes is None and not (root / "classes.txt").is_file():
         raise DataError(f"{root}: no classes.txt, expected names to ask for. Give them: --classes 'cat, old chair'.")
     names = _checked(classes if classes is not None else read_class_names(root))
     nothing = np.empty(0, dtype=np.int64)
-    return PhotosToAsk(names, None, files, nothing, _spread(len(files), limit), len(files), str(folder))
+    return PhotosToAsk(names, None, files, nothing, evenly_spread(len(files), limit), len(files), str(folder))
 
 
 def _photos(folder: Path) -> tuple[Path, ...]:
@@ -131,10 +132,3 @@ def _checked(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise ValueError("classes: got no name, expected at least one")
     return ClassSplit(tuple(names), ()).names
-
-
-def _spread(total: int, limit: int) -> tuple[int, ...]:
-    """Choose numbers below `total`, evenly spread: file names often follow time or place."""
-    if not limit or limit >= total:
-        return tuple(range(total))
-    return tuple(int(index) for index in np.linspace(0, total - 1, limit).round().astype(int))

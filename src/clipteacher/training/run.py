@@ -5,24 +5,19 @@ from __future__ import annotations
 import copy
 import shutil
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from numpy.typing import NDArray
 
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import remove_unfinished, write_json
 from clipteacher.inference.seen import seen_offset_entry
 from clipteacher.metrics import Scores, scores
-from clipteacher.pictures import ReportRow, report, save_picture
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.pictures import ReportRow, report, report_rows, save_picture
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter, save_segmenter
 from clipteacher.training.checkpoints import LAST, PREVIOUS
@@ -191,28 +186,3 @@ def draw_report(
         drawn.append(ReportRow(photo, sample.mask.numpy(), labels))
     columns = ("photo", "truth", *segmenters)
     save_picture(report(drawn, split.names, split.unseen, columns, panel_width=panel_width), path)
-
-
-def report_rows(masks: Iterable[NDArray[np.integer[Any]]], split: ClassSplit, rows: int) -> list[int]:
-    """Choose photos for the report by their truth alone: by turns, each unseen class's photos by its share of them.
-
-    Photos not chosen so fill up the rest, in order. Nothing of a prediction enters, so nothing is picked
-    for its success.
-
-    Args:
-        masks: Truth of every photo, (H, W), integer in 0..N-1 or ignore; held one at a time.
-        split: The classes.
-        rows: Number of photos.
-
-    Returns:
-        Indices, at most `rows`, none twice.
-    """
-    shares = [[np.mean(mask == unseen) for unseen in split.unseen_ids] for mask in masks]
-    queues = []
-    for of_class in map(np.array, zip(*shares, strict=True)):
-        holders = [int(index) for index in np.argsort(-of_class, kind="stable")[: np.count_nonzero(of_class)]]
-        # From the median share on: neither the class's easiest view nor a sliver of it.
-        queues.append(holders[len(holders) // 2 :])
-    by_turns = [index for turn in zip_longest(*queues) for index in turn if index is not None]
-    # A dict keeps the first place of each index.
-    return list(dict.fromkeys([*by_turns, *range(len(shares))]))[:rows]
