@@ -228,7 +228,7 @@ def test_no_unseen_class(trained: tuple[Path, Path], tmp_path: Path, capsys: pyt
     folder = write_folder(tmp_path / "data", {"val": 1})
     config = json.loads((trained[0] / "model" / "config.json").read_text())
     model = Path(shutil.copytree(trained[0] / "model", tmp_path / "model"))
-    (model / "config.json").write_text(json.dumps(config | {"unseen": []}))
+    (model / "config.json").write_text(json.dumps(config | {"unseen": [], "seen": config["names"]}))
     assert diagnose("--model", model, "--data", folder, "--out", tmp_path / "out") == 2
     assert "unseen: got none of the 4 classes, expected at least one" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
