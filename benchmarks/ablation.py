@@ -128,7 +128,7 @@ def main() -> None:
     for run in grid_runs(grid):
         if given.settings and run.setting not in given.settings:
             continue
-        if any({key: line[key] for key in run.key} == run.key for line in done):
+        if any({key: line.get(key) for key in run.key} == run.key for line in done):
             continue
         out = given.runs / given.grid.stem / run.folder
         if run.of is not None and not (out / "metrics.json").exists():
