@@ -119,6 +119,13 @@ def test_attention_is_glms_own(config: GLMConfig) -> None:
     assert torch.allclose(weights.flatten(), expected, atol=1e-6)
 
 
+def test_positions_that_glm_does_not_ask_have_no_attention() -> None:
+    cls, features = torch.ones(1, 4), torch.randn(1, 4, 2, 5, generator=torch.Generator().manual_seed(0))
+    weights = glm_weights(cls, features, GLMConfig(keep=0.3, keep_steps=100))
+    assert int((weights > 0).sum()) == 3
+    assert weights.sum() == pytest.approx(1)
+
+
 class Teacher(nn.Module):
     """Blocks of pixels through a fixed random matrix."""
 

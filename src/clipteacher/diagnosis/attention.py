@@ -72,7 +72,7 @@ class AttentionFigures(NamedTuple):
 
 
 def glm_weights(cls: Tensor, features: Tensor, config: GLMConfig) -> Tensor:
-    """Attend as `clipteacher.glm.GLM` does.
+    """Attend as `clipteacher.glm.GLM` does at the end of training, when the share of the positions is `keep`.
 
     Args:
         cls: The teacher's CLS token S, (1, C), any length.
@@ -83,7 +83,9 @@ def glm_weights(cls: Tensor, features: Tensor, config: GLMConfig) -> Tensor:
         W, (h, w), float32, sums to 1.
     """
     asks = F.normalize(cls.float(), dim=1) if config.normalize else cls.float()
-    return global_attention(asks, features.float(), scale=config.scale, normalize=config.normalize)[1][0]
+    return global_attention(asks, features.float(), scale=config.scale, normalize=config.normalize, keep=config.keep)[
+        1
+    ][0]
 
 
 def photo_attention(weights: Tensor, truth: Tensor, split: ClassSplit) -> PhotoAttention:

@@ -192,15 +192,12 @@ def class_labels(
     check_max_scores(max_scores)
     _check_bias(bias, text)
     photos = _PhotoScores(student, text, images, pad_multiple, pipeline, bias)
-    best: Tensor | None = None
-    for first, last in photos.tiles(max_scores):
+    (first, last), *others = photos.tiles(max_scores)
+    best = Best(*photos.scores(first, last).max(dim=1))
+    for first, last in others:
         values, ids = photos.scores(first, last).max(dim=1)
-        if best is None:
-            best, labels = values, ids
-        else:
-            better = values > best  # strictly: of equal names the first stays
-            best, labels = torch.where(better, values, best), torch.where(better, ids + first, labels)
-    return labels
+        best = _better(best, Best(values, ids + first))
+    return best.ids
 
 
 class Best(NamedTuple):
@@ -253,10 +250,14 @@ def class_bests(
             columns = torch.tensor([name - first for name in group if first <= name < last], device=scores.device)
             if len(columns):
                 values, places = scores[:, columns].max(dim=1)
-                better = values > bests[number].values  # strictly: of equal names the first stays
-                ids = torch.where(better, columns[places] + first, bests[number].ids)
-                bests[number] = Best(torch.where(better, values, bests[number].values), ids)
+                bests[number] = _better(bests[number], Best(values, columns[places] + first))
     return tuple(bests)
+
+
+def _better(earlier: Best, later: Best) -> Best:
+    """Take the higher score at every pixel; of equal ones the earlier stays."""
+    wins = later.values > earlier.values
+    return Best(torch.where(wins, later.values, earlier.values), torch.where(wins, later.ids, earlier.ids))
 
 
 def check_max_scores(max_scores: int) -> None:
