@@ -8,6 +8,10 @@ A grid names the configuration, the data, the arguments that all its runs share,
 names and masks, and each held-out list of the others is unseen in turn. Without it those of `unseen` are reported.
 A run whose line is there already is not repeated; a run that was interrupted goes on. Settings under `rescored` train
 nothing: they are trained students `of` another setting, scored by `clipteacher evaluate` with switches of their own.
+
+`curves` are settings that differ in one value: `λ: {switch: --model.plm.fusion_threshold, values: [0.2, 0.6]}` makes
+"λ 0.2" and "λ 0.6" (`with:` names further switches of all its points). `world: {seed: 0, ...}` in place of `data` draws
+scenes with the arguments of `clipteacher world`. `teacher_alone: true` scores the configuration's teacher, too.
 """
 
 from __future__ import annotations
@@ -25,9 +29,12 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 
+from clipteacher.drawn_world import write_world
 from held_out import without
+from teacher_alone import score_teacher
 
 ROOT = Path(__file__).resolve().parents[1]
+TEACHER = "teacher alone"
 
 
 class Run(NamedTuple):
@@ -38,7 +45,7 @@ class Run(NamedTuple):
         switches: What the setting adds to the command.
         unseen: Classes that training never sees.
         seed: Of weights, order and augmentation.
-        of: The setting whose trained student is scored once more; None trains one.
+        of: The setting whose trained student is scored once more, or `TEACHER`, which scores the teacher; None trains.
     """
 
     setting: str
@@ -61,9 +68,15 @@ class Run(NamedTuple):
 
 def grid_runs(grid: Mapping[str, Any]) -> Iterator[Run]:
     """List a grid's runs, seed by seed, so that an interrupted grid compares whole sets of settings."""
+    settings = dict(grid["settings"])
+    for name, curve in (grid.get("curves") or {}).items():
+        for value in curve["values"]:
+            settings[f"{name} {value}"] = [*curve.get("with", []), curve["switch"], value]
     for seed in grid["seeds"]:
         for unseen in grid.get("held_out") or [grid["unseen"]]:
-            for setting, switches in grid["settings"].items():
+            if grid.get("teacher_alone") and seed == grid["seeds"][0]:  # nothing of it hangs on the seed
+                yield Run(TEACHER, [], list(unseen), seed, TEACHER)
+            for setting, switches in settings.items():
                 yield Run(setting, [str(word) for word in switches or []], list(unseen), seed)
             for setting, again in (grid.get("rescored") or {}).items():
                 yield Run(setting, [str(word) for word in again["switches"]], list(unseen), seed, again["of"])
@@ -83,8 +96,24 @@ def finished(lines: Path) -> list[dict[str, Any]]:
 
 
 def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
-    """Run `clipteacher fit`, or go on with it, or `evaluate` for a setting that is scored again; return the line."""
+    """Train and score one run, or score again what is trained, or the teacher; return its line."""
     start = time.perf_counter()
+    if run.of == TEACHER:
+        metrics = score_teacher(ROOT / grid["config"], data, run.unseen)
+    else:
+        metrics = student(run, grid, data, out)
+    return {
+        **run.key,
+        "common": grid.get("common") or [],
+        **metrics,
+        "minutes": round((time.perf_counter() - start) / 60, 2),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__.split('+')[0]}",
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def student(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
+    """Run `clipteacher fit`, or go on with it, or `evaluate` for a setting that is scored again; return the scores."""
     command, unseen = [str(Path(sys.executable).with_name("clipteacher"))], json.dumps(run.unseen)
     if run.of is None:
         metrics_file = out / "metrics.json"
@@ -97,15 +126,18 @@ def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[st
         command += ["--out", str(metrics_file), *run.switches]
     with (out.parent / f"{out.name}.log").open("a") as log:
         subprocess.run(command, check=True, stdout=log, stderr=log)  # noqa: S603 (our own command)
-    metrics = json.loads(metrics_file.read_text(encoding="utf-8"))
-    return {
-        **run.key,
-        "common": grid.get("common") or [],
-        **metrics,
-        "minutes": round((time.perf_counter() - start) / 60, 2),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__.split('+')[0]}",
-        "date": time.strftime("%Y-%m-%d"),
-    }
+    metrics: dict[str, Any] = json.loads(metrics_file.read_text(encoding="utf-8"))
+    return metrics
+
+
+def data_of(grid: Mapping[str, Any], given: Path | None, runs: Path) -> Path:
+    """Find the data, or draw them; with held-out lists, copy them without the unseen classes."""
+    if given is None and (world := grid.get("world")):
+        given = runs / "-".join(["world", *(f"{key}{value}" for key, value in world.items())])
+        if not (given / "classes.txt").exists():
+            write_world(given, **world)
+    data: Path = given or ROOT / grid["data"]
+    return without(data, runs / f"{data.name}-seen", grid["unseen"]) if grid.get("held_out") else data
 
 
 def main() -> None:
@@ -121,9 +153,7 @@ def main() -> None:
     grid: dict[str, Any] = yaml.safe_load(given.grid.read_text(encoding="utf-8"))
     grid["seeds"] = given.seeds or grid["seeds"]
     lines = given.lines or ROOT / "benchmarks" / "results" / f"{given.grid.stem}.jsonl"
-    data = given.data or ROOT / grid["data"]
-    if grid.get("held_out"):
-        data = without(data, given.runs / f"{data.name}-seen", grid["unseen"])
+    data = data_of(grid, given.data, given.runs)
     done = finished(lines)
     for run in grid_runs(grid):
         if given.settings and run.setting not in given.settings:
@@ -131,7 +161,7 @@ def main() -> None:
         if any({key: line.get(key) for key in run.key} == run.key for line in done):
             continue
         out = given.runs / given.grid.stem / run.folder
-        if run.of is not None and not (out / "metrics.json").exists():
+        if run.of not in (None, TEACHER) and not (out / "metrics.json").exists():
             print(f"{run.setting}, seed {run.seed}: left out, for {run.of!r} has not been trained", flush=True)
             continue
         out.mkdir(parents=True, exist_ok=True)

@@ -83,10 +83,49 @@ def test_a_whole_grid_of_commands_and_no_run_twice(
     assert len(commands) == 6, "all lines are there"
 
 
+def test_curves_and_the_teacher(ablation: Any) -> None:  # noqa: ANN401
+    curve = {"switch": "--model.glm.temperature", "values": [0.02, 0.2], "with": ["--model.losses.glm", 1]}
+    grid = GRID | {"settings": {"base": []}, "rescored": {}, "teacher_alone": True, "curves": {"τ": curve}}
+    runs = list(ablation.grid_runs(grid))
+    assert [(run.seed, run.setting) for run in runs] == [
+        (0, "teacher alone"),
+        *((seed, setting) for seed in (0, 1) for setting in ("base", "τ 0.02", "τ 0.2")),
+    ]
+    assert runs[3].switches == ["--model.losses.glm", "1", "--model.glm.temperature", "0.2"]
+    assert runs[0].of == ablation.TEACHER
+
+
+def test_a_world_is_drawn_once_and_a_copy_lacks_the_unseen(ablation: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    grid = {"world": {"seed": 3, "train": 1, "val": 1, "size": 32}, "unseen": ["sand"]}
+    data = ablation.data_of(grid, None, tmp_path)
+    assert data == tmp_path / "world-seed3-train1-val1-size32"
+    before = (data / "classes.txt").stat().st_mtime_ns
+    assert ablation.data_of(grid, None, tmp_path) == data
+    assert (data / "classes.txt").stat().st_mtime_ns == before
+    copy = ablation.data_of(grid | {"held_out": [["road"]]}, None, tmp_path)
+    assert copy != data
+    assert "sand" in (data / "classes.txt").read_text().split("\n")
+    assert "sand" not in (copy / "classes.txt").read_text().split("\n")
+
+
+def test_the_teacher_alone_is_scored_as_clipteacher_does(tmp_path: Path, ablation: Any) -> None:  # noqa: ANN401
+    config = ROOT / "src" / "clipteacher" / "quickstart" / "quickstart.yaml"
+    unseen = ["sand", "brick wall", "boat", "balloon", "flower"]
+    world = {"seed": 0, "train": 1, "val": 12, "size": 96}
+    data = ablation.data_of({"world": world, "unseen": unseen}, None, tmp_path)
+    found = ablation.score_teacher(config, data, unseen)
+    assert found["protocol"].endswith("-15-5")
+    assert found["mIoU_unseen"] > 0.3, "the tiny CLIP knows the drawn world"
+    chance = ablation.score_teacher(config, data, ["tree", "house", "fish", "bird", "sun"])
+    assert chance["pAcc"] == found["pAcc"], "what is unseen moves no label of the teacher"
+    assert chance["mIoU_unseen"] != found["mIoU_unseen"]
+
+
 @pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
 def test_the_grids_in_the_project(path: Path, ablation: Any) -> None:  # noqa: ANN401
     grid = yaml.safe_load(path.read_text())
-    assert set(grid) <= {"config", "data", "unseen", "held_out", "seeds", "common", "settings", "rescored"}
+    known = {"config", "data", "world", "unseen", "held_out", "seeds", "common", "settings", "rescored"}
+    assert set(grid) <= known | {"curves", "teacher_alone"}
     assert (ROOT / grid["config"]).is_file()
     assert not any(set(names) & set(grid["unseen"]) for names in grid.get("held_out", []))
     assert all(again["of"] in grid["settings"] for again in grid.get("rescored", {}).values())

@@ -251,7 +251,8 @@ def said_by(teacher: Any) -> Result:  # noqa: ANN401
 KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
     GLMConfig: (
         with_glm,
-        {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1} | {"keep": 1.0, "keep_steps": 50},
+        {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1}
+        | {"keep": 1.0, "keep_steps": 50, "cells": 2},
     ),
     PLMConfig: (
         with_plm,

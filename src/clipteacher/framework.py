@@ -147,7 +147,7 @@ class CLIPTeacher(nn.Module):
                 features, dense, labels == IGNORE_INDEX, self.distillation, all_ranks=self.training
             )
         if self.glm is not None and weights.glm:
-            out["glm"] = weights.glm * self.glm(cls.float(), features)
+            out["glm"] = weights.glm * self.glm(cls.float(), features, dense)
         if self.plm is not None:
             num_seen = len(self.text)
             fused = self.plm.fused_labels(dense, labels, num_seen, ignore_index=IGNORE_INDEX)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.cells import cut
 from clipteacher.cosines import inverse_length
 from clipteacher.distributed import Gathered, gather_rows, world_size
 from clipteacher.losses.infonce import info_nce
@@ -26,9 +27,11 @@ class GLMConfig:
         keep: Share of the positions that the CLS token may ask: those most like it. Attention over all of them is
             diluted. Not in the paper; after Chimera-Seg (arXiv 2506.22032).
         keep_steps: Steps over which that share falls evenly from 1 to `keep`; 0 has it from the first step on.
+        cells: Side k of a grid of k² cells, whose mean dense tokens ask the features of their cells as the CLS token
+            asks all; L_GLM is the mean over it and them. 0 has the CLS token alone. Not in the paper.
 
     Raises:
-        ValueError: `keep` is not in (0, 1], or `keep_steps` is negative.
+        ValueError: `keep` is not in (0, 1], or `keep_steps` or `cells` is negative.
     """
 
     normalize: bool = True
@@ -37,15 +40,18 @@ class GLMConfig:
     bank_size: int = 256
     keep: float = 1.0
     keep_steps: int = 0
+    cells: int = 0
 
     def __post_init__(self) -> None:
-        """Check the share of the positions."""
+        """Check the share of the positions and the number of cells."""
         if not 0 < self.keep <= 1:
             raise ValueError(
                 f"glm.keep: got {self.keep}, expected a share above 0 and up to 1, which keeps all positions"
             )
         if self.keep_steps < 0:
             raise ValueError(f"glm.keep_steps: got {self.keep_steps}, expected 0 or more steps")
+        if self.cells < 0:
+            raise ValueError(f"glm.cells: got {self.cells}, expected 0 for none, or the side of the grid")
 
     def kept_share(self, step: int) -> float:
         """Return the share of the positions that is asked at a step, counted from 0.
@@ -150,25 +156,45 @@ class GLM(nn.Module):
         # Saved with a checkpoint; there only where it is needed.
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64) if config.keep < 1 else None)
 
-    def forward(self, cls: Tensor, features: Tensor) -> Tensor:
-        """Compute L_GLM for CLS tokens S (B, C) and student features R (B, C, h, w); a scalar.
+    def forward(self, cls: Tensor, features: Tensor, dense: Tensor | None = None) -> Tensor:
+        """Compute L_GLM for CLS tokens S (B, C), student features R (B, C, h, w) and dense tokens (B, C, h', w').
 
-        The bank is read before the batch is enqueued: otherwise each positive would also be a negative. In training on
-        several ranks the batch is theirs all: other ranks' CLS tokens are negatives too, and each rank's bank takes all
-        of them, so that the banks stay the same.
+        Dense tokens are for `cells` alone. The bank is read before the batch is enqueued: otherwise each positive would
+        also be a negative. In training on several ranks the batch is theirs all: other ranks' CLS tokens are negatives
+        too, and each rank's bank takes all of them, so that the banks stay the same.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: There are no dense tokens for the cells, or more cells than tokens.
         """
-        unit = F.normalize(cls, dim=1)
-        asks = unit if self.config.normalize else cls
-        pooled, _ = global_attention(
-            asks, features, scale=self.config.scale, normalize=self.config.normalize, keep=self._kept_share()
-        )
-        everyone, first = gather_rows(unit) if self.training else Gathered(unit, 0)
-        negatives = torch.cat([everyone[:first], everyone[first + len(unit) :], self.bank.read()])
-        loss = info_nce(pooled, unit, negatives, temperature=self.config.temperature)
-        self.bank.enqueue(everyone)
+        keep, unit = self._kept_share(), F.normalize(cls, dim=1)
+        everyone = gather_rows(unit) if self.training else Gathered(unit, 0)
+        loss = self._contrast(unit if self.config.normalize else cls, features, everyone, keep)
+        if self.config.cells:
+            if dense is None:
+                raise ValueError(
+                    f"glm.cells: got {self.config.cells} without dense tokens, expected them as an argument"
+                )
+            parts = [loss]
+            for cell in cut(dense, features, self.config.cells):
+                of_all = gather_rows(cell.token) if self.training else Gathered(cell.token, 0)
+                parts.append(self._contrast(cell.token, cell.features, of_all, keep))
+            loss = torch.stack(parts).mean()
+        self.bank.enqueue(everyone.rows)
+        return loss
+
+    def _contrast(self, asks: Tensor, features: Tensor, everyone: Gathered, keep: float) -> Tensor:
+        """Let a token an image ask features, and contrast what it gets with the tokens of other images and the bank."""
+        config, (rows, first) = self.config, everyone
+        pooled, _ = global_attention(asks, features, scale=config.scale, normalize=config.normalize, keep=keep)
+        own = rows[first : first + len(asks)]
+        negatives = torch.cat([rows[:first], rows[first + len(asks) :], self.bank.read()])
+        loss = info_nce(pooled, own, negatives, temperature=config.temperature)
         # The mean over this rank's images becomes its part of the mean over all; one process multiplies by 1.
         ranks = world_size() if self.training else 1
-        return loss * (len(unit) * ranks / len(everyone))
+        return loss * (len(asks) * ranks / len(rows))
 
     def _kept_share(self) -> float:
         """Share of the positions at this step; a step of training is counted."""
