@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -135,3 +135,44 @@ def test_the_grids_in_the_project(path: Path, ablation: Any) -> None:  # noqa: A
         "lines of this grid"
     )
     assert all(line["common"] == (grid.get("common") or []) for line in lines)
+
+
+def lines_of(scores: dict[str, list[float]]) -> list[dict[str, Any]]:
+    return [
+        {"setting": setting, "seed": seed, "protocol": "world-15-5"}
+        | dict.fromkeys(("mIoU_unseen", "hIoU", "mIoU_seen", "pAcc"), score)
+        for setting, values in scores.items()
+        for seed, score in enumerate(values)
+    ]
+
+
+def test_the_pictures_show_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import ablation_plot
+
+    curve = {"switch": "--x", "values": [0.8, 0.1], "at": 0.4}
+    lines = lines_of({"base": [0.3, 0.5], "λ 0.8": [0.2], "λ 0.1": [0.6], "way b": [0.1]})
+    found = ablation_plot.points(curve, "λ", ablation_plot.by_setting(lines))
+    assert [(value, len(runs)) for value, runs in found] == [("0.1", 1), ("0.4", 2), ("0.8", 1)], "by size"
+    words = {"switch": "--x", "values": ["b", "c"], "at": "a"}
+    found = ablation_plot.points(words, "way", ablation_plot.by_setting(lines))
+    assert [value for value, _ in found] == ["b", "a"], "c has not been run"
+    assert ablation_plot.mean_and_deviation(lines[:2], "hIoU") == pytest.approx((40, 200**0.5))
+
+    curves = ablation_plot.draw({"curves": {"λ": curve}}, lines)
+    drawn: Any = curves.axes[0].containers[0]
+    heights = drawn.lines[0].get_ydata()
+    assert list(heights) == pytest.approx([60, 40, 20])
+    bars = ablation_plot.draw({}, lines)
+    assert [text.get_text() for text in bars.axes[0].get_yticklabels()] == [
+        "λ 0.1 (1)",
+        "base (2)",
+        "λ 0.8 (1)",
+        "way b (1)",
+    ]
+    assert [bar.get_width() for bar in cast(Any, bars.axes[0].containers[1])] == pytest.approx([60, 40, 20, 10])
+    with pytest.raises(ValueError, match="got none"):
+        ablation_plot.draw({}, [])
