@@ -73,8 +73,8 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
             return known
         return replace(known, test=TestPipeline(short_side=64, mode="slide", crop=64, stride=48))
 
-    for command in ("fit", "evaluate"):
-        monkeypatch.setattr(f"clipteacher.cli.{command}.known_protocol", small)
+    for module in ("fit", "test_data"):
+        monkeypatch.setattr(f"clipteacher.cli.{module}.known_protocol", small)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from clipteacher.cli.main import main
 from clipteacher.data.files import read_image, read_values
 from clipteacher.evaluation import pooled_confusion
 from clipteacher.inference import class_logits
-from clipteacher.protocols import VOC12_15_5, TestPipeline
+from clipteacher.protocols import VOC12_15_5
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
@@ -278,8 +278,8 @@ def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tupl
     """A folder is tested as the model is; a protocol brings its size and windows."""
     pipelines: list[Any] = []
 
-    def spy(segmenter: Segmenter, samples: object, pipeline: TestPipeline | None) -> Tensor:
-        pipelines.append(pipeline)
+    def spy(segmenter: Segmenter, samples: object) -> Tensor:
+        pipelines.append(segmenter.pipeline)
         return pooled_confusion(segmenter, [])
 
     write_voc12(tmp_path / "voc")
@@ -287,5 +287,6 @@ def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tupl
         patch.setattr("clipteacher.cli.evaluate.pooled_confusion", spy)
         evaluate(trained[0], trained[1], tmp_path / "own.json")
         evaluate(trained[0], tmp_path / "voc", tmp_path / "voc.json", "--protocol", "voc12-15-5")
-    assert pipelines == [None, VOC12_15_5.test]
+    assert pipelines == [load_segmenter(trained[0] / "model").pipeline, VOC12_15_5.test]
+    assert pipelines[0] != pipelines[1]
     assert VOC12_15_5.test.mode == "slide"

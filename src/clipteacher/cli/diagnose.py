@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from clipteacher.cli.diagnosis_tables import tables
-from clipteacher.cli.errors import device, user_errors
-from clipteacher.cli.evaluate import never_trained_on
+from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import print_scores
+from clipteacher.cli.test_data import add_test_data, open_test_data
 from clipteacher.data.dataset import Sample, SegmentationDataset
-from clipteacher.data.opened import OpenedData, open_data
+from clipteacher.data.opened import OpenedData
 from clipteacher.data.spread import evenly_spread
 from clipteacher.diagnosis.attention_picture import AttentionRow
 from clipteacher.diagnosis.confusions import class_confusions
@@ -31,8 +31,6 @@ from clipteacher.diagnosis.student import ask_student
 from clipteacher.diagnosis.teacher import ask_both, check_space, look
 from clipteacher.metrics import scores
 from clipteacher.pictures import report_rows
-from clipteacher.protocols.named import known_protocol
-from clipteacher.protocols.splits import listed_names
 from clipteacher.segmenter import Segmenter
 from clipteacher.storage import load_segmenter
 
@@ -45,12 +43,7 @@ def diagnose(arguments: Sequence[str]) -> None:
     """
     parser = ArgumentParser(prog="clipteacher diagnose", description=diagnose.__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a run's folder, or its model/")
-    parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
-    parser.add_argument("--split", type=str, default="val", help="which photos of it")
-    parser.add_argument(
-        "--unseen", type=list[str] | str | None, default=None, help='"cat, car"; default: all that it never trained on'
-    )
-    parser.add_argument("--protocol", type=str | None, default=None, help="as in `evaluate`, such as voc12-15-5")
+    add_test_data(parser)
     parser.add_argument("--photos", type=int, default=0, help="photos to look at, evenly spread; 0: all")
     parser.add_argument(
         "--teacher", type=bool, default=True, help="false: the student alone, and config.yaml is not opened"
@@ -120,17 +113,13 @@ def _opened(given: Any) -> _Subject:  # noqa: ANN401
     """Load the model, open the data, and build the teacher where there is one."""
     where = find_model(given.model)
     segmenter = load_segmenter(where.model)
-    unseen = listed_names(given.unseen) if given.unseen is not None else None
-    data = open_data(given.data, given.split, given.protocol, unseen, lambda names: never_trained_on(segmenter, names))
+    data, segmenter = open_test_data(given, segmenter)
     split = data.class_split
     if not split.unseen:
         raise ValueError(
             f"unseen: got none of the {len(split.names)} classes, expected at least one, for this is about unseen "
             "classes. Name those that training held back: --unseen 'cat, car'."
         )
-    segmenter = segmenter.with_names(split.names).to(device(given.device))
-    known = known_protocol(given.protocol)
-    segmenter = segmenter if known is None else segmenter.with_pipeline(known.test)
     knobs, why = None, ""
     if not given.teacher:
         why = "--teacher is false."
