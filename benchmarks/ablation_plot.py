@@ -66,6 +66,7 @@ def draw_curves(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
     """Draw a small picture for each curve, all with the same axis of scores."""
     settings = by_setting(lines)
     curves = {name: points(curve, name, settings) for name, curve in grid["curves"].items()}
+    curves = {name: found for name, found in curves.items() if len(found) > 1}  # the others have not been run yet
     rows = -(-len(curves) // COLUMNS)
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(3 * COLUMNS, 2.4 * rows), sharey=True, squeeze=False)
     for axis, (name, found) in zip(axes.flat, curves.items(), strict=False):
@@ -77,7 +78,7 @@ def draw_curves(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
                 markersize=4, elinewidth=0.8, alpha=0.9,
             )  # fmt: skip
         axis.set_title(name, fontsize=10)
-        axis.set_xticks(places, [f"[{value}]" if value == at else value for value, _ in found], fontsize=8)
+        axis.set_xticks(places, [f"{value} *" if value == at else value for value, _ in found], fontsize=8)
         axis.grid(axis="y", linewidth=0.3)
     for axis in axes.flat[len(curves) :]:
         axis.set_axis_off()
@@ -115,7 +116,7 @@ def draw(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
         raise ValueError("lines: got none, expected the lines of a grid. Run benchmarks/ablation.py first.")
     figure = draw_curves(grid, lines) if grid.get("curves") else draw_bars(lines)
     protocols, seeds = sorted({line["protocol"] for line in lines}), sorted({line["seed"] for line in lines})
-    note = "; in brackets: the value of the others" if grid.get("curves") else "; in brackets: runs"
+    note = "; *: the value in the other curves" if grid.get("curves") else "; in brackets: runs"
     figure.suptitle(f"mean IoU in %, {', '.join(protocols)}, seeds {', '.join(map(str, seeds))}{note}", fontsize=11)
     figure.tight_layout()
     return figure

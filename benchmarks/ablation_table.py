@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from ablation import finished
+from ablation import TEACHER, finished
 from tables import HEAD, row
 
 
@@ -22,7 +22,7 @@ def table(lines: list[dict[str, Any]]) -> str:
     most = max(map(len, runs.values()), default=0)
     rows = []
     for setting, of_setting in runs.items():
-        count = f" ({len(of_setting)} of {most} runs)" if len(of_setting) < most else ""
+        count = f" ({len(of_setting)} of {most} runs)" if len(of_setting) < most and setting != TEACHER else ""
         rows.append((sum(run["hIoU"] for run in of_setting) / len(of_setting), row(setting + count, of_setting)))
     return "\n".join([HEAD, *(text for _, text in sorted(rows, reverse=True))])
 

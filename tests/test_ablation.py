@@ -162,7 +162,9 @@ def test_the_pictures_show_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [value for value, _ in found] == ["b", "a"], "c has not been run"
     assert ablation_plot.mean_and_deviation(lines[:2], "hIoU") == pytest.approx((40, 200**0.5))
 
-    curves = ablation_plot.draw({"curves": {"λ": curve}}, lines)
+    curves = ablation_plot.draw({"curves": {"τ": curve, "λ": curve}}, lines)  # nothing of τ has been run
+    assert curves.axes[0].get_title() == "λ"
+    assert [text.get_text() for text in curves.axes[0].get_xticklabels()] == ["0.1", "0.4 *", "0.8"]
     drawn: Any = curves.axes[0].containers[0]
     heights = drawn.lines[0].get_ydata()
     assert list(heights) == pytest.approx([60, 40, 20])
@@ -176,3 +178,12 @@ def test_the_pictures_show_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [bar.get_width() for bar in cast(Any, bars.axes[0].containers[1])] == pytest.approx([60, 40, 20, 10])
     with pytest.raises(ValueError, match="got none"):
         ablation_plot.draw({}, [])
+
+
+def test_the_table_says_which_settings_lack_runs(ablation: Any) -> None:  # noqa: ANN401
+    import ablation_table
+
+    table = ablation_table.table(lines_of({"both": [0.4, 0.6], "+ GLM": [0.2], ablation.TEACHER: [0.3]})).splitlines()
+    assert table[2] == "| both | 50.0 ± 14.1 | 50.0 ± 14.1 | 50.0 ± 14.1 | 50.0 ± 14.1 |"
+    assert table[3] == "| teacher alone | 30.0 | 30.0 | 30.0 | 30.0 |", "the teacher has no seeds"
+    assert table[4] == "| + GLM (1 of 2 runs) | 20.0 | 20.0 | 20.0 | 20.0 |"
