@@ -39,6 +39,7 @@ def cut(dense: Tensor, features: Tensor, side: int) -> Iterator[Cell]:
         ValueError: A map has fewer rows or columns than the grid.
 
     Example:
+        >>> import torch
         >>> [tuple(cell.features.shape) for cell in cut(torch.ones(1, 2, 4, 4), torch.ones(1, 2, 5, 8), side=2)]
         [(1, 2, 2, 4), (1, 2, 2, 4), (1, 2, 3, 4), (1, 2, 3, 4)]
     """
