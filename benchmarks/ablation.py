@@ -11,8 +11,8 @@ nothing: they are trained students `of` another setting, scored by `clipteacher 
 
 `curves` are settings that differ in one value: `λ: {switch: --model.plm.fusion_threshold, values: [0.2, 0.6]}` makes
 "λ 0.2" and "λ 0.6" (`with`: further switches of all its points; `at`: the value that the setting `of`, or "base", has
-already, for ablation_plot.py). `world: {seed: 0, ...}` in place of `data` draws
-scenes with the arguments of `clipteacher world`. `teacher_alone: true` scores the configuration's teacher, too.
+already, for ablation_plot.py). `world: {seed: 0, ...}` in place of `data` draws scenes with the arguments of
+`clipteacher world`. `teacher_alone: true` scores the configuration's teacher, too.
 """
 
 from __future__ import annotations

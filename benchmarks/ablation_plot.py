@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ablation import ROOT, finished
+from tables import by_setting
 
 SCORES = {"mIoU_unseen": ("U", "#d1495b"), "hIoU": ("hIoU", "#edae49"), "mIoU_seen": ("S", "#9fb3c8")}
 COLUMNS = 4
 
 Line = Mapping[str, Any]
-
-
-def by_setting(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """Group the lines by their setting."""
-    found: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        found[line["setting"]].append(line)
-    return found
 
 
 def mean_and_deviation(lines: Sequence[Line], score: str) -> tuple[float, float]:

@@ -6,19 +6,16 @@ python benchmarks/ablation_table.py benchmarks/results/msrc21.jsonl
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from ablation import TEACHER, finished
-from tables import HEAD, row
+from tables import HEAD, by_setting, row
 
 
 def table(lines: list[dict[str, Any]]) -> str:
     """Write the table in Markdown, the best hIoU first; settings with fewer runs than others say how many."""
-    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in lines:
-        runs[line["setting"]].append(line)
+    runs = by_setting(lines)
     most = max(map(len, runs.values()), default=0)
     rows = []
     for setting, of_setting in runs.items():

@@ -81,9 +81,10 @@ def regions(run: Run, samples: SegmentationDataset, batch: int) -> Iterator[dict
     """
     split, names = samples.class_split, run.segmenter.names
     vectors = run.segmenter.vectors
-    answers = [run.teacher.encode_image(samples[i].image[None]) for i in range(len(samples))]
+    photos = [samples[i] for i in range(len(samples))]  # each is decoded once
+    answers = [run.teacher.encode_image(photo.image[None]) for photo in photos]
     for index, (_, dense) in enumerate(answers):
-        sample = samples[index]
+        sample = photos[index]
         features = run.segmenter.student(sample.image[None]).float()
         truth = F.interpolate(sample.mask[None, None].double(), size=features.shape[2:], mode="nearest-exact")[0].long()
         cls = torch.cat([answers[(index + step) % len(answers)].cls for step in range(batch)]).float()

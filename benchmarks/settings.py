@@ -20,16 +20,9 @@ from typing import Any
 
 import torch
 
-from clipteacher.data.dataset import FolderDataset
-from clipteacher.data.folder import read_class_names
-from clipteacher.evaluation import pooled_confusion
 from clipteacher.files import write_json
-from clipteacher.metrics import scores
-from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter import Segmenter
-from clipteacher.teachers.dense import TeacherAlone
-from clipteacher.teachers.imagenet import ImageNetTeacher
 from tables import HEAD, row
+from teacher_alone import score_teacher
 
 SWITCHES = {
     "student alone": ["--model.glm", "null", "--model.plm", "null"],
@@ -40,17 +33,6 @@ SWITCHES = {
     "+ PLM": ["--model.glm", "null"],
     "+ GLM + PLM": [],
 }
-
-
-def teacher_alone(data: Path, unseen: list[str]) -> dict[str, Any]:
-    """Score the teacher's own dense prediction."""
-    split = ClassSplit(names=read_class_names(data), unseen=tuple(unseen))
-    teacher = ImageNetTeacher()
-    # Photos go in unpadded: the teacher takes any size.
-    segmenter = Segmenter(TeacherAlone(teacher), split.names, teacher.encode_text(split.names), pad_multiple=1)
-    val_set = FolderDataset(data, "val", split, training=False)
-    result = scores(pooled_confusion(segmenter, (val_set[index] for index in range(len(val_set)))), split)
-    return {"protocol": f"{data.resolve().name}-{split.label}", **result.to_dict()}
 
 
 def student_run(config: Path, data: Path, out: Path, seed: int, switches: list[str]) -> dict[str, Any]:
@@ -74,7 +56,7 @@ def main() -> None:
     parser.add_argument("--settings", nargs="+", choices=list(SWITCHES), default=list(SWITCHES))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/msrc21_settings.json"))
     given = parser.parse_args()
-    rows: dict[str, list[dict[str, Any]]] = {"teacher alone": [teacher_alone(given.data, given.unseen)]}
+    rows: dict[str, list[dict[str, Any]]] = {"teacher alone": [score_teacher(given.config, given.data, given.unseen)]}
     for seed in given.seeds:
         for setting in given.settings:
             name = setting.replace("+ ", "").replace(" ", "-").lower()

@@ -152,13 +152,14 @@ def test_the_pictures_show_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
     mpl.use("agg")
     import ablation_plot
+    from tables import by_setting
 
     curve = {"switch": "--x", "values": [0.8, 0.1], "at": 0.4}
     lines = lines_of({"base": [0.3, 0.5], "λ 0.8": [0.2], "λ 0.1": [0.6], "way b": [0.1]})
-    found = ablation_plot.points(curve, "λ", ablation_plot.by_setting(lines))
+    found = ablation_plot.points(curve, "λ", by_setting(lines))
     assert [(value, len(runs)) for value, runs in found] == [("0.1", 1), ("0.4", 2), ("0.8", 1)], "by size"
     words = {"switch": "--x", "values": ["b", "c"], "at": "a"}
-    found = ablation_plot.points(words, "way", ablation_plot.by_setting(lines))
+    found = ablation_plot.points(words, "way", by_setting(lines))
     assert [value for value, _ in found] == ["b", "a"], "c has not been run"
     assert ablation_plot.mean_and_deviation(lines[:2], "hIoU") == pytest.approx((40, 200**0.5))
 

@@ -170,7 +170,7 @@ class GLM(nn.Module):
             ValueError: There are no dense tokens for the cells, or more cells than tokens.
         """
         keep, unit = self._kept_share(), F.normalize(cls, dim=1)
-        everyone = gather_rows(unit) if self.training else Gathered(unit, 0)
+        everyone = self._of_all_ranks(unit)
         loss = self._contrast(unit if self.config.normalize else cls, features, everyone, keep)
         if self.config.cells:
             if dense is None:
@@ -179,11 +179,13 @@ class GLM(nn.Module):
                 )
             parts = [loss]
             for cell in cut(dense, features, self.config.cells):
-                of_all = gather_rows(cell.token) if self.training else Gathered(cell.token, 0)
-                parts.append(self._contrast(cell.token, cell.features, of_all, keep))
+                parts.append(self._contrast(cell.token, cell.features, self._of_all_ranks(cell.token), keep))
             loss = torch.stack(parts).mean()
         self.bank.enqueue(everyone.rows)
         return loss
+
+    def _of_all_ranks(self, tokens: Tensor) -> Gathered:
+        return gather_rows(tokens) if self.training else Gathered(tokens, 0)
 
     def _contrast(self, asks: Tensor, features: Tensor, everyone: Gathered, keep: float) -> Tensor:
         """Let a token an image ask features, and contrast what it gets with the tokens of other images and the bank."""

@@ -83,9 +83,10 @@ def glm_weights(cls: Tensor, features: Tensor, config: GLMConfig) -> Tensor:
         W, (h, w), float32, sums to 1.
     """
     asks = F.normalize(cls.float(), dim=1) if config.normalize else cls.float()
-    return global_attention(asks, features.float(), scale=config.scale, normalize=config.normalize, keep=config.keep)[
-        1
-    ][0]
+    _, weights = global_attention(
+        asks, features.float(), scale=config.scale, normalize=config.normalize, keep=config.keep
+    )
+    return weights[0]
 
 
 def photo_attention(weights: Tensor, truth: Tensor, split: ClassSplit) -> PhotoAttention:
