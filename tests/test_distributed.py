@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clipteacher.distillation import DistillationConfig
 from clipteacher.distributed import gather_rows, mean_over_ranks, rank_share, sum_over_ranks, world_size
 from clipteacher.framework import CLIPTeacher, LossConfig
+from clipteacher.glm import GLMConfig
 from clipteacher.plm.module import PLMConfig
 from clipteacher.training.average import StudentAverage
 
@@ -28,13 +29,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "distillation": {"glm": None, "plm": None, "distillation": DistillationConfig()},
     "distillation of ignored": {"glm": None, "plm": None, "distillation": DistillationConfig(ignored_only=True)},
     "GLM": {"glm": GLM_ON, "plm": None},
+    "GLM of cells": {"glm": GLMConfig(bank_size=8, cells=2), "plm": None},
     "PLM": {"glm": None, "plm": PLM_ON, "losses": FOREIGN},
     "regions": {"glm": None, "plm": REGIONS, "losses": FOREIGN},
     "both": {"glm": GLM_ON, "plm": PLM_ON},
 }
 # Images of each rank: as the sampler shares them out, and an uneven batch of one's own.
 SPLITS = {"even": (2, 2), "uneven": (3, 1)}
-CASES = [*((setting, "even") for setting in SETTINGS), ("both", "uneven"), ("regions", "uneven")]
+CASES = [*((setting, "even") for setting in SETTINGS), *((setting, "uneven") for setting in ("both", "regions", "GLM of cells"))]
 
 
 def batch(step: int, counts: tuple[int, ...], rank: int) -> tuple[Tensor, Tensor]:
@@ -118,7 +120,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(timeout=120)
+        process.join(timeout=600)  # long: the machine may have other work
     assert [process.exitcode for process in processes] == [0] * RANKS
     return [torch.load(folder / f"{rank}.pt") for rank in range(RANKS)]
 
