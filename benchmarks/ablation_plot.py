@@ -55,8 +55,8 @@ def points(
 
 
 def draw_curves(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
-    """Draw a small picture for each curve, all with the same axis of scores."""
-    settings = by_setting(lines)
+    """Draw a small picture for each curve, all with the same axis of scores: means, and thin, each unseen list's."""
+    settings, lists = by_setting(lines), {tuple(line["unseen"]): line["unseen"] for line in lines}.values()
     curves = {name: points(curve, name, settings) for name, curve in grid["curves"].items()}
     curves = {name: found for name, found in curves.items() if len(found) > 1}  # the others have not been run yet
     rows = -(-len(curves) // COLUMNS)
@@ -64,11 +64,13 @@ def draw_curves(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
     for axis, (name, found) in zip(axes.flat, curves.items(), strict=False):
         places, at = range(len(found)), str(grid["curves"][name]["at"])
         for score, (label, colour) in SCORES.items():
-            values = [mean_and_deviation(of_value, score) for _, of_value in found]
-            axis.errorbar(
-                places, [mean for mean, _ in values], [by for _, by in values], color=colour, label=label, marker="o",
-                markersize=4, elinewidth=0.8, alpha=0.9,
-            )  # fmt: skip
+            means = [mean_and_deviation(of_value, score)[0] for _, of_value in found]
+            axis.plot(places, means, color=colour, label=label, marker="o", markersize=4)
+            for unseen in lists:  # a deviation over lists would say how unlike the lists are, not how sure a value is
+                of_list = [[line for line in of_value if line["unseen"] == unseen] for _, of_value in found]
+                there = [(place, each) for place, each in zip(places, of_list, strict=True) if each]
+                scores = [mean_and_deviation(each, score)[0] for _, each in there]
+                axis.plot([place for place, _ in there], scores, color=colour, linewidth=0.7, alpha=0.5)
         axis.set_title(name, fontsize=10)
         axis.set_xticks(places, [f"{value} *" if value == at else value for value, _ in found], fontsize=8)
         axis.grid(axis="y", linewidth=0.3)
@@ -108,7 +110,7 @@ def draw(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
         raise ValueError("lines: got none, expected the lines of a grid. Run benchmarks/ablation.py first.")
     figure = draw_curves(grid, lines) if grid.get("curves") else draw_bars(lines)
     protocols, seeds = sorted({line["protocol"] for line in lines}), sorted({line["seed"] for line in lines})
-    note = "; *: the value in the other curves" if grid.get("curves") else "; in brackets: runs"
+    note = "; thin: each list; *: the value in the other curves" if grid.get("curves") else "; in brackets: runs"
     figure.suptitle(f"mean IoU in %, {', '.join(protocols)}, seeds {', '.join(map(str, seeds))}{note}", fontsize=11)
     figure.tight_layout()
     return figure
