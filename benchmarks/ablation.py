@@ -23,7 +23,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,15 +67,20 @@ class Run(NamedTuple):
         return name.replace(" ", "_").replace("/", "_")
 
 
-def grid_runs(grid: Mapping[str, Any]) -> Iterator[Run]:
-    """List a grid's runs, seed by seed, so that an interrupted grid compares whole sets of settings."""
+def grid_runs(grid: Mapping[str, Any], seeds: Sequence[int] | None = None) -> Iterator[Run]:
+    """List a grid's runs, seed by seed, so that an interrupted grid compares whole sets of settings.
+
+    Args:
+        grid: The grid.
+        seeds: Seeds in place of its own. The teacher is always of its own first, for nothing of it hangs on the seed.
+    """
     settings = dict(grid["settings"])
     for name, curve in (grid.get("curves") or {}).items():
         for value in curve["values"]:
             settings[f"{name} {value}"] = [*curve.get("with", []), curve["switch"], value]
-    for seed in grid["seeds"]:
+    for seed in seeds or grid["seeds"]:
         for unseen in grid.get("held_out") or [grid["unseen"]]:
-            if grid.get("teacher_alone") and seed == grid["seeds"][0]:  # nothing of it hangs on the seed
+            if grid.get("teacher_alone") and seed == grid["seeds"][0]:
                 yield Run(TEACHER, [], list(unseen), seed, TEACHER)
             for setting, switches in settings.items():
                 yield Run(setting, [str(word) for word in switches or []], list(unseen), seed)
@@ -152,11 +157,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", help="in place of the grid's")
     given = parser.parse_args()
     grid: dict[str, Any] = yaml.safe_load(given.grid.read_text(encoding="utf-8"))
-    grid["seeds"] = given.seeds or grid["seeds"]
     lines = given.lines or ROOT / "benchmarks" / "results" / f"{given.grid.stem}.jsonl"
     data = data_of(grid, given.data, given.runs)
     done = finished(lines)
-    for run in grid_runs(grid):
+    for run in grid_runs(grid, given.seeds):
         if given.settings and run.setting not in given.settings:
             continue
         if any({key: line.get(key) for key in run.key} == run.key for line in done):

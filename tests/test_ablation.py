@@ -91,6 +91,8 @@ def test_curves_and_the_teacher(ablation: Any) -> None:  # noqa: ANN401
         (0, "teacher alone"),
         *((seed, setting) for seed in (0, 1) for setting in ("base", "τ 0.02", "τ 0.2")),
     ]
+    later = list(ablation.grid_runs(grid, [1, 2]))
+    assert [run.seed for run in later] == [1] * 3 + [2] * 3, "other seeds, and no teacher once more"
     assert runs[3].switches == ["--model.losses.glm", "1", "--model.glm.temperature", "0.2"]
     assert runs[0].of == ablation.TEACHER
 
@@ -139,7 +141,7 @@ def test_the_grids_in_the_project(path: Path, ablation: Any) -> None:  # noqa: A
 
 def lines_of(scores: dict[str, list[float]]) -> list[dict[str, Any]]:
     return [
-        {"setting": setting, "seed": seed, "protocol": "world-15-5"}
+        {"setting": setting, "seed": seed, "protocol": "world-15-5", "unseen": [f"list {seed}"]}
         | dict.fromkeys(("mIoU_unseen", "hIoU", "mIoU_seen", "pAcc"), score)
         for setting, values in scores.items()
         for seed, score in enumerate(values)
@@ -166,9 +168,11 @@ def test_the_pictures_show_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     curves = ablation_plot.draw({"curves": {"τ": curve, "λ": curve}}, lines)  # nothing of τ has been run
     assert curves.axes[0].get_title() == "λ"
     assert [text.get_text() for text in curves.axes[0].get_xticklabels()] == ["0.1", "0.4 *", "0.8"]
-    drawn: Any = curves.axes[0].containers[0]
-    heights = drawn.lines[0].get_ydata()
-    assert list(heights) == pytest.approx([60, 40, 20])
+    heights = [list(cast(Any, line).get_ydata()) for line in curves.axes[0].lines]
+    mean, of_a, of_b = heights[3:6]  # hIoU's, after three lines of U
+    assert mean == pytest.approx([60, 40, 20])
+    assert of_a == pytest.approx([60, 30, 20])
+    assert of_b == pytest.approx([50]), "a list without some of the values"
     bars = ablation_plot.draw({}, lines)
     assert [text.get_text() for text in bars.axes[0].get_yticklabels()] == [
         "λ 0.1 (1)",

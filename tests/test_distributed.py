@@ -36,7 +36,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 # Images of each rank: as the sampler shares them out, and an uneven batch of one's own.
 SPLITS = {"even": (2, 2), "uneven": (3, 1)}
-CASES = [*((setting, "even") for setting in SETTINGS), *((setting, "uneven") for setting in ("both", "regions", "GLM of cells"))]
+CASES = [
+    *((setting, "even") for setting in SETTINGS),
+    *((setting, "uneven") for setting in ("both", "regions", "GLM of cells")),
+]
 
 
 def batch(step: int, counts: tuple[int, ...], rank: int) -> tuple[Tensor, Tensor]:
