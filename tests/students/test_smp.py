@@ -266,3 +266,20 @@ def test_spec_holds_the_options_and_no_weights(tmp_path: Path) -> None:
         "std": [0.229, 0.224, 0.225],
         "options": {"decoder_pyramid_channels": 32},
     }
+
+
+@pytest.mark.parametrize("encoder", ["tu-tf_efficientnet_lite0", "tu-mobilenetv3_small_050"])
+@pytest.mark.parametrize("depth", [3, 4, 5])
+def test_stages_that_no_decoder_reads_are_left_out(encoder: str, depth: int) -> None:
+    """Every parameter has a gradient, and the features are those of the network that has all stages, to the bit."""
+    student = SMPStudent("Segformer", encoder, 16, options={"encoder_depth": depth}).eval()
+    whole = smp.Segformer(encoder_name=encoder, encoder_weights=None, classes=16, encoder_depth=depth).eval()
+    whole.segmentation_head[1] = nn.Identity()
+    strange = whole.load_state_dict(student.network.state_dict(), strict=False)
+    assert not strange.unexpected_keys
+    assert bool(strange.missing_keys) == (depth < 5)
+    images = torch.rand(2, 3, 64, 64)
+    features = student(images)
+    assert torch.equal(features, whole((images - student.mean) / student.std))
+    features.sum().backward()
+    assert [name for name, parameter in student.named_parameters() if parameter.grad is None] == []
