@@ -1,4 +1,4 @@
-"""The table of a grid's JSON lines: mean and standard deviation of U, hIoU, S and pAcc over seeds and lists.
+"""The table of a grid's JSON lines, one for each list of unseen classes: mean and standard deviation over seeds.
 
 python benchmarks/ablation_table.py benchmarks/results/msrc21.jsonl
 """
@@ -25,12 +25,13 @@ def table(lines: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Print the table of each file."""
+    """Print the tables of each file."""
     for path in sys.argv[1:]:
         lines = finished(Path(path))
-        unseen = sorted({", ".join(line["unseen"]) for line in lines})
-        seeds = sorted({line["seed"] for line in lines})
-        print(f"{path}: {len(lines)} runs; seeds {seeds}; unseen: {' | '.join(unseen)}\n\n{table(lines)}\n")
+        for unseen in dict.fromkeys(", ".join(line["unseen"]) for line in lines):
+            here = [line for line in lines if ", ".join(line["unseen"]) == unseen]
+            seeds = sorted({line["seed"] for line in here})
+            print(f"{path}: {len(here)} runs; seeds {seeds}; unseen: {unseen}\n\n{table(here)}\n")
 
 
 if __name__ == "__main__":

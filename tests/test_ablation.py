@@ -192,3 +192,23 @@ def test_the_table_says_which_settings_lack_runs(ablation: Any) -> None:  # noqa
     assert table[2] == "| both | 50.0 ± 14.1 | 50.0 ± 14.1 | 50.0 ± 14.1 | 50.0 ± 14.1 |"
     assert table[3] == "| teacher alone | 30.0 | 30.0 | 30.0 | 30.0 |", "the teacher has no seeds"
     assert table[4] == "| + GLM (1 of 2 runs) | 20.0 | 20.0 | 20.0 | 20.0 |"
+
+
+def test_each_list_of_unseen_classes_has_its_own_table(
+    ablation: Any,  # noqa: ANN401
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A deviation over lists would say how hard they are, not how much seeds differ."""
+    import ablation_table
+
+    easy, hard = lines_of({"both": [0.6, 0.6]}), lines_of({"both": [0.2, 0.2]})
+    for line in (*easy, *hard):
+        line["unseen"] = ["boat"] if line in hard else ["sand"]
+    path = tmp_path / "lines.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*easy, *hard])))
+    monkeypatch.setattr(sys, "argv", ["ablation_table.py", str(path)])
+    ablation_table.main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| both")]
+    assert [row.split("|")[2].strip() for row in rows] == ["60.0 ± 0.0", "20.0 ± 0.0"]
