@@ -1,5 +1,6 @@
 """Every architecture of segmentation_models_pytorch as a student: size, weights, spec, and no network."""
 
+import copy
 import json
 import socket
 from pathlib import Path
@@ -283,3 +284,16 @@ def test_stages_that_no_decoder_reads_are_left_out(encoder: str, depth: int) -> 
     assert torch.equal(features, whole((images - student.mean) / student.std))
     features.sum().backward()
     assert [name for name, parameter in student.named_parameters() if parameter.grad is None] == []
+
+
+def test_students_load_that_were_saved_with_the_stages_that_nothing_reads() -> None:
+    options = {"encoder_depth": 4}
+    whole = smp.Segformer(encoder_name="tu-tf_efficientnet_lite0", encoder_weights=None, classes=16, **options)
+    saved = {f"network.{name}": tensor for name, tensor in whole.state_dict().items()}
+    student = copy.deepcopy(SMPStudent("Segformer", "tu-tf_efficientnet_lite0", 16, options=options))
+    student.load_state_dict(saved)
+    assert len(saved) > len(student.state_dict()), "the caller's tensors are all there"
+    for name, tensor in student.state_dict().items():
+        assert torch.equal(tensor, saved[name])
+    with pytest.raises(RuntimeError, match="Unexpected key"):
+        student.load_state_dict(saved | {"network.encoder.model.more.6.bias": torch.zeros(1)})

@@ -112,6 +112,16 @@ def drop_unread_stages(encoder: nn.Module) -> None:
     model = getattr(encoder, "model", None)
     if isinstance(model, EfficientNetFeatures | MobileNetV3Features) and model.feature_hooks is None:
         model.blocks = model.blocks[: max(stage["stage"] for stage in model.feature_info.get_dicts())]
+        blocks: Any = model.blocks  # torch leaves the next method without types
+        blocks.register_load_state_dict_pre_hook(_pass_over_dropped)
+
+
+def _pass_over_dropped(blocks: nn.Sequential, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Let students load that were saved when they still had the stages that nothing reads."""
+    for name in list(state):
+        stage = name.removeprefix(prefix).split(".")[0]
+        if name.startswith(prefix) and stage.isdigit() and int(stage) >= len(blocks):
+            del state[name]
 
 
 def add_dropout(network: Any, rate: float) -> None:  # noqa: ANN401 (smp is untyped)
