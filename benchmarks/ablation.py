@@ -9,7 +9,7 @@ names and masks, and each held-out list of the others is unseen in turn. Without
 A run whose line is there already is not repeated; a run that was interrupted goes on. Settings under `rescored` train
 nothing: they are trained students `of` another setting, scored by `clipteacher evaluate` with switches of their own.
 
-`curves` are settings that differ in one value: `λ: {switch: --model.plm.fusion_threshold, values: [0.2, 0.6]}` makes
+`curves` are settings that differ in one value: `λ: {switch: --model.method.plm.fusion_threshold, values: [0.2, 0.6]}` makes
 "λ 0.2" and "λ 0.6" (`with`: further switches of all its points; `at`: the value that the setting `of`, or "base", has
 already, for ablation_plot.py). `world: {seed: 0, ...}` in place of `data` draws scenes with the arguments of
 `clipteacher world`. `teacher_alone: true` scores the configuration's teacher, too.
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 
-from clipteacher.drawn_world import write_world
+from clipteacher.demo.drawn_world import write_world
 from held_out import without
 from teacher_alone import score_teacher
 

@@ -1,11 +1,11 @@
-r"""Which seen offset: U, hIoU and S of runs by offset, each run on the seen classes that were held out of it.
+r"""Which calibration: U, hIoU and S of runs by offset, each run on the seen classes that were held out of it.
 
     python benchmarks/calibrate.py runs/ablation/msrc21_choose_*/CEfb20-*-seed0 \
         --data runs/ablation/msrc21-seen --unseen cat car flower sign cow
 
 The runs are those of `benchmarks/ablation.py` with `held_out`: each was trained on a copy of the data without the
 protocol's unseen classes (`benchmarks/held_out.py`), and holds out some of the seen ones in turn. The offset with the
-best mean hIoU over the runs is the one to set, `--model.seen_offset` or `evaluate --seen_offset`. The protocol's unseen
+best mean hIoU over the runs is the one to set, `--model.test.calibration` or `evaluate --calibration`. The protocol's unseen
 classes play no part: that no run and no mask knows them is checked.
 
 Every photo is scored once for all offsets. An offset moves all seen scores alike, so the best name is the best seen one
@@ -26,11 +26,11 @@ from torch import Tensor
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import open_data
+from clipteacher.evaluation.metrics import confusion_matrix, scores
 from clipteacher.inference import class_logits
-from clipteacher.inference.seen import check_seen_offset
-from clipteacher.metrics import confusion_matrix, scores
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter
+from clipteacher.inference.calibration import check_calibration
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.storage.saved_model import load_segmenter
 from tables import mean_and_spread
 
 SCORES = ("mIoU_unseen", "hIoU", "mIoU_seen")
@@ -38,7 +38,7 @@ SCORES = ("mIoU_unseen", "hIoU", "mIoU_seen")
 
 @torch.inference_mode()
 def confusions(segmenter: Segmenter, samples: Iterable[Sample], offsets: Sequence[float]) -> Tensor:
-    """Pool the confusion of each seen offset in one pass.
+    """Pool the confusion of each calibration in one pass.
 
     Args:
         segmenter: It answers to the test set's names, of which some are seen and some are not; its own offset plays no
@@ -49,14 +49,19 @@ def confusions(segmenter: Segmenter, samples: Iterable[Sample], offsets: Sequenc
     Returns:
         (K, N, N), int64, rows = truth. To rounding those of `pooled_confusion` with each offset.
     """
-    model, size = segmenter.eval(), len(segmenter.names)
+    model, size = segmenter.eval(), len(segmenter.class_names)
     seen = torch.tensor([name in model.seen for name in model.names])
     groups = [torch.nonzero(seen)[:, 0], torch.nonzero(~seen)[:, 0]]
     found = torch.zeros(len(offsets), size, size, dtype=torch.int64)
     for sample in samples:
         image = sample.image.unsqueeze(0).to(model.vectors)
         logits = class_logits(
-            model.student, model.vectors, image, model.pad_multiple, model.pipeline, max_scores=model.max_scores
+            model.student,
+            model.vectors,
+            image,
+            model.test.pad_multiple,
+            model.pipeline,
+            max_logits=model.test.max_logits,
         )[0].cpu()
         (best_seen, at_seen), (best_other, at_other) = (logits[group].max(dim=0) for group in groups)
         for number, offset in enumerate(offsets):
@@ -84,16 +89,16 @@ def of_run(run: Path, data: Path, split: str, offsets: Sequence[float], device: 
     lines = []
     for offset, confusion in zip(offsets, pooled, strict=True):
         result = scores(confusion, source.class_split).to_dict()
-        key = {"run": run.name, "held_out": list(segmenter.unseen), "split": split, "seen_offset": offset}
+        key = {"run": run.name, "held_out": list(segmenter.unseen), "split": split, "calibration": offset}
         lines.append(key | {score: result[score] for score in (*SCORES, "pAcc")})
     return lines
 
 
 def table(lines: Sequence[dict[str, Any]], offsets: Sequence[float]) -> tuple[str, float]:
     """Write the table in Markdown, mean and standard deviation over runs in per cent; and the best offset by hIoU."""
-    rows, best = ["| seen offset | U | hIoU | S |", "|---|---|---|---|"], {}
+    rows, best = ["| calibration | U | hIoU | S |", "|---|---|---|---|"], {}
     for offset in offsets:
-        of_offset = [line for line in lines if line["seen_offset"] == offset]
+        of_offset = [line for line in lines if line["calibration"] == offset]
         values = {score: [100 * (line[score] or 0.0) for line in of_offset] for score in SCORES}
         rows.append(f"| {offset:g} | {' | '.join(mean_and_spread(values[score]) for score in SCORES)} |")
         best[offset] = sum(values["hIoU"])
@@ -113,7 +118,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args()
     for offset in given.offsets:
-        check_seen_offset(offset)
+        check_calibration(offset)
     if known := sorted(set(given.unseen) & set(read_class_names(given.data))):
         parser.error(f"--unseen: {known} are classes of {given.data}; expected its copy without them (held_out.py)")
     lines = []
@@ -125,7 +130,7 @@ def main() -> None:
         with given.lines.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
     text, best = table(lines, given.offsets)
-    print(f"\n{text}\n\nbest hIoU over {len(given.runs)} runs: seen offset {best:g}")
+    print(f"\n{text}\n\nbest hIoU over {len(given.runs)} runs: calibration {best:g}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from clipteacher.inference import class_labels
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.size import count_flops, count_parameters
 from clipteacher.students.smp import SMPStudent
@@ -58,8 +58,8 @@ def row(name: str, build: Callable[[int], nn.Module], count: int, side: int, run
     image = F.interpolate(torch.rand(1, 3, 16, 16), size=(side, side), mode="bilinear")
     ways: dict[str, Callable[[], torch.Tensor]] = {
         "segmenter": lambda: model(image),
-        "compiled": lambda: class_labels(compiled.network, count, image, model.pad_multiple),
-        "closed": lambda: class_labels(closed, count, image, model.pad_multiple),
+        "compiled": lambda: class_labels(compiled.network, count, image, model.test.pad_multiple),
+        "closed": lambda: class_labels(closed, count, image, model.test.pad_multiple),
     }
     with torch.inference_mode():
         labels = {way: run() for way, run in ways.items()}  # warm

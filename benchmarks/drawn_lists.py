@@ -20,12 +20,12 @@ import torch
 
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
-from clipteacher.evaluation import pooled_confusion
-from clipteacher.files import write_json
-from clipteacher.metrics import scores
-from clipteacher.segmenter import Segmenter
-from clipteacher.teachers.dense import TeacherAlone
+from clipteacher.evaluation.evaluate import pooled_confusion
+from clipteacher.evaluation.metrics import scores
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.imagenet import ImageNetTeacher
+from clipteacher.utils.atomic_files import write_json
 from machine import machine
 
 OWN = ("cow", "car", "flower", "sign", "cat")
@@ -60,7 +60,7 @@ def main() -> None:
     teacher, data = ImageNetTeacher(), open_data(given.data, "train", None, OWN)
     names = data.class_split.names
     samples = SegmentationDataset(data.source, data.class_split, training=False)
-    alone = Segmenter(TeacherAlone(teacher), names, teacher.encode_text(names), unseen=OWN)
+    alone = Segmenter(ZeroShotTeacher(teacher), names, teacher.encode_text(names), unseen=OWN)
     with torch.inference_mode():
         confusion = pooled_confusion(alone, (samples[index] for index in range(len(samples))))
     iou = scores(confusion, data.class_split).to_dict()["IoU"]

@@ -29,14 +29,14 @@ import open_clip  # noqa: F401 (imported once, before the forks)
 import tensorboard.summary  # type: ignore[import-untyped]  # noqa: F401
 import torch
 import torch.utils.tensorboard
+from clipteacher.training.run import RunFolder
 
 import clipteacher.cli.fit
 import clipteacher.teachers.openclip  # noqa: F401
 from clipteacher.cli.main import main as clipteacher_main
-from clipteacher.drawn_world import write_world
-from clipteacher.files import UNFINISHED, write_json
+from clipteacher.demo.drawn_world import write_world
 from clipteacher.training.checkpoints import newest_whole
-from clipteacher.training.run import RunFolder
+from clipteacher.utils.atomic_files import UNFINISHED, write_json
 
 COMPARED: Final = ("metrics.json", "model/student.safetensors", "model/vocabulary.safetensors", "model/config.json")
 ARGUMENTS: Final = (
@@ -44,8 +44,8 @@ ARGUMENTS: Final = (
     *("--data.augment.crop_size", "[64, 64]", "--model.student", "clipteacher.students.smp.SMPStudent"),
     *("--model.student.architecture", "FPN", "--model.student.encoder", "tu-test_efficientnet"),
     *("--model.student.channels", "128", "--model.teacher", "clipteacher.teachers.openclip.OpenClipTeacher"),
-    *("--model.teacher.model", "package:clipteacher.tiny_clip", "--model.teacher.pretrained", "null"),
-    *("--model.plm.windows", "[2, 4]"),
+    *("--model.teacher.model", "package:clipteacher.demo.tiny_clip", "--model.teacher.pretrained", "null"),
+    *("--model.method.plm.windows", "[2, 4]"),
     *("--trainer.accelerator", "cpu", "--trainer.devices", "1", "--checkpoint.every_n_train_steps", "1"),
     *("--report_rows", "1"),
 )

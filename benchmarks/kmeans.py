@@ -30,9 +30,9 @@ from sklearn.preprocessing import normalize  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipteacher.files import write_json
-from clipteacher.plm.kmeans import kmeans, window_seeds
-from clipteacher.plm.module import PLMConfig
+from clipteacher.method.plm.kmeans import kmeans, window_seeds
+from clipteacher.method.plm.module import PLMConfig
+from clipteacher.utils.atomic_files import write_json
 from machine import machine, spread, wait
 
 

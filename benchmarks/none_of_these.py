@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.folder import read_class_names
-from clipteacher.files import write_json
 from clipteacher.inference import class_logits
-from clipteacher.inference.none import WithLength, with_threshold
+from clipteacher.inference.rejection import WithLength, with_threshold
 from clipteacher.protocols.splits import ClassSplit, ignore_id
-from clipteacher.storage import load_segmenter
+from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.utils.atomic_files import write_json
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -130,7 +130,7 @@ def read_pixels(model: Path, data: Path, split: str, per_photo: int, seed: int) 
     """Score pixels of every photo of a split; also all names, and those never seen in training."""
     segmenter, names = load_segmenter(model), read_class_names(data)
     segmenter = segmenter.with_names(names)
-    text = with_threshold(segmenter.vectors, 1.0)  # the last score is the length
+    text = with_threshold(segmenter.text_features, 1.0)  # the last score is the length
     photos = FolderDataset(data, split, ClassSplit(names=names, unseen=()), training=False)
     generator, parts = np.random.default_rng(seed), []
     for number in range(len(photos)):

@@ -22,15 +22,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.analysis.student.pseudo_labels import mask_matches
+from clipteacher.analysis.student.run_config import read_run_options
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
-from clipteacher.diagnosis.pseudo_labels import covering_masks
-from clipteacher.diagnosis.run_config import read_knobs
-from clipteacher.files import write_json
-from clipteacher.plm.module import PLM, region_tokens
+from clipteacher.method.plm.module import PLM, region_tokens
 from clipteacher.protocols.splits import IGNORE
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.utils.atomic_files import write_json
 
 _SYNTHESIZER = "framework.plm."
 _IGNORE_INDEX = -1
@@ -56,15 +56,17 @@ def read_run(folder: Path) -> Run:
     Raises:
         ValueError: The run had no synthesizer.
     """
-    knobs = read_knobs(folder / "config.yaml")
-    if knobs.plm is None or knobs.plm.prototypes != "synthesizer":
-        raise ValueError(f"{folder}: got a run without a synthesizer, expected --model.plm.prototypes synthesizer")
+    options = read_run_options(folder / "config.yaml")
+    if options.plm is None or options.plm.prototypes != "synthesizer":
+        raise ValueError(
+            f"{folder}: got a run without a synthesizer, expected --model.method.plm.prototypes synthesizer"
+        )
     state = torch.load(folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)["state_dict"]
-    plm = PLM(knobs.teacher.width, knobs.plm)
+    plm = PLM(options.teacher.width, options.plm)
     plm.load_state_dict(
         {key.removeprefix(_SYNTHESIZER): value for key, value in state.items() if key.startswith(_SYNTHESIZER)}
     )
-    return Run(load_segmenter(folder / "model").eval(), knobs.teacher, plm.eval())
+    return Run(load_segmenter(folder / "model").eval(), options.teacher, plm.eval())
 
 
 @torch.inference_mode()
@@ -79,8 +81,8 @@ def regions(run: Run, samples: SegmentationDataset, batch: int) -> Iterator[dict
     Yields:
         The class, the name that each source is nearest to, and each one's cosine with the right name's vector.
     """
-    split, names = samples.class_split, run.segmenter.names
-    vectors = run.segmenter.vectors
+    split, names = samples.class_split, run.segmenter.class_names
+    vectors = run.segmenter.text_features
     photos = [samples[i] for i in range(len(samples))]  # each is decoded once
     answers = [run.teacher.encode_image(photo.image[None]) for photo in photos]
     for index, (_, dense) in enumerate(answers):
@@ -94,7 +96,7 @@ def regions(run: Run, samples: SegmentationDataset, batch: int) -> Iterator[dict
         )
         made = run.plm(features, dense, fused, F.normalize(cls, dim=1), len(split.seen)).pseudo[0]
         own = region_tokens(dense, fused.labels, len(split.seen), made.shape[0])[0]
-        for found in covering_masks(dense, truth, split, run.plm.config):
+        for found in mask_matches(dense, truth, split, run.plm.config):
             latent = int(fused.labels[found.pixels][0]) - len(split.seen)
             yield {"name": found.name} | {
                 source: _said(prototypes[latent], vectors, names, found.name)

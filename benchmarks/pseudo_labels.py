@@ -17,10 +17,10 @@ from pathlib import Path
 
 from torch.nn import functional as F
 
+from clipteacher.analysis.student.pseudo_labels import mask_matches
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.folder import read_class_names
-from clipteacher.diagnosis.pseudo_labels import covering_masks
-from clipteacher.plm.module import PLMConfig
+from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teachers.imagenet import ImageNetTeacher
 
@@ -46,7 +46,7 @@ def main() -> None:
         begun, rows = time.perf_counter(), []
         for dense, mask in tokens:
             truth = F.interpolate(mask[None, None].float(), scale_factor=0.25, mode="nearest-exact")[0].long()
-            rows += [(each.purity, each.recall, each.masks) for each in covering_masks(dense, truth, split, config)]
+            rows += [(each.purity, each.recall, each.masks) for each in mask_matches(dense, truth, split, config)]
         took = 1000 * (time.perf_counter() - begun) / len(tokens)
         purity, recall, masks = (statistics.mean(column) for column in zip(*rows, strict=True))
         print(f"| {threshold} | {purity:.3f} | {recall:.3f} | {masks:.1f} | {took:.0f} |")

@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clipteacher.files import write_json
-from clipteacher.quickstart.results import TITLES
+from clipteacher.demo.quickstart.results import TITLES
+from clipteacher.utils.atomic_files import write_json
 from tables import mean_and_spread, row
 
 HEAD = "| | U | hIoU | S | pAcc | images/s |\n|---|---|---|---|---|---|"

@@ -23,14 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.files import write_json
 from clipteacher.inference import class_labels
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.segnext import SegNeXtStudent
 from clipteacher.students.smp import SMPStudent
-from clipteacher.teachers.dense import TeacherAlone
+from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.utils.atomic_files import write_json
 from machine import machine, spread, wait
 
 WIDTH = 512
@@ -58,7 +58,7 @@ def ways_of(build: Callable[[int], nn.Module], count: int, clip: nn.Module, imag
     model = Segmenter(student, [f"name {i}" for i in range(count)], vectors).to(image.device).eval()
     network = model.compile().network.to(image.device)
     network, closed, student = (part.to(image.dtype) for part in (network, closed, student))
-    vectors, pad = vectors.to(image.dtype), model.pad_multiple
+    vectors, pad = vectors.to(image.dtype), model.test.pad_multiple
     return {
         "segmenter": lambda: class_labels(student, vectors, image, pad),
         "compiled": lambda: class_labels(network, count, image, pad),
@@ -111,7 +111,7 @@ def main() -> None:
     device = torch.device(given.device)
     image = torch.rand(1, 3, given.side, given.side, device=device, dtype=torch.half if given.half else torch.float)
     teacher = OpenClipTeacher("ViT-B-16-quickgelu", None, dense="value", precision="fp16" if given.half else "fp32")
-    clip = TeacherAlone(teacher.to(device)).eval()
+    clip = ZeroShotTeacher(teacher.to(device)).eval()
     lines, rows = [], []
     with torch.inference_mode():
         for name in given.students:

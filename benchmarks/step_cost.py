@@ -22,14 +22,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from clipteacher.files import write_json
-from clipteacher.framework import CLIPTeacher
-from clipteacher.glm import GLMConfig
+from clipteacher.demo.quickstart.results import machine
+from clipteacher.method.framework import CLIPTeacher
+from clipteacher.method.glm import GLMConfig
+from clipteacher.method.plm.module import PLMConfig
 from clipteacher.pictures import save_picture
-from clipteacher.plm.module import PLMConfig
-from clipteacher.quickstart.results import machine
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.utils.atomic_files import write_json
 
 BASE = {"batch": 8, "image size": 128, "names": 21, "bank": 256}
 AXES = {
@@ -58,7 +58,7 @@ def batch(images: int, size: int, names: int) -> tuple[Tensor, Tensor]:
 def stepper(setting: str, point: dict[str, int]) -> Callable[[], None]:
     """Return a function that takes one training step."""
     torch.manual_seed(0)
-    teacher = OpenClipTeacher("package:clipteacher.tiny_clip", None)
+    teacher = OpenClipTeacher("package:clipteacher.demo.tiny_clip", None)
     options = {"encoder_depth": 4, "decoder_segmentation_channels": 96}
     student = SMPStudent("Segformer", "tu-tf_efficientnet_lite0", teacher.width, options=options)
     both = setting == BOTH

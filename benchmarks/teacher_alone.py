@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
+from clipteacher.analysis.student.run_config import read_run_options
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
-from clipteacher.diagnosis.run_config import read_knobs
-from clipteacher.evaluation import pooled_confusion
-from clipteacher.metrics import scores
-from clipteacher.segmenter import Segmenter
-from clipteacher.teachers.dense import TeacherAlone
+from clipteacher.evaluation.evaluate import pooled_confusion
+from clipteacher.evaluation.metrics import scores
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.teachers.dense import ZeroShotTeacher
 
 
 @torch.inference_mode()
@@ -29,9 +29,9 @@ def score_teacher(config: Path, data: Path, unseen: Sequence[str]) -> dict[str, 
     Returns:
         The entries of a run's metrics.json.
     """
-    teacher, opened = read_knobs(config).teacher, open_data(data, "val", None, tuple(unseen))
+    teacher, opened = read_run_options(config).teacher, open_data(data, "val", None, tuple(unseen))
     split = opened.class_split
     samples = SegmentationDataset(opened.source, split, training=False)
-    alone = Segmenter(TeacherAlone(teacher), split.names, teacher.encode_text(split.names), pad_multiple=1)
+    alone = Segmenter(ZeroShotTeacher(teacher), split.names, teacher.encode_text(split.names), pad_multiple=1)
     result = scores(pooled_confusion(alone, (samples[index] for index in range(len(samples)))), split)
     return {"protocol": f"{data.resolve().name}-{split.label}", **result.to_dict()}

@@ -28,24 +28,24 @@ import yaml
 from torch.utils.data import default_collate
 
 from clipteacher.data.augment import Augment
+from clipteacher.data.crop_box import separate
 from clipteacher.data.dataset import FolderDataset, Sample
 from clipteacher.data.folder import read_class_names
-from clipteacher.data.place import separate
 from clipteacher.data.sampler import StepBatchSampler
-from clipteacher.drawn_world import write_world
-from clipteacher.files import write_json
-from clipteacher.framework import LossConfig
-from clipteacher.glm import GLMConfig
-from clipteacher.plm import module as plm_module
-from clipteacher.plm.module import PLMConfig
+from clipteacher.demo.drawn_world import write_world
+from clipteacher.demo.quickstart.config import FIT_CONFIG
+from clipteacher.method.framework import LossConfig
+from clipteacher.method.glm import GLMConfig
+from clipteacher.method.plm import module as plm_module
+from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.quickstart.config import FIT_CONFIG
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teacher_cache import TeacherCacheConfig
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.training.allocator import keep_freed_memory
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer
+from clipteacher.utils.atomic_files import write_json
 from machine import machine, spread, wait
 
 PLAIN, CACHED, FULL = "student alone", "with the cache", "without the cache"

@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from clipteacher.files import write_json
 from clipteacher.inference import class_labels, class_logits
 from clipteacher.students.segnext import SegNeXtStudent
+from clipteacher.utils.atomic_files import write_json
 from machine import machine, spread
 
 WAYS = ("tiles", "plain")

@@ -152,7 +152,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_clip: tuple[Path, Pat
             *("--model.student.architecture", "FPN", "--model.student.encoder", "tu-test_efficientnet"),
             *("--model.teacher", "clipteacher.teachers.openclip.OpenClipTeacher"),
             *("--model.teacher.model", str(tiny_clip[0]), "--model.teacher.pretrained", str(tiny_clip[1])),
-            *("--model.glm", "null", "--model.plm", "null", "--model.losses.alpha", "10"),
+            *("--model.method.glm", "null", "--model.method.plm", "null", "--model.method.losses.alpha", "10"),
             *("--model.optimizer.lr", "5e-3", "--model.optimizer.warmup_steps", "2"),
             *("--trainer.max_steps", "8", "--trainer.accelerator", "cpu", "--trainer.logger", "false"),
         ]

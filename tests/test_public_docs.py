@@ -118,15 +118,15 @@ def test_everything_public_is_documented_with_shapes(name: str) -> None:
 
 
 def test_the_walk_finds_what_is_there() -> None:
-    assert {"clipteacher.glm", "clipteacher.plm.kmeans", "clipteacher.protocols.splits"} <= set(modules())
+    assert {"clipteacher.method.glm", "clipteacher.method.plm.kmeans", "clipteacher.protocols.splits"} <= set(modules())
     found = {
         qualified: signature
-        for name in ("clipteacher.protocols.splits", "clipteacher.teachers.protocol", "clipteacher.pictures.reports")
+        for name in ("clipteacher.protocols.splits", "clipteacher.teachers.teacher", "clipteacher.pictures.reports")
         for qualified, _, signature in public_objects(importlib.import_module(name))
     }
     assert "NDArray" in found["clipteacher.protocols.splits.ClassSplit.training_lut"], "cached properties count"
-    assert "Tensor" in found["clipteacher.teachers.protocol.Teacher.encode_image"], "methods of protocols count"
-    assert "Tensor" in found["clipteacher.teachers.protocol.TeacherTokens"], "fields count"
+    assert "Tensor" in found["clipteacher.teachers.teacher.Teacher.encode_image"], "methods of protocols count"
+    assert "Tensor" in found["clipteacher.teachers.teacher.TeacherTokens"], "fields count"
     assert "clipteacher.protocols.splits.IGNORE" not in found
     assert not any("._" in qualified for qualified in found)
     assert not any(qualified.startswith("clipteacher.pictures.reports.palette") for qualified in found), "imported"

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from clipteacher.cli.main import main
-from clipteacher.drawn_world import CLASSES, UNSEEN, draw_scene, scene_generator
-from clipteacher.quickstart.config import FIT_CONFIG
+from clipteacher.demo.drawn_world import CLASSES, UNSEEN, draw_scene, scene_generator
+from clipteacher.demo.quickstart.config import FIT_CONFIG
 from clipteacher.teachers.openclip import OpenClipTeacher
 
-TINY_CLIP = "package:clipteacher.tiny_clip"
+TINY_CLIP = "package:clipteacher.demo.tiny_clip"
 
 
 @pytest.fixture(scope="module")
@@ -75,4 +75,4 @@ def test_the_configuration_keeps_to_six_million_parameters_and_the_weights_to_tw
     teacher = OpenClipTeacher(TINY_CLIP, None)
     parameters = [*teacher.image.network.parameters(), *teacher.text.tower.network.parameters()]
     assert sum(parameter.numel() for parameter in parameters) <= 6_000_000
-    assert Path(str(files("clipteacher.tiny_clip") / "open_clip_model.safetensors")).stat().st_size <= 12_000_000
+    assert Path(str(files("clipteacher.demo.tiny_clip") / "open_clip_model.safetensors")).stat().st_size <= 12_000_000

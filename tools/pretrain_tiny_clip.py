@@ -5,7 +5,7 @@
 
 open_clip's own architecture, tokenizer and loss; no mask is ever read. It writes `open_clip_model.safetensors` (half
 precision) and `pretraining.json` (arguments, time and machine of each stage, zero-shot accuracy on held-out scenes).
-Those of `src/clipteacher/tiny_clip` were made so. Rows of the token table that no caption uses are zero: a word that it
+Those of `src/clipteacher/demo/tiny_clip` were made so. Rows of the token table that no caption uses are zero: a word that it
 never read says nothing to it, and the wheel stays small.
 """
 
@@ -30,10 +30,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.drawn_world import CLASSES, UNSEEN, draw_scene, scene_generator
-from clipteacher.files import write_json
+from clipteacher.demo.drawn_world import CLASSES, UNSEEN, draw_scene, scene_generator
 from clipteacher.teachers.prompts import SINGLE, fill
 from clipteacher.training.allocator import keep_freed_memory
+from clipteacher.utils.atomic_files import write_json
 
 open_clip: Any = _untyped  # open_clip ships no types
 

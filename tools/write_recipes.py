@@ -3,7 +3,7 @@
     python tools/write_recipes.py
 
 A recipe holds only what differs from the defaults: the protocol's name brings classes, split, prompts, test pipeline
-and schedule. A test compares the files with what this writes. Change a recipe here; one's own goes into a file of
+and schedule. A test compares the files with what this writes. Change a recipe here; your own goes into a file of
 another name.
 """
 
@@ -69,6 +69,8 @@ def recipe(protocol: Protocol, paper: PublishedStudent) -> str:
     return f"""\
 # {paper.name} on {BENCHMARKS[protocol]}: {len(split.seen)} seen and {len(split.unseen)} unseen classes. Run it with
 # --data.root and --out{needs}. The optimiser is {family.why}.
+# Modules and losses are the paper's; their numbers, which it does not give, are ours (MethodConfig.paper).
+preset: paper
 data:
   protocol: {protocol.name}
 model:

@@ -1,31 +1,56 @@
 """CLIPTeacher: a frozen CLIP trains any segmentation network, then leaves (arXiv 2310.02296).
 
+    result = clipteacher.train("data", student, teacher, unseen=["cat"])
+    result.segmenter.segment("photo.jpg", ["cat", "old chair"]).save("found.png")
+
 Teachers and students lie one level down, for each loads a library of its own: `clipteacher.teachers.openclip`,
 `clipteacher.teachers.imagenet`, `clipteacher.students.smp`, `clipteacher.students.segnext` and the paper's others.
 """
 
-from clipteacher.framework import CLIPTeacher, LossConfig
-from clipteacher.glm import GLMConfig
-from clipteacher.metrics import Scores, confusion_matrix, scores
-from clipteacher.plm.module import PLMConfig
-from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmentation import Segmentation
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter, save_segmenter
+from __future__ import annotations
 
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
+from clipteacher.inference.settings import TestSettings
+from clipteacher.method.config import LossConfig, MethodConfig
+from clipteacher.method.framework import CLIPTeacher
+from clipteacher.method.glm import GLMConfig
+from clipteacher.method.plm.module import PLMConfig
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.segmenter.segmentation import Segmentation
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.version import __version__
+
+if TYPE_CHECKING:
+    from clipteacher.training.session import TrainingResult
+    from clipteacher.training.train import train
 
 __all__ = [
     "CLIPTeacher",
     "ClassSplit",
     "GLMConfig",
     "LossConfig",
+    "MethodConfig",
     "PLMConfig",
     "Scores",
     "Segmentation",
     "Segmenter",
+    "TestSettings",
+    "TrainingResult",
+    "__version__",
+    "compute_metrics",
     "confusion_matrix",
-    "load_segmenter",
-    "save_segmenter",
-    "scores",
+    "train",
 ]
+
+# The trainer takes seconds to load: what needs it is loaded when it is first asked for (PEP 562).
+_LATER = {"TrainingResult": "clipteacher.training.session", "train": "clipteacher.training.train"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever the module holds under that name)
+    """Load a name that needs the trainer."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

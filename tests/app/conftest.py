@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 NAMES = ("dark", "light", "odd, one")
 

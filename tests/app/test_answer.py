@@ -12,8 +12,8 @@ from PIL import Image
 
 from clipteacher.app.answer import Answer, Question, answered
 from clipteacher.app.limits import Limits
-from clipteacher.segmentation import NONE
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmentation import NONE
+from clipteacher.segmenter.segmenter import Segmenter
 
 LIMITS = Limits(megapixels=0.01, words=300, letters=30)
 OWN = "dark; light; odd, one"

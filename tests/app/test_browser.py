@@ -29,11 +29,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.app.test_legend import NASTY
 from tests.conftest import draw_scene
 
-from clipteacher import cached_text
 from clipteacher.app.limits import Limits
 from clipteacher.app.serving import served
 from clipteacher.app.view import painted, view_of
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter import cached_text
+from clipteacher.segmenter.segmenter import Segmenter
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -189,7 +189,7 @@ def test_a_visitors_way(
     assert np.abs(picture.astype(int) - expected).mean() < 8, "WebP is lossy, but no other picture"
     rows = page.legend()
     assert {row[1] for row in rows} == {name for name, area in found.areas.items() if area}
-    assert [row[4] for row in rows] == [str(found.names.index(row[1])) for row in rows]
+    assert [row[4] for row in rows] == [str(found.class_names.index(row[1])) for row in rows]
     assert sum(float(row[2].rstrip(" %").lstrip("< ")) for row in rows) == pytest.approx(100, abs=1.5)
     page.find("#ct-download").click()
     ids = downloads / "scene_ids.png"

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from clipteacher.app.example import SCENES, write_examples
-from clipteacher.drawn_world import CLASSES, UNSEEN, draw_scene, scene_generator
+from clipteacher.demo.drawn_world import CLASSES, UNSEEN, draw_scene, scene_generator
 
 
 def test_scenes_are_the_same_each_time_and_show_what_nobody_labelled(tmp_path: Path) -> None:

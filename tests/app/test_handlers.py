@@ -13,7 +13,7 @@ pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clip
 from clipteacher.app.handlers import Handlers
 from clipteacher.app.limits import Limits
 from clipteacher.app.view import View, painted
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from clipteacher.app.legend import legend_html, legend_rows, message_html, percent
 from clipteacher.pictures import palette
-from clipteacher.segmentation import NONE, Segmentation
+from clipteacher.segmenter.segmentation import NONE, Segmentation
 
 NASTY = (
     "<script>window.hacked=1</script>",

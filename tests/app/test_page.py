@@ -11,7 +11,7 @@ pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clip
 from clipteacher.app.example import write_examples
 from clipteacher.app.limits import Limits
 from clipteacher.app.page import CSS, build_page, theme
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_what_is_shown_at_first(page: Any, segmenter: Segmenter) -> None:  # noq
     parts = {block.elem_id: block for block in page.blocks.values() if block.elem_id}
     assert parts["ct-words"].value == "dark; light; odd, one"
     assert "up to 7 MB" in parts["ct-photo"].placeholder
-    assert [sample[0] for sample in parts["ct-suggestions"].samples] == list(segmenter.names)
+    assert [sample[0] for sample in parts["ct-suggestions"].samples] == list(segmenter.class_names)
     assert not parts["ct-download"].interactive
     for name in ("ct-photo", "ct-picture"):
         assert parts[name].alt_text, "a screen reader has something to say"

@@ -14,7 +14,7 @@ pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clip
 
 from clipteacher.app.limits import Limits
 from clipteacher.app.serving import check_port, served
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 def free_port() -> int:

@@ -5,7 +5,7 @@ import pytest
 
 from clipteacher.app.view import painted, view_of
 from clipteacher.pictures import paint
-from clipteacher.segmentation import NONE
+from clipteacher.segmenter.segmentation import NONE
 
 
 def photo(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -13,11 +13,11 @@ from PIL import Image
 from tests.conftest import NAMES, write_folder
 from tests.data.tiny_copies import write_voc12
 
+from clipteacher.analysis.student.predict import StudentAnswers
 from clipteacher.cli.main import main
-from clipteacher.diagnosis.student import StudentAnswers
 from clipteacher.inference import OWN_SIZE
 from clipteacher.protocols import VOC12_15_5
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 PICTURES = ("confusion.png", "cosines.png", "seen_bias.png")
 
@@ -62,7 +62,7 @@ def test_the_runs_own_scores_and_all_figures(trained: tuple[Path, Path], found: 
     (plain,) = [point for point in result["seen_bias"]["curve"] if point["offset"] == 0]
     assert plain["U"] == result["scores"]["mIoU_unseen"]
     assert (result["photos"], result["of"], result["skipped"]) == (3, 3, {})
-    assert result["pseudo_labels"]["total"]["regions"] == 3
+    assert result["pseudo_labels"]["total"]["region_pooling"] == 3
     assert 0 < result["attention"]["effective"] <= 1
     assert result["settings"]["glm"]["scale"] == 10.0
     assert result["settings"]["plm"]["windows"] == [2, 4]
@@ -131,7 +131,7 @@ def test_a_class_that_never_occurs(
 
 
 @pytest.mark.parametrize(
-    ("knob", "value", "read"),
+    ("option", "value", "read"),
     [
         ("offsets", "[0.3]", lambda result: result["seen_bias"]),
         ("photos", 1, lambda result: result["scores"]),
@@ -140,7 +140,7 @@ def test_a_class_that_never_occurs(
     ],
 )
 def test_each_knob_changes_a_figure_and_is_kept(
-    knob: str,
+    option: str,
     value: object,
     read: Callable[[dict[str, Any]], Any],
     trained: tuple[Path, Path],
@@ -149,10 +149,10 @@ def test_each_knob_changes_a_figure_and_is_kept(
     tmp_path: Path,
 ) -> None:
     """`--teacher`, `--takers` and `--report_rows` have tests of their own."""
-    assert diagnose("--model", whole_run, "--data", trained[1], "--out", tmp_path / "out", f"--{knob}", value) == 0
+    assert diagnose("--model", whole_run, "--data", trained[1], "--out", tmp_path / "out", f"--{option}", value) == 0
     result, default = figures(tmp_path / "out"), figures(found)
     assert read(result) != read(default)
-    assert result["settings"][knob] != default["settings"][knob]
+    assert result["settings"][option] != default["settings"][option]
 
 
 def test_so_many_takers(trained: tuple[Path, Path], tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from clipteacher.cli.main import main
 from clipteacher.data.files import read_image, read_values
-from clipteacher.evaluation import pooled_confusion
+from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.inference import class_logits
 from clipteacher.protocols import VOC12_15_5
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.storage.saved_model import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
 NAMES = ["sky", "grass", "sun", "house"]
@@ -136,7 +136,7 @@ def naive_scores(run: Path, folder: Path, columns: Sequence[int]) -> tuple[list[
     for path in sorted((folder / "images" / "val").iterdir()):
         image = torch.from_numpy(read_image(path)).permute(2, 0, 1).float() / 255
         with torch.inference_mode():
-            logits = class_logits(segmenter.student, segmenter.vectors, image.unsqueeze(0), 32)
+            logits = class_logits(segmenter.student, segmenter.text_features, image.unsqueeze(0), 32)
         predictions.append(logits[0, list(columns)].argmax(dim=0).numpy().ravel())
         truths.append(read_values(folder / "masks" / "val" / path.name).ravel())
     truth, prediction = np.concatenate(truths), np.concatenate(predictions)

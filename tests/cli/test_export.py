@@ -11,7 +11,7 @@ from clipteacher.cli.main import main
 from clipteacher.onnx.export import export_onnx
 from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.protocols.protocol import TestPipeline
-from clipteacher.storage import load_segmenter, save_segmenter
+from clipteacher.storage.saved_model import load_segmenter, save_segmenter
 
 NAMES = ("sky", "grass", "sun", "house")
 
@@ -64,7 +64,7 @@ def test_classes_of_ones_own(trained: tuple[Path, Path], tmp_path: Path) -> None
     photo = folder / "images" / "val" / "scene0.png"
     export(run, tmp_path / "words.onnx", "--classes", "red barn, grass")
     segmenter = OnnxSegmenter(tmp_path / "words.onnx")
-    assert segmenter.names == ("red barn", "grass")
+    assert segmenter.class_names == ("red barn", "grass")
     expected = load_segmenter(run / "model").segment(photo, ["red barn", "grass"]).labels
     assert np.mean(segmenter.segment(photo).labels == expected) >= 0.999
 

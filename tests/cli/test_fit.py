@@ -31,7 +31,7 @@ from torch import nn
 
 from clipteacher.cli.main import main
 from clipteacher.protocols.named import protocol_named
-from clipteacher.storage import load_segmenter
+from clipteacher.storage.saved_model import load_segmenter
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.training.module import TrainingModule
 
@@ -100,9 +100,9 @@ def test_nothing_of_the_teacher_is_in_model_or_checkpoint(tiny_config: Path, tmp
 @pytest.mark.parametrize(
     ("switches", "terms"),
     [
-        (["--model.glm", "null", "--model.plm", "null"], {"focal", "dice", "ce"}),
-        (["--model.plm", "null"], {"focal", "dice", "ce", "glm"}),
-        (["--model.glm", "null"], {"focal", "dice", "ce", "bce"}),
+        (["--model.method.glm", "null", "--model.method.plm", "null"], {"focal", "dice", "ce"}),
+        (["--model.method.plm", "null"], {"focal", "dice", "ce", "glm"}),
+        (["--model.method.glm", "null"], {"focal", "dice", "ce", "bce"}),
         ([], {"focal", "dice", "ce", "glm", "bce"}),
     ],
     ids=["student alone", "+GLM", "+PLM", "both"],
@@ -176,13 +176,13 @@ def test_training_encodes_no_unseen_name(tiny_config: Path, tmp_path: Path, monk
 
 
 def test_the_saved_config_repeats_the_run(tiny_config: Path, tmp_path: Path) -> None:
-    first = fit(tiny_config, tmp_path / "a", "--model.losses.glm", "2.5")
+    first = fit(tiny_config, tmp_path / "a", "--model.method.losses.glm", "2.5")
     assert fit(tmp_path / "a" / "config.yaml", tmp_path / "b") == first
     assert same_bits(tmp_path / "a", tmp_path / "b")
 
 
 def test_baseline_is_the_third_column(tiny_config: Path, tmp_path: Path) -> None:
-    fit(tiny_config, tmp_path / "alone", "--model.glm", "null", "--model.plm", "null")
+    fit(tiny_config, tmp_path / "alone", "--model.method.glm", "null", "--model.method.plm", "null")
     fit(tiny_config, tmp_path / "a")
     fit(tiny_config, tmp_path / "b", "--baseline", str(tmp_path / "alone" / "model"))
     assert (tmp_path / "a" / "report.png").read_bytes() != (tmp_path / "b" / "report.png").read_bytes()
@@ -232,8 +232,8 @@ def test_the_config_of_msrc21_fits_one_step_of_another_folder(folder: Path, tmp_
         *("--trainer.max_steps", "1", "--report_rows", "1"),
         *("--model.teacher_cache.folder", str(tmp_path / "teacher_cache")),
     )
-    assert list(metrics) == ["protocol", "seen_offset", *KEYS[1:]]
-    assert metrics["seen_offset"] == 0.3
+    assert list(metrics) == ["protocol", "calibration", *KEYS[1:]]
+    assert metrics["calibration"] == 0.3
 
 
 class OwnNetwork(nn.Module):
@@ -265,7 +265,7 @@ def test_two_devices_train_as_one_with_the_same_batch(tiny_config: Path, tmp_pat
     """
     config = yaml.safe_load(tiny_config.read_text())
     config["model"]["student"] = {"class_path": f"{OwnNetwork.__module__}.OwnNetwork"}
-    config["model"]["losses"] = {"foreign_latents": True}
+    config["model"]["losses"] = {"cross_image_negatives": True}
     config["model"]["glm"] = {"bank_size": 3}
     config["data"]["batch_size"] = 4
     config["trainer"] |= {"log_every_n_steps": 1, "val_check_interval": 2}
@@ -335,7 +335,7 @@ def fit_released(name: str, root: Path, run: Path, clip: tuple[Path, Path], *mor
             *("--model.student.architecture", "FPN", "--model.student.encoder", "tu-test_efficientnet"),
             *("--model.teacher", "clipteacher.teachers.openclip.OpenClipTeacher"),
             *("--model.teacher.model", str(clip[0]), "--model.teacher.pretrained", str(clip[1])),
-            *("--model.plm.windows", "[4]", "--trainer.max_steps", "1", "--trainer.accelerator", "cpu"),
+            *("--model.method.plm.windows", "[4]", "--trainer.max_steps", "1", "--trainer.accelerator", "cpu"),
             *("--trainer.logger", "false"),
             *more,
         ]
@@ -444,10 +444,10 @@ def test_another_pipeline_beside_a_protocol_is_refused(
     RELEASED["voc12-15-5"](tmp_path / "data")
     with pytest.raises(SystemExit):
         fit_released(
-            "voc12-15-5", tmp_path / "data", tmp_path / "run", tiny_clip, "--model.test_pipeline.short_side=64"
+            "voc12-15-5", tmp_path / "data", tmp_path / "run", tiny_clip, "--model.test.pipeline.short_side=64"
         )
     message = capsys.readouterr().err
-    assert "model.test_pipeline: got {'short_side': 64" in message
+    assert "model.test.pipeline: got {'short_side': 64" in message
     assert "beside protocol voc12-15-5, which has {'short_side': 512" in message
     assert not (tmp_path / "run").exists()
 

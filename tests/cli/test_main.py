@@ -59,7 +59,7 @@ def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pyt
                 "--data.root",
                 "--data.protocol",
                 "--data.audit",
-                "--model.glm",
+                "--model.method.glm",
                 "--trainer.max_steps",
             ],
         ),
@@ -115,7 +115,7 @@ def test_only_what_is_needed_is_loaded() -> None:
     program = f"""
 import json, sys
 loaded = {{}}
-for step in ("clipteacher", "clipteacher.cli.main", "clipteacher.vocabulary", "clipteacher.evaluation"):
+for step in ("clipteacher", "clipteacher.cli.main", "clipteacher.segmenter.vocabulary", "clipteacher.evaluation.evaluate"):
     __import__(step)
     loaded[step] = [name for name in {HEAVY!r} if name in sys.modules]
 print(json.dumps(loaded))
@@ -124,6 +124,6 @@ print(json.dumps(loaded))
     assert json.loads(result.stdout) == {
         "clipteacher": [],
         "clipteacher.cli.main": [],
-        "clipteacher.vocabulary": [],
-        "clipteacher.evaluation": [],
+        "clipteacher.segmenter.vocabulary": [],
+        "clipteacher.evaluation.evaluate": [],
     }

@@ -10,8 +10,8 @@ import yaml
 
 from clipteacher.cli import quickstart as command
 from clipteacher.cli.main import main
-from clipteacher.quickstart import run
-from clipteacher.quickstart.config import FIT_CONFIG, QuickstartConfig
+from clipteacher.demo.quickstart import run
+from clipteacher.demo.quickstart.config import FIT_CONFIG, QuickstartConfig
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from PIL import Image
 
 from clipteacher.cli.main import main
 from clipteacher.data.files import read_image
-from clipteacher.segmentation import NONE
-from clipteacher.storage import load_segmenter
+from clipteacher.segmenter.segmentation import NONE
+from clipteacher.storage.saved_model import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
 NAMES = ["sky", "grass", "sun", "house"]

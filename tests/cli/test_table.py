@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clipteacher.cli.table import print_scores
-from clipteacher.metrics import scores
+from clipteacher.evaluation.metrics import scores
 from clipteacher.protocols.splits import ClassSplit
 
 CONFUSION = torch.tensor([[6, 2], [0, 4]])

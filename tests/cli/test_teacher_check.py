@@ -11,10 +11,10 @@ from PIL import Image
 from tests.conftest import NAMES, write_folder
 
 from clipteacher.cli.main import main
-from clipteacher.drawn_world import CLASSES, UNSEEN, write_world
+from clipteacher.demo.drawn_world import CLASSES, UNSEEN, write_world
 
 TEACHER = "clipteacher.teachers.openclip.OpenClipTeacher"
-TINY = ["--teacher", TEACHER, "--teacher.model", "package:clipteacher.tiny_clip", "--teacher.pretrained", "null"]
+TINY = ["--teacher", TEACHER, "--teacher.model", "package:clipteacher.demo.tiny_clip", "--teacher.pretrained", "null"]
 TINY += ["--teacher.image_size", "96"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clipteacher.cli.main import main
-from clipteacher.drawn_world import UNSEEN, write_world
+from clipteacher.demo.drawn_world import UNSEEN, write_world
 
 
 def files(root: Path) -> dict[str, bytes]:

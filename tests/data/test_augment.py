@@ -1,4 +1,4 @@
-"""Augmentation: sizes, alignment of photo and labels, padding, and that every knob turns something."""
+"""Augmentation: sizes, alignment of photo and labels, padding, and that every option turns something."""
 
 from dataclasses import replace
 from typing import Any
@@ -148,7 +148,7 @@ def test_channels_are_never_swapped() -> None:
 
 
 @pytest.mark.parametrize(
-    "knob",
+    "option",
     [
         {"crop_size": (20, 32)},
         {"scale": (0.6, 0.9)},
@@ -158,14 +158,14 @@ def test_channels_are_never_swapped() -> None:
         {"photometric": 1.0},
     ],
 )
-def test_every_knob_turns_something(knob: dict[str, Any]) -> None:
+def test_every_knob_turns_something(option: dict[str, Any]) -> None:
     pair = draw_pair()
-    plain, turned = (run(augment, pair, 3)[0] for augment in (PLAIN, replace(PLAIN, **knob)))
+    plain, turned = (run(augment, pair, 3)[0] for augment in (PLAIN, replace(PLAIN, **option)))
     assert plain.shape != turned.shape or not torch.equal(plain, turned)
 
 
 @pytest.mark.parametrize(
-    ("knob", "message"),
+    ("option", "message"),
     [
         ({"crop_size": 512}, r"crop_size: got 512, expected two numbers"),
         ({"crop_size": (0, 5)}, r"crop_size: got \(0, 5\), expected whole pixels"),
@@ -178,9 +178,9 @@ def test_every_knob_turns_something(knob: dict[str, Any]) -> None:
         ({"photometric": True}, r"photometric: got True"),
     ],
 )
-def test_bad_arguments(knob: dict[str, Any], message: str) -> None:
+def test_bad_arguments(option: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Augment(**knob)
+        Augment(**option)
 
 
 def test_bad_tensors() -> None:

@@ -15,8 +15,8 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from clipteacher.cli.fit import run_fit
-from clipteacher.files import write_atomically
-from clipteacher.storage import load_segmenter
+from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.utils.atomic_files import write_atomically
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,7 +127,7 @@ def test_full_disks_ctrl_c_and_damage_on_the_way_change_nothing_of_the_end(
     message = stops(capsys, config, run, "--resume", callbacks=(At(2, remove),))
     assert "scene" in message
     assert "cannot be read: no such file" in message
-    assert "Mend it, then the same command with --resume goes on from" in message
+    assert "Fix it, then the same command with --resume goes on from" in message
     away.rename(folder / "images")
     assert mask.exists()
 
@@ -149,7 +149,7 @@ def test_full_disks_ctrl_c_and_damage_on_the_way_change_nothing_of_the_end(
 
     # The disk is full once more, while model/ is written.
     with monkeypatch.context() as patch:
-        patch.setattr("clipteacher.storage.save_file", no_room)
+        patch.setattr("clipteacher.storage.saved_model.save_file", no_room)
         with pytest.warns(UserWarning, match=r"(?s)last\.ckpt cannot be read.*going on from previous\.ckpt"):
             message = stops(capsys, config, run, "--resume")
     assert "The disk is full" in message
@@ -168,7 +168,7 @@ def test_what_a_killed_start_left_is_no_part_of_the_next_run(config: Path, tmp_p
     (run / "config.yaml").write_text("half: [")
     fit(config, run, "--trainer.max_steps", "1")
     assert not hidden(run)
-    assert load_segmenter(run / "checkpoints" / "first_model").names == ("sky", "grass", "sun", "house")
+    assert load_segmenter(run / "checkpoints" / "first_model").class_names == ("sky", "grass", "sun", "house")
     assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["max_steps"] == 1
 
 
@@ -181,7 +181,7 @@ def test_a_place_that_cannot_be_written_to(
     def read_only(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("clipteacher.files.tempfile.mkstemp", read_only)
+    monkeypatch.setattr("clipteacher.utils.atomic_files.tempfile.mkstemp", read_only)
     assert "Read-only file system" in stops(capsys, config, tmp_path / "run", code=2)
     assert not list((tmp_path / "run").iterdir())
 

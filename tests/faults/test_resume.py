@@ -17,7 +17,7 @@ WAS: dict[str, Any] = {
         "plm": None,
         "optimizer": {"lr": 1e-3},
         "pad_multiple": 32,
-        "seen_offset": 0.0,
+        "calibration": 0.0,
     },
     "data": {"root": "data", "batch_size": 4, "workers": 4},
     "trainer": {"max_steps": 100, "devices": 1},
@@ -39,8 +39,8 @@ def changed(name: str, value: object) -> dict[str, Any]:
     ("name", "value", "said"),
     [
         ("model.optimizer.lr", 2e-3, "model.optimizer.lr: got 0.002, the run began with 0.001"),
-        ("model.glm", None, "model.glm: got None, the run began with {'temperature': 0.07}"),
-        ("model.plm", {"windows": [4]}, "model.plm: got {'windows': [4]}, the run began with None"),
+        ("model.method.glm", None, "model.method.glm: got None, the run began with {'temperature': 0.07}"),
+        ("model.method.plm", {"windows": [4]}, "model.method.plm: got {'windows': [4]}, the run began with None"),
         ("data.batch_size", 8, "data.batch_size: got 8, the run began with 4"),
         ("seed_everything", 1, "seed_everything: got 1, the run began with 0"),
     ],
@@ -58,8 +58,8 @@ def test_what_decides_a_step_must_agree(name: str, value: object, said: str) -> 
         ("data.root", "moved"),
         ("data.workers", 0),
         ("trainer.devices", 2),
-        ("model.pad_multiple", 64),
-        ("model.seen_offset", 0.1),
+        ("model.test.pad_multiple", 64),
+        ("model.test.calibration", 0.1),
     ],
 )
 def test_what_decides_no_step_may_differ(name: str, value: object) -> None:
@@ -78,8 +78,8 @@ def test_a_setting_of_a_newer_version_has_no_older_value() -> None:
 
 
 def test_many_differences_are_counted() -> None:
-    was = {"model": {f"knob{number}": 0 for number in range(9)}}
-    now = {"model": {f"knob{number}": 1 for number in range(9)}}
+    was = {"model": {f"option{number}": 0 for number in range(9)}}
+    now = {"model": {f"option{number}": 1 for number in range(9)}}
     with pytest.raises(ValueError, match="… and 4 more"):
         check_settings(was, now, PATH)
 

@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 import clipteacher
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter, save_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.segmenter.vocabulary import build_text_encoder
+from clipteacher.storage.saved_model import load_segmenter, save_segmenter
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers.openclip_source import read_config
-from clipteacher.vocabulary import build_text_encoder
-from clipteacher.weights import read_weights
+from clipteacher.utils.weights import read_weights
 
 SOURCE = Path(clipteacher.__file__).parent
 
@@ -147,4 +147,4 @@ def test_nothing_unpickles_evaluates_or_loads_yaml_with_code() -> None:
 
 def test_a_layer_of_ones_own_is_still_taken(tmp_path: Path) -> None:
     save_segmenter(Segmenter(nn.Conv2d(3, 4, 1), ("sky",), torch.ones(1, 4)), tmp_path / "own")
-    assert load_segmenter(tmp_path / "own", nn.Conv2d(3, 4, 1)).names == ("sky",)
+    assert load_segmenter(tmp_path / "own", nn.Conv2d(3, 4, 1)).class_names == ("sky",)

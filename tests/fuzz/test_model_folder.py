@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.fuzz.settings import FEW, JSON, MORE, outcome, spoilt
 from torch import nn
 
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter, save_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.storage.saved_model import load_segmenter, save_segmenter
 from clipteacher.students.build import KINDS
 from clipteacher.training.checkpoints import newest_whole
-from clipteacher.weights import read_weights
+from clipteacher.utils.weights import read_weights
 
 FILES = ("config.json", "student.safetensors", "vocabulary.safetensors")
 

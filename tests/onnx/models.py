@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.protocols.protocol import TestPipeline
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 WIDTH = 24
 NAMES = ("sky", "cat", "sea", "old chair", "tree")

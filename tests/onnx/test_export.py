@@ -57,11 +57,11 @@ def test_every_student_at_every_size(kind: str, tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(tmp_path / "student.onnx")
     model.eval()
     for size in SIZES:
-        images, text = drawn_images(*size), vectors(3) if text_input else model.vectors
+        images, text = drawn_images(*size), vectors(3) if text_input else model.text_features
         given = {"images": images.numpy()} | ({"text": text.numpy()} if text_input else {})
         labels, scores = map(np.asarray, session.run(["labels", "scores"], given))
         with torch.inference_mode():
-            expected = class_logits(model.student, text, images, model.pad_multiple).numpy()
+            expected = class_logits(model.student, text, images, model.test.pad_multiple).numpy()
         assert labels.dtype == np.int64
         assert labels.shape == size
         assert scores.dtype == np.float32

@@ -13,7 +13,7 @@ from clipteacher.onnx.export import export_onnx
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.protocols.protocol import TestPipeline
-from clipteacher.segmentation import NONE
+from clipteacher.segmenter.segmentation import NONE
 
 PIPELINES = (
     TestPipeline(short_side=None, mode="whole"),
@@ -42,15 +42,15 @@ def test_it_answers_as_the_segmenter_does(pipeline: TestPipeline, text_input: bo
     model, path = segmenter(pipeline=pipeline), tmp_path / "student.onnx"
     export_onnx(model, path, text_input=text_input)
     other = OnnxSegmenter(path, threads=1)
-    assert (other.names, other.unseen, other.metadata.pipeline) == (NAMES, ("cat",), pipeline)
+    assert (other.class_names, other.unseen, other.metadata.pipeline) == (NAMES, ("cat",), pipeline)
     for size in ((70, 91), (33, 64)):
         image = photo(*size)
-        expected, found = model.segment(image, scores=True), other.segment(image, scores=True)
+        expected, found = model.segment(image, return_logits=True), other.segment(image, return_logits=True)
         assert same(found.labels, expected.labels)
-        assert found.names == expected.names
-        assert found.scores is not None
-        assert expected.scores is not None
-        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+        assert found.class_names == expected.class_names
+        assert found.logits is not None
+        assert expected.logits is not None
+        np.testing.assert_allclose(found.logits, expected.logits, atol=1e-4)
         assert same(other.segment(image).labels, expected.labels)
 
 
@@ -59,10 +59,10 @@ def test_some_of_its_names_in_another_order(folder: Path, file: str) -> None:
     image, other = photo(50, 61), OnnxSegmenter(folder / file)
     names = ["tree", "sky", "cat"]
     expected, found = segmenter().segment(image, names), other.segment(image, names)
-    assert found.names == tuple(names)
+    assert found.class_names == tuple(names)
     assert same(found.labels, expected.labels)
     shared = other.with_names(names)
-    assert (shared.names, shared.unseen, other.names) == (tuple(names), ("cat",), NAMES)
+    assert (shared.class_names, shared.unseen, other.class_names) == (tuple(names), ("cat",), NAMES)
     assert same(shared.segment(image).labels, expected.labels)
     assert same(shared.segment(image, list(NAMES)).labels, other.segment(image).labels)
 
@@ -70,12 +70,14 @@ def test_some_of_its_names_in_another_order(folder: Path, file: str) -> None:
 @pytest.mark.parametrize("file", ["compiled.onnx", "text.onnx"])
 def test_words_that_compete(folder: Path, file: str) -> None:
     image = photo(50, 61)
-    expected = segmenter().segment(image, ["tree", "sky"], against=["cat", "tree", "sea"])
-    found = OnnxSegmenter(folder / file).segment(image, ["tree", "sky"], against=["cat", "tree", "sea"], scores=True)
+    expected = segmenter().segment(image, ["tree", "sky"], background_prompts=["cat", "tree", "sea"])
+    found = OnnxSegmenter(folder / file).segment(
+        image, ["tree", "sky"], background_prompts=["cat", "tree", "sea"], return_logits=True
+    )
     assert (expected.labels == NONE).any()
     assert same(found.labels, expected.labels)
-    assert found.scores is not None
-    assert found.scores.shape == (2, 50, 61)
+    assert found.logits is not None
+    assert found.logits.shape == (2, 50, 61)
 
 
 @pytest.mark.parametrize("threshold", [-1.0, 0.33, 0.4, 1.0])
@@ -95,8 +97,8 @@ def test_any_words_by_their_vectors(folder: Path) -> None:
     expected = type(model)(model.student, names, new).segment(image)
     found = OnnxSegmenter(folder / "text.onnx").segment(image, names, vectors=new.numpy())
     assert same(found.labels, expected.labels)
-    assert found.names == tuple(names)
-    rival = OnnxSegmenter(folder / "text.onnx").segment(image, names, vectors=new.numpy(), against=["cat"])
+    assert found.class_names == tuple(names)
+    rival = OnnxSegmenter(folder / "text.onnx").segment(image, names, vectors=new.numpy(), background_prompts=["cat"])
     assert rival.none_area > 0
 
 
@@ -107,7 +109,7 @@ def test_what_a_file_does_not_take(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"\['owl'\] are not among .*vectors="):
         text.segment(image, ["owl"])
     with pytest.raises(ValueError, match="owl"):
-        text.segment(image, against=["owl"])
+        text.segment(image, background_prompts=["owl"])
     with pytest.raises(ValueError, match="vectors: got some for a file with its names compiled in"):
         compiled.segment(image, ["owl"], vectors=vectors(1).numpy())
     for shape in ((2, WIDTH), (1, WIDTH + 1), (WIDTH,)):

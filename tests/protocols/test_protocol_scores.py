@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import confusion_matrix as sklearn_confusion  # type: ignore[import-untyped]
 from torch import Tensor
 
-from clipteacher.metrics import Scores, confusion_matrix, scores
+from clipteacher.evaluation.metrics import Scores, confusion_matrix, scores
 from clipteacher.protocols import PROTOCOLS, Protocol
 
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)

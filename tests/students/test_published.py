@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from clipteacher.inference import class_logits
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter, save_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.storage.saved_model import load_segmenter, save_segmenter
 from clipteacher.students.build import build_student
-from clipteacher.students.protocol import Student, check_student, student_spec
 from clipteacher.students.published import PAPER_STUDENTS, PublishedStudent
 from clipteacher.students.size import count_flops, count_parameters
+from clipteacher.students.student import Student, check_student, student_spec
 
 by_name = pytest.mark.parametrize("paper", PAPER_STUDENTS, ids=lambda paper: paper.name)
 SMALLEST = [p for p in PAPER_STUDENTS if p.name in ("SegNeXt-T", "SegFormer-B0", "Swin-T + UPerNet", "DeepLabV3+ R50")]
@@ -141,7 +141,7 @@ def test_saving_and_loading_gives_the_same_logits(built: Built, tmp_path: Path) 
 
     def logits(which: Segmenter) -> Tensor:
         with torch.no_grad():
-            return class_logits(which.student, which.vectors, images, which.pad_multiple)
+            return class_logits(which.student, which.text_features, images, which.pad_multiple)
 
     assert torch.equal(logits(again), logits(segmenter))
 

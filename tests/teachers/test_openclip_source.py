@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from clipteacher.cli.main import main
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import save_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.segmenter.vocabulary import build_text_encoder
+from clipteacher.storage.saved_model import save_segmenter
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers import openclip_source
 from clipteacher.teachers.openclip import OpenClipTeacher, OpenClipText
 from clipteacher.teachers.openclip_source import anywhere
-from clipteacher.vocabulary import build_text_encoder
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from clipteacher.teachers import openclip_weights
 from clipteacher.teachers.openclip_weights import load_weights
-from clipteacher.weights import read_weights
+from clipteacher.utils.weights import read_weights
 
 open_clip: Any = _untyped
 

@@ -129,7 +129,7 @@ def test_weights_of_16_bits_are_refused() -> None:
 
 def run(config: Path, out: Path, *more: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Metrics and the written student of a run of the student alone, in bf16."""
-    alone = ["--model.glm", "null", "--model.plm", "null", "--trainer.precision", "bf16-mixed"]
+    alone = ["--model.method.glm", "null", "--model.method.plm", "null", "--trainer.precision", "bf16-mixed"]
     alone += ["--trainer.logger", "false"]
     main(["fit", "--config", str(config), "--out", str(out), "--report_rows", "1", *alone, *more])
     return json.loads((out / "metrics.json").read_text()), load_file(out / "model" / "student.safetensors")

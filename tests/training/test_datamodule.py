@@ -309,14 +309,14 @@ def test_every_argument_is_tried() -> None:
     assert list(inspect.signature(FolderDataModule).parameters) == list(KNOBS)
 
 
-@pytest.mark.parametrize("knob", KNOBS)
-def test_each_argument_changes_something(folder: Path, tmp_path: Path, knob: str) -> None:
-    value, part = KNOBS[knob]
-    if knob == "root":
+@pytest.mark.parametrize("option", KNOBS)
+def test_each_argument_changes_something(folder: Path, tmp_path: Path, option: str) -> None:
+    value, part = KNOBS[option]
+    if option == "root":
         value = tmp_path / "moved"
         folder.rename(value)
         other = described(make(value))
         value.rename(folder)
     else:
-        other = described(make(folder, **{knob: value}))
+        other = described(make(folder, **{option: value}))
     assert other[part] != described(make(folder))[part]

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.data.dataset import Sample
-from clipteacher.evaluation import pooled_confusion
-from clipteacher.framework import LossConfig
-from clipteacher.glm import GLMConfig
-from clipteacher.metrics import scores
-from clipteacher.plm.module import PLMConfig
+from clipteacher.evaluation.evaluate import pooled_confusion
+from clipteacher.evaluation.metrics import scores
+from clipteacher.method.framework import LossConfig
+from clipteacher.method.glm import GLMConfig
+from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.teachers.protocol import Frozen, TeacherTokens
+from clipteacher.teachers.teacher import Frozen, TeacherTokens
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig, learning_rate_factor
@@ -188,7 +188,7 @@ def test_a_validation_tests_as_the_kept_student_is_tested(folder: Path) -> None:
     data.setup("fit")
     samples = [data.val_set[i] for i in range(len(data.val_set))]
     found = []
-    for arguments in ({}, {"test_pipeline": pipeline}, {"test_pipeline": pipeline, "max_scores": 3000}):
+    for arguments in ({}, {"test_pipeline": pipeline}, {"test_pipeline": pipeline, "max_logits": 3000}):
         module = make(**arguments).eval()
         module.on_validation_start()
         with torch.no_grad():
@@ -201,8 +201,8 @@ def test_a_validation_tests_as_the_kept_student_is_tested(folder: Path) -> None:
         assert torch.equal(found[-1], pooled_confusion(segmenter, samples))
     assert not torch.equal(found[0], found[1])
     assert torch.equal(found[1], found[2])
-    with pytest.raises(ValueError, match="max_scores: got 0"):
-        make(max_scores=0)
+    with pytest.raises(ValueError, match="max_logits: got 0"):
+        make(max_logits=0)
 
 
 def test_a_validation_leaves_nothing_behind(
@@ -272,11 +272,11 @@ def test_segmenter_holds_all_names() -> None:
     module = make(pad_multiple=64)
     segmenter = module.segmenter()
     assert segmenter.student is module.framework.student
-    assert segmenter.names == SPLIT.names
+    assert segmenter.class_names == SPLIT.class_names
     assert segmenter.unseen == ("sun",)
     assert segmenter.text_spec == {"kind": "colours"}
     assert segmenter.pad_multiple == 64
-    assert torch.equal(segmenter.vectors, Teacher().encode_text(SPLIT.names))
+    assert torch.equal(segmenter.text_features, Teacher().encode_text(SPLIT.names))
 
 
 @pytest.mark.parametrize("channels_last", [True, False])

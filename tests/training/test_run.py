@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from clipteacher.training.run import KeepFirstModel, RunFolder, draw_report, finish_run
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.files import read_image
-from clipteacher.evaluation import pooled_confusion
-from clipteacher.metrics import scores
+from clipteacher.evaluation.evaluate import pooled_confusion
+from clipteacher.evaluation.metrics import scores
 from clipteacher.pictures import report_rows
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter, read_config, save_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.storage.saved_model import load_segmenter, read_config, save_segmenter
 from clipteacher.students.smp import SMPStudent
-from clipteacher.training.run import KeepFirstModel, RunFolder, draw_report, finish_run
 
 NAMES = ("sky", "grass", "sun", "house")
 SPLIT = ClassSplit(names=NAMES, unseen=("sun",))
@@ -147,7 +147,7 @@ def test_the_first_model_is_written_once(tmp_path: Path) -> None:
     callback.on_validation_end(trainer, module)
     keeper(folder)[0].on_validation_end(trainer, module)  # a resumed run
     assert (folder / "student.safetensors").read_bytes() == written
-    assert torch.equal(load_segmenter(folder, Student()).vectors, first.vectors)
+    assert torch.equal(load_segmenter(folder, Student()).text_features, first.text_features)
 
 
 def test_without_a_validation_the_model_is_written_at_the_end(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_the_scores_and_the_model_are_kept_whatever_becomes_of_the_report(
     with pytest.raises((FileNotFoundError, ValueError)):
         finish_run(run, segmenter(1), val_set, "drawn-3-1", baseline, 0 if fault == "no rows" else 2)
     assert json.loads(run.metrics.read_text())["protocol"] == "drawn-3-1"
-    assert load_segmenter(run.model, Student()).names == NAMES
+    assert load_segmenter(run.model, Student()).class_names == NAMES
     assert not run.report.exists()
 
 
@@ -320,6 +320,6 @@ def test_begun(tmp_path: Path) -> None:
 def test_a_baseline_with_its_names_in_another_order(val_set: FolderDataset, tmp_path: Path) -> None:
     student, baseline = segmenter(1), segmenter(2)
     order = [3, 1, 0, 2]
-    turned = Segmenter(baseline.student, [NAMES[i] for i in order], baseline.vectors[order], unseen=("sun",))
+    turned = Segmenter(baseline.student, [NAMES[i] for i in order], baseline.text_features[order], unseen=("sun",))
     pictures = [report_bytes(val_set, tmp_path / "report.png", each, student) for each in (baseline, turned)]
     assert pictures[0] == pictures[1]

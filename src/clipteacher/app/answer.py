@@ -16,8 +16,8 @@ from clipteacher.app.words import typed_words
 from clipteacher.data.photo import eight_bits, read_photo
 from clipteacher.pictures import save_id_png
 from clipteacher.protocols.splits import ignore_id
-from clipteacher.segmentation import NONE, Segmentation
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmentation import NONE, Segmentation
+from clipteacher.segmenter.segmenter import Segmenter
 
 _NAME = 60  # letters of the file's name that its ids keep
 
@@ -76,8 +76,8 @@ def answered(segmenter: Segmenter, question: Question, limits: Limits, folder: P
         ValueError: There is no photo, it cannot be read or is too large; or a word is not as `typed_words` asks, or
             the model cannot take it. The message is for the visitor: it says no path of this machine.
     """
-    words = typed_words(question.text, segmenter.names, limits)
-    others = [word for word in words if word not in segmenter.names]
+    words = typed_words(question.text, segmenter.class_names, limits)
+    others = [word for word in words if word not in segmenter.class_names]
     if others and segmenter.text_spec is None:
         raise ValueError(
             f"Words: “{others[0]}” is none of the model's own, and it came without a text tower. Take those."
@@ -95,8 +95,8 @@ def answered(segmenter: Segmenter, question: Question, limits: Limits, folder: P
     except ValueError as error:
         # What is read lies under a temporary name that means nothing to the visitor.
         raise ValueError(f"Photo: {str(error).replace(str(question.file), question.name)}") from error
-    rivals = segmenter.names if question.compete else ()
-    found = segmenter.segment(photo, words, threshold=question.threshold, against=rivals)
+    rivals = segmenter.class_names if question.compete else ()
+    found = segmenter.segment(photo, words, threshold=question.threshold, background_prompts=rivals)
     ids = folder / f"{_plain(question.name)}_ids.png"
     none_id = ignore_id(len(words))
     save_id_png(np.where(found.labels == NONE, none_id, found.labels), ids)
@@ -126,7 +126,7 @@ def _summary(found: Segmentation) -> str:
     """Say what was found."""
     height, width = found.labels.shape
     seen = sum(area > 0 for area in found.areas.values())
-    return f"{seen} of {len(found.names)} words found in {width} x {height} pixels."
+    return f"{seen} of {len(found.class_names)} words found in {width} x {height} pixels."
 
 
 def _plain(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from PIL import Image
 
-from clipteacher.drawn_world import draw_scene, scene_generator
+from clipteacher.demo.drawn_world import draw_scene, scene_generator
 
 SCENES: Final = (25, 37, 16)
 """Numbers of the scenes, chosen by eye: each shows a class that the quickstart's student had no label for."""

@@ -16,7 +16,7 @@ from clipteacher.app.legend import legend_html, message_html
 from clipteacher.app.limits import Limits
 from clipteacher.app.view import View, painted
 from clipteacher.app.words import with_word
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Handlers:
             The words with that one.
         """
         text = text if isinstance(text, str) else ""
-        names = self.segmenter.names
+        names = self.segmenter.class_names
         return with_word(text, names[index]) if isinstance(index, int) and 0 <= index < len(names) else text
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipteacher.pictures import palette
-from clipteacher.segmentation import Segmentation
+from clipteacher.segmenter.segmentation import Segmentation
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def legend_rows(found: Segmentation, none_id: int, unseen: Container[str] = ()) 
         One row for each word, in it or not, and one more where some pixels are none of them.
     """
     shares = np.array(list(found.areas.values()))
-    colours = ["#{:02x}{:02x}{:02x}".format(*map(int, colour)) for colour in palette(len(found.names))]
+    colours = ["#{:02x}{:02x}{:02x}".format(*map(int, colour)) for colour in palette(len(found.class_names))]
     rows = [
-        LegendRow(found.names[i], int(i), float(shares[i]), colours[i], found.names[i] in unseen)
+        LegendRow(found.class_names[i], int(i), float(shares[i]), colours[i], found.class_names[i] in unseen)
         for i in np.argsort(-shares, kind="stable")
     ]
     if found.none_area:

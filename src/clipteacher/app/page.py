@@ -14,7 +14,7 @@ from clipteacher.app.handlers import Handlers
 from clipteacher.app.legend import message_html
 from clipteacher.app.limits import Limits
 from clipteacher.app.words import words_text
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 CSS: Final = Path(__file__).with_name("page.css")
 """The page's style sheet."""
@@ -115,7 +115,7 @@ def _question_part(segmenter: Segmenter, limits: Limits, examples: Sequence[Path
         elem_id="ct-examples",
     )
     words = gr.Textbox(
-        words_text(segmenter.names),
+        words_text(segmenter.class_names),
         label="Words",
         info="Any words, with commas between them (semicolons where a word holds a comma).",
         lines=4,
@@ -127,7 +127,7 @@ def _question_part(segmenter: Segmenter, limits: Limits, examples: Sequence[Path
     suggestions = gr.Dataset(
         label="The model's own words: press one to add it",
         components=[words],
-        samples=[[name] for name in segmenter.names],
+        samples=[[name] for name in segmenter.class_names],
         samples_per_page=_SUGGESTED,
         type="index",
         layout="gallery",
@@ -216,7 +216,7 @@ def _connect(asked: _Asked, shown: _Shown, view: gr.State, handlers: Handlers) -
 
 def _head(title: str, segmenter: Segmenter) -> str:
     """The page's head line, HTML."""
-    count, unseen = len(segmenter.names), len(segmenter.unseen)
+    count, unseen = len(segmenter.class_names), len(segmenter.unseen)
     known = f"{count} words of its own" + (f", {unseen} of them without labels in training" if unseen else "")
     more = "Any other words go too." if segmenter.text_spec else "It came without a text tower, so no others."
     return (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clipteacher.app.limits import Limits
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipteacher.pictures import paint
-from clipteacher.segmentation import NONE
+from clipteacher.segmenter.segmentation import NONE
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from jsonargparse import ArgumentParser
 from clipteacher.app.limits import Limits
 from clipteacher.app.serving import HOST, PORT, check_gradio, check_port, served
 from clipteacher.cli.errors import device, user_errors
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 def app(arguments: Sequence[str]) -> None:

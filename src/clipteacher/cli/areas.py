@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from clipteacher.files import write_atomically, write_json
+from clipteacher.utils.atomic_files import write_atomically, write_json
 
 _SUFFIXES = (".csv", ".json")
 

@@ -12,8 +12,8 @@ from rich.progress import Progress
 from clipteacher.cli.errors import user_errors
 from clipteacher.convert.annotated import AnnotatedPhoto, Annotations
 from clipteacher.convert.coco import Crowd, read_coco
-from clipteacher.convert.folder import TRAIN, VAL, merged, split_photos, write_converted
 from clipteacher.convert.labelme import read_labelme
+from clipteacher.convert.writing import TRAIN, VAL, merged, split_photos, write_converted
 from clipteacher.protocols.splits import listed_names
 
 

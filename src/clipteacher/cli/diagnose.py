@@ -14,25 +14,24 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.progress import Progress
 
+from clipteacher.analysis.student.attention_picture import AttentionRow
+from clipteacher.analysis.student.calibration_sweep import OFFSETS, check_offsets, seen_bias
+from clipteacher.analysis.student.confusions import class_confusions
+from clipteacher.analysis.student.predict import ask_student
+from clipteacher.analysis.student.pseudo_labels import LEAST_SHARE
+from clipteacher.analysis.student.report import Diagnosis, write_diagnosis
+from clipteacher.analysis.student.run_config import RunOptions, find_model, read_run_options
+from clipteacher.analysis.student.with_teacher import ask_both, check_space, look
 from clipteacher.cli.diagnosis_tables import tables
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import print_scores
 from clipteacher.cli.test_data import add_test_data, open_test_data
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.opened import OpenedData
-from clipteacher.data.spread import evenly_spread
-from clipteacher.diagnosis.attention_picture import AttentionRow
-from clipteacher.diagnosis.confusions import class_confusions
-from clipteacher.diagnosis.pseudo_labels import LEAST_SHARE
-from clipteacher.diagnosis.report import Diagnosis, write_diagnosis
-from clipteacher.diagnosis.run_config import RunKnobs, find_model, read_knobs
-from clipteacher.diagnosis.seen_bias import OFFSETS, check_offsets, seen_bias
-from clipteacher.diagnosis.student import ask_student
-from clipteacher.diagnosis.teacher import ask_both, check_space, look
-from clipteacher.metrics import scores
+from clipteacher.data.subsample import subsample
+from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.pictures import report_rows
-from clipteacher.segmenter import Segmenter
-from clipteacher.storage import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 def diagnose(arguments: Sequence[str]) -> None:
@@ -90,7 +89,7 @@ class _Subject(NamedTuple):
     data: OpenedData
     samples: SegmentationDataset
     chosen: tuple[int, ...]
-    knobs: RunKnobs | None
+    options: RunOptions | None
     skipped: dict[str, str]
 
     def track(self, progress: Progress, doing: str) -> Iterator[Sample]:
@@ -112,7 +111,7 @@ def _check(given: Any) -> None:  # noqa: ANN401 (jsonargparse's namespace)
 def _opened(given: Any) -> _Subject:  # noqa: ANN401
     """Load the model, open the data, and build the teacher where there is one."""
     where = find_model(given.model)
-    segmenter = load_segmenter(where.model)
+    segmenter = Segmenter.from_pretrained(where.model)
     data, segmenter = open_test_data(given, segmenter)
     split = data.class_split
     if not split.unseen:
@@ -120,30 +119,30 @@ def _opened(given: Any) -> _Subject:  # noqa: ANN401
             f"unseen: got none of the {len(split.names)} classes, expected at least one, for this is about unseen "
             "classes. Name those that training held back: --unseen 'cat, car'."
         )
-    knobs, why = None, ""
+    options, why = None, ""
     if not given.teacher:
         why = "--teacher is false."
     elif where.config is None:
         why = f"there is no config.yaml of a run beside {where.model}. Give the run's folder as --model."
     else:
-        knobs = read_knobs(where.config)
-        knobs.teacher.to(segmenter.vectors.device)  # type: ignore[attr-defined]  # it is a module
-        check_space(segmenter, knobs)
+        options = read_run_options(where.config)
+        options.teacher.to(segmenter.vectors.device)  # type: ignore[attr-defined]  # it is a module
+        check_space(segmenter, options)
     skipped = {}
     for part, module, on in (
-        ("pseudo_labels", "PLM", knobs is not None and knobs.plm is not None),
-        ("attention", "GLM", knobs is not None and knobs.glm is not None),
+        ("pseudo_labels", "PLM", options is not None and options.plm is not None),
+        ("attention", "GLM", options is not None and options.glm is not None),
     ):
         if not on:
             skipped[part] = why or f"the run was without {module}."
     samples = SegmentationDataset(data.source, split, training=False)
-    chosen = evenly_spread(len(samples), given.photos)
-    return _Subject(segmenter, data, samples, chosen, knobs if len(skipped) < 2 else None, skipped)
+    chosen = subsample(len(samples), given.photos)
+    return _Subject(segmenter, data, samples, chosen, options if len(skipped) < 2 else None, skipped)
 
 
 def _diagnosed(given: Any, subject: _Subject, progress: Progress) -> tuple[Diagnosis, list[AttentionRow]]:  # noqa: ANN401
     """Ask the student, then both."""
-    split, segmenter, knobs = subject.data.class_split, subject.segmenter, subject.knobs
+    split, segmenter, options = subject.data.class_split, subject.segmenter, subject.options
     said = ask_student(segmenter, subject.track(progress, "Asking the student"), split, given.offsets)
     settings = {
         key: given[key] for key in ("split", "photos", "teacher", "offsets", "takers", "least_share", "report_rows")
@@ -153,19 +152,21 @@ def _diagnosed(given: Any, subject: _Subject, progress: Progress) -> tuple[Diagn
         split=split,
         photos=said.photos,
         of=len(subject.samples),
-        settings=settings | {"seen_offset": said.own, "test_pipeline": dataclasses.asdict(segmenter.pipeline)},
-        scores=scores(said.confusion, split),
+        settings=settings | {"calibration": said.own, "test_pipeline": dataclasses.asdict(segmenter.settings.pipeline)},
+        scores=compute_metrics(said.confusion, split),
         confusion=said.confusion,
         confusions=class_confusions(said.confusion, split, given.takers),
         cosines=said.cosines,
         seen_bias=seen_bias(said.confusions, split, said.own),
         skipped=subject.skipped,
     )
-    if knobs is None:
+    if options is None:
         return found, []
-    both = ask_both(segmenter, knobs, subject.track(progress, "Asking both"), split, given.least_share)
+    both = ask_both(segmenter, options, subject.track(progress, "Asking both"), split, given.least_share)
     run = {
-        name: dataclasses.asdict(each) for name, each in (("glm", knobs.glm), ("plm", knobs.plm)) if each is not None
+        name: dataclasses.asdict(each)
+        for name, each in (("glm", options.glm), ("plm", options.plm))
+        if each is not None
     }
     found = replace(
         found,
@@ -173,14 +174,14 @@ def _diagnosed(given: Any, subject: _Subject, progress: Progress) -> tuple[Diagn
         pseudo_labels=both.pseudo_labels,
         attention=both.attention,
     )
-    if knobs.glm is None or given.out is None:
+    if options.glm is None or given.out is None:
         return found, []
     rows = []
     truths = (subject.samples.source.labels(index) for index in subject.chosen)
     for place in report_rows(truths, split, given.report_rows):
         sample = subject.samples[subject.chosen[place]]
-        attention = look(segmenter, knobs, sample, split).attention
+        attention = look(segmenter, options, sample, split).attention
         if attention is not None:
-            photo = (sample.image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+            photo = sample.image.permute(1, 2, 0).numpy()
             rows.append(AttentionRow(np.ascontiguousarray(photo), sample.mask.numpy(), attention))
     return found, rows

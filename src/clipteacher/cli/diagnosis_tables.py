@@ -7,13 +7,13 @@ from typing import Final
 
 from rich.table import Table
 
+from clipteacher.analysis.student.attention import AttentionFigures
+from clipteacher.analysis.student.calibration_sweep import SeenBias
+from clipteacher.analysis.student.confusions import ClassConfusion
+from clipteacher.analysis.student.cosines import ClassCosines
+from clipteacher.analysis.student.pseudo_labels import PseudoLabels
+from clipteacher.analysis.student.report import Diagnosis
 from clipteacher.cli.table import percent
-from clipteacher.diagnosis.attention import AttentionFigures
-from clipteacher.diagnosis.confusions import ClassConfusion
-from clipteacher.diagnosis.cosines import ClassCosines
-from clipteacher.diagnosis.pseudo_labels import PseudoLabels
-from clipteacher.diagnosis.report import Diagnosis
-from clipteacher.diagnosis.seen_bias import SeenBias
 
 _NOTEWORTHY: Final = 0.01  # share of a seen class's pixels that unseen names take, below which it has no line
 
@@ -89,7 +89,7 @@ def _bias(bias: SeenBias) -> tuple[str, Table]:
         f"{_share(bias.seen_called_unseen)} of seen ones an unseen name. If seen names were held back "
         "(a diagnosis on the test set, not a way to choose):"
     )
-    table = _table("", "seen offset", "U", "hIoU", "S", "pAcc")
+    table = _table("", "calibration", "U", "hIoU", "S", "pAcc")
     for point in bias.curve:
         table.add_row(f"{point.offset:g}", *map(percent, (point.U, point.hIoU, point.S, point.pAcc)))
     return told, table
@@ -97,7 +97,7 @@ def _bias(bias: SeenBias) -> tuple[str, Table]:
 
 def _pseudo_labels(found: PseudoLabels) -> Table:
     title = f"Pseudo labels on unseen pixels, %; {found.masks:.1f} latent masks a photo"
-    table = _table(title, "class", "regions", "purity", "recall", "token is right", last="else most often")
+    table = _table(title, "class", "region_pooling", "purity", "recall", "token is right", last="else most often")
     for each in (*found.classes, found.total):
         numbers = map(percent, (each.purity, each.recall, each.named))
         table.add_row(each.name, str(each.regions), *numbers, each.instead or "", end_section=each is found.classes[-1])

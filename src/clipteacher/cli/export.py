@@ -11,7 +11,7 @@ from clipteacher.cli.errors import user_errors
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.onnx.export import OPSET, OPSETS, export_onnx
 from clipteacher.protocols.splits import listed_names
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 def export(arguments: Sequence[str]) -> None:
@@ -30,14 +30,15 @@ def export(arguments: Sequence[str]) -> None:
         if given.classes is not None:
             segmenter = segmenter.with_names(listed_names(given.classes))
         share = export_onnx(segmenter, given.onnx, text_input=given.text_input, opset=given.opset)
-    print("Ids: " + ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.names)))
+    print("Ids: " + ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.class_names)))
     print(f"As PyTorch: {100 * share:.3f} % of the pixels or more, at three sizes")
-    if segmenter.pipeline != OWN_SIZE:
+    if segmenter.settings.pipeline != OWN_SIZE:
         print(
             "The graph takes a whole image at its own size. This model is tested at another size or in windows: "
             "`clipteacher segment --onnx` does that, and so must who runs the graph alone."
         )
-    if segmenter.seen_offset:
+    calibration = segmenter.settings.calibration
+    if calibration:
         where = "not in the graph's own outputs, see docs/onnx.md" if given.text_input else "in the scores and labels"
-        print(f"Seen offset {segmenter.seen_offset:g}: {where}")
+        print(f"Calibration {calibration:g}: {where}")
     print(f"Written: {given.onnx}, {given.onnx.stat().st_size / 1e6:.1f} MB")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from clipteacher.data.files import DataError
 from clipteacher.training.finite_losses import NonFiniteLossError
-from clipteacher.training.run import RunFolder
+from clipteacher.training.run_folder import RunFolder
 
 _ADVICE = {
     errno.ENOSPC: "The disk is full: free some room",
@@ -23,12 +23,11 @@ _ADVICE = {
 
 
 @contextmanager
-def training_faults(run: RunFolder, *, resumable: bool) -> Iterator[None]:
+def training_faults(run: RunFolder | None) -> Iterator[None]:
     """End a run with one message where the disk, a photo, the loss or the user stops it; other errors pass as they are.
 
     Args:
-        run: The run's folder, for what is left of it.
-        resumable: Whether the command has `--resume`; without it, what to do next is left to the command.
+        run: The run's folder, for what is left of it and how to go on; None leaves both to the command.
 
     Raises:
         SystemExit: With status 1, after the message.
@@ -36,26 +35,22 @@ def training_faults(run: RunFolder, *, resumable: bool) -> Iterator[None]:
     try:
         yield
     except NonFiniteLossError as error:
-        _say(f"{error}\nLeft: {_left(run)}")
+        _say(f"{error}" + ("" if run is None else f"\nLeft: {_left(run)}"))
         raise SystemExit(1) from error
     except DataError as error:
         fault = str(error).split("DataError: ")[-1].strip()  # a worker puts its traceback before it
-        _say(f"{fault}\nMend it{_go_on(run, ', then ') if resumable else '.'}")
+        _say(f"{fault}\nFix it{_resume(run, ', then ')}")
         raise SystemExit(1) from error
     except OSError as error:
         if error.errno not in _ADVICE:
             raise
-        _say(f"{error}\n{_ADVICE[error.errno]}{_go_on(run, ', then ') if resumable else '.'}")
+        _say(f"{error}\n{_ADVICE[error.errno]}{_resume(run, ', then ')}")
         raise SystemExit(1) from error
-    except SystemExit as error:
-        if resumable and isinstance(error.__context__, KeyboardInterrupt):  # the trainer turns Ctrl-C into an exit
-            _say(_go_on(run, "stopped: "))
-        raise
     except KeyboardInterrupt:
-        if resumable:
-            _say(_go_on(run, "stopped: "))
-            raise SystemExit(1) from None
-        raise
+        if run is None:
+            raise
+        _say(_resume(run, "stopped: "))
+        raise SystemExit(1) from None
 
 
 def _left(run: RunFolder) -> str:
@@ -65,11 +60,13 @@ def _left(run: RunFolder) -> str:
     return "no checkpoint, for none was due yet"
 
 
-def _go_on(run: RunFolder, before: str) -> str:
-    """Say how to go on, after some words."""
+def _resume(run: RunFolder | None, before: str) -> str:
+    """Say how to go on, after some words; a full stop where there is no run to go on with."""
+    if run is None:
+        return "."
     what = f"{before}the same command with --resume"
     if not (run.last_checkpoint.exists() or run.previous_checkpoint.exists()):
-        return f"{what} begins anew, for no checkpoint was due yet."
+        return f"{what} starts from the beginning, for no checkpoint was due yet."
     return f"{what} goes on from {run.last_checkpoint}."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from clipteacher import __version__
+from clipteacher.version import __version__
 
 _USAGE = """\
 usage: clipteacher COMMAND [options]

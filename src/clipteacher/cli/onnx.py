@@ -24,7 +24,7 @@ def open_onnx(given: Namespace) -> tuple[OnnxSegmenter, list[str]]:
     against = list(listed_names(given.against)) if given.against is not None else []
     if against:
         segmenter.with_names(against)
-    against += segmenter.names if given.against_own else ()
+    against += segmenter.class_names if given.against_own else ()
     if given.classes is not None:
         segmenter = segmenter.with_names(listed_names(given.classes))
     return segmenter, against

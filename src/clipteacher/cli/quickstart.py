@@ -11,8 +11,8 @@ from jsonargparse.typing import NonNegativeInt
 from rich.console import Console
 
 from clipteacher.cli.errors import user_errors
-from clipteacher.quickstart.config import QuickstartConfig
-from clipteacher.quickstart.folder import check_empty
+from clipteacher.demo.quickstart.config import QuickstartConfig
+from clipteacher.demo.quickstart.out_folder import check_empty
 
 
 def quickstart(arguments: Sequence[str]) -> None:
@@ -28,8 +28,10 @@ def quickstart(arguments: Sequence[str]) -> None:
     console = Console()
     try:
         with console.status("Loading PyTorch and Lightning"):
-            from clipteacher.quickstart import run
-        results, commands = run.quickstart(given.out, seed=given.seed, config=QuickstartConfig(), console=console)
+            from clipteacher.cli.faults import training_faults
+            from clipteacher.demo.quickstart import run
+        with training_faults(None):
+            results, commands = run.quickstart(given.out, seed=given.seed, config=QuickstartConfig(), console=console)
     except KeyboardInterrupt:
         print(
             f"clipteacher: stopped. What was made so far is in {given.out}; remove it, or name another --out, to begin "

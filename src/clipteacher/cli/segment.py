@@ -16,12 +16,12 @@ from clipteacher.cli.errors import device, user_errors
 from clipteacher.cli.onnx import open_onnx
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.photo import MAX_PIXELS, eight_bits, read_photo
-from clipteacher.inference.none import check_threshold
+from clipteacher.inference.rejection import check_threshold
 from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import ignore_id, listed_names
-from clipteacher.segmentation import NONE
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmentation import NONE
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 def segment(arguments: Sequence[str]) -> None:
@@ -34,7 +34,7 @@ def segment(arguments: Sequence[str]) -> None:
     with user_errors():
         segmenter, against = _segmenter(given)
         photos = _photos(given.photos)
-        results, none = _results(photos, given.out), ignore_id(len(segmenter.names))
+        results, none = _results(photos, given.out), ignore_id(len(segmenter.class_names))
         check_areas_path(given.areas, [*photos, *(path for pair in results for path in pair)])
         given.out.mkdir(parents=True, exist_ok=True)
         found: dict[Path, Areas] = {}
@@ -47,18 +47,18 @@ def segment(arguments: Sequence[str]) -> None:
                 except DataError as error:
                     failed.append(error)
                     continue
-                labelled = segmenter.segment(read, threshold=given.threshold, against=against)
+                labelled = segmenter.segment(read, threshold=given.threshold, background_prompts=against)
                 picture = overlay(
-                    eight_bits(read), labelled.labels, segmenter.names, opacity=given.opacity, ignore=NONE
+                    eight_bits(read), labelled.labels, segmenter.class_names, opacity=given.opacity, ignore=NONE
                 )
                 save_picture(picture, drawn)
                 save_id_png(np.where(labelled.labels == NONE, none, labelled.labels), numbered)
                 if given.areas is not None:
                     found[photo] = Areas(labelled.areas, labelled.none_area)
         if given.areas is not None:
-            write_areas(found, segmenter.names, given.areas)
-    ids = ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.names))
-    none_too = given.threshold is not None or any(name not in segmenter.names for name in against)
+            write_areas(found, segmenter.class_names, given.areas)
+    ids = ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.class_names))
+    none_too = given.threshold is not None or any(name not in segmenter.class_names for name in against)
     print(_shown(f"Ids: {ids}" + (f", {none} none of these" if none_too else "")))
     print(_shown(f"Written: {2 * (len(photos) - len(failed))} pictures in {given.out}"))
     if failed:
@@ -107,7 +107,7 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     against = list(listed_names(given.against)) if given.against is not None else []
     if given.against is not None:
         segmenter.with_names(against)  # words that cannot be encoded are found before anything is written
-    against += segmenter.names if given.against_own else ()
+    against += segmenter.class_names if given.against_own else ()
     if given.classes is not None:
         segmenter = segmenter.with_names(listed_names(given.classes))
     return segmenter.to(device(given.device)), against

@@ -5,21 +5,21 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from clipteacher.metrics import Scores
+from clipteacher.evaluation.metrics import Scores
 from clipteacher.protocols.splits import ClassSplit
 
 
-def print_scores(result: Scores, split: ClassSplit, protocol: str, seen_offset: float = 0.0) -> None:
+def print_scores(result: Scores, split: ClassSplit, protocol: str, calibration: float = 0.0) -> None:
     """Print the scores in percent, then the IoU of each class, unseen ones marked.
 
     Args:
         result: The scores.
         split: The classes.
         protocol: The protocol's name.
-        seen_offset: What was taken from the scores of seen names; printed where it is not 0.
+        calibration: What was taken from the scores of seen names; printed where it is not 0.
     """
     console = Console()
-    table = Table(title=protocol + (f", seen offset {seen_offset:g}" if seen_offset else ""))
+    table = Table(title=protocol + (f", calibration {calibration:g}" if calibration else ""))
     columns = {"U": result.mIoU_unseen, "hIoU": result.hIoU, "S": result.mIoU_seen, "pAcc": result.pAcc}
     if not split.unseen:  # S is then the mean over all classes
         columns = {"mIoU": result.mIoU_seen, "pAcc": result.pAcc}

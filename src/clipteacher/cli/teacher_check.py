@@ -15,15 +15,15 @@ from rich.progress import Progress
 from rich.table import Table
 from torch import nn
 
+from clipteacher.analysis.teacher.advice import hints, near_pairs
+from clipteacher.analysis.teacher.metrics import HIGH, NameFigures, name_figures
+from clipteacher.analysis.teacher.photos import photos_to_ask
+from clipteacher.analysis.teacher.predict import ask_teacher
 from clipteacher.cli.errors import device, user_errors
 from clipteacher.cli.table import percent
-from clipteacher.files import write_json
 from clipteacher.protocols.splits import listed_names
-from clipteacher.teacher_check.asking import ask_teacher
-from clipteacher.teacher_check.figures import HIGH, NameFigures, name_figures
-from clipteacher.teacher_check.hints import hints, near_pairs
-from clipteacher.teacher_check.photos import photos_to_ask
-from clipteacher.teachers.protocol import check_teacher
+from clipteacher.teachers.teacher import check_teacher
+from clipteacher.utils.atomic_files import write_json
 
 
 def teacher_check(arguments: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from clipteacher.cli.errors import device
 from clipteacher.data.opened import OpenedData, open_data
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import listed_names
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 def add_test_data(parser: ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def open_test_data(given: Any, segmenter: Segmenter) -> tuple[OpenedData, Segmen
     data = open_data(given.data, given.split, given.protocol, unseen, lambda names: never_trained_on(segmenter, names))
     segmenter = segmenter.with_names(data.class_split.names).to(device(given.device))
     known = known_protocol(given.protocol)
-    return data, segmenter if known is None else segmenter.with_pipeline(known.test)
+    return data, segmenter if known is None else segmenter.with_settings(pipeline=known.test)
 
 
 def never_trained_on(segmenter: Segmenter, names: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser
 from rich.progress import Progress
 
 from clipteacher.cli.errors import user_errors
-from clipteacher.drawn_world import UNSEEN, write_world
+from clipteacher.demo.drawn_world import UNSEEN, write_world
 
 
 def world(arguments: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import RandomPhotometricDistort
 from torchvision.transforms.v2.functional import crop, horizontal_flip, pad, resize
 from torchvision.tv_tensors import Image, Mask
 
-from clipteacher.data.place import Place
+from clipteacher.data.crop_box import CropBox
 from clipteacher.protocols.splits import IGNORE
 
 _CROP_TRIES = 10
@@ -24,12 +24,12 @@ class Augmented(NamedTuple):
     Attributes:
         image: (3, H, W), uint8.
         mask: (H, W), uint8, 255 = ignore.
-        place: The crop; its path is still "".
+        crop_box: The crop; its path is still "".
     """
 
     image: Tensor
     mask: Tensor
-    place: Place
+    crop_box: CropBox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ class Augment:
             mask: Training labels (H, W), uint8, 255 = ignore.
 
         Returns:
-            Image and labels as a call gives them, and their place.
+            Image and labels as a call gives them, and where they lie.
 
         Raises:
             ValueError: A tensor has another shape or dtype.
@@ -146,8 +146,8 @@ class Augment:
         height, width = self.crop_size
         padding = [0, 0, width - pair[1].shape[1], height - pair[1].shape[0]]
         image, mask = (pad(part, padding, fill=fill) for part, fill in zip(pair, (0, IGNORE), strict=True))
-        place = Place("", size[0], size[1], *box, flipped)
-        return Augmented(image.as_subclass(Tensor), mask.as_subclass(Tensor), place)
+        crop_box = CropBox("", size[0], size[1], *box, flipped)
+        return Augmented(image.as_subclass(Tensor), mask.as_subclass(Tensor), crop_box)
 
     def _scaled(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Resize by a random ratio: the image bilinear with antialiasing, the mask to the nearest pixel centre."""

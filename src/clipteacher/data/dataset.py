@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from clipteacher.data.augment import Augment
+from clipteacher.data.crop_box import NOWHERE, CropBox, whole
 from clipteacher.data.files import DataError
 from clipteacher.data.folder import FolderSource
-from clipteacher.data.place import NOWHERE, Place, whole
 from clipteacher.data.source import Labels, Source
 from clipteacher.protocols.splits import IGNORE, ClassSplit
 
@@ -25,17 +25,18 @@ class Sample(NamedTuple):
     """One photo, ready for a batch.
 
     Attributes:
-        image: (3, H, W), float32, RGB in [0, 1], not normalised.
-        mask: (H, W), int64. Training: seen classes renumbered 0..N_s-1, all else 255. Test: class ids 0..N-1, and
-            the ignore label of so many classes: 255 up to 255, else 65535.
+        image: (3, H, W), uint8, RGB in 0..255. It becomes floating point on the device that uses it, see
+            `clipteacher.inference.image.float_images`.
+        mask: (H, W), uint8 with ignore = 255; int32 with ignore = 65535 for a test set of more than 255 classes.
+            Training: seen classes renumbered 0..N_s-1. Test: class ids 0..N-1.
         name: The photo's file name without its ending.
-        place: Where the sample lies in its photo.
+        crop_box: Where the sample lies in its photo.
     """
 
     image: Tensor
     mask: Tensor
     name: str
-    place: Place = NOWHERE
+    crop_box: CropBox = NOWHERE
 
 
 class SegmentationDataset(Dataset[Sample]):
@@ -138,13 +139,14 @@ class SegmentationDataset(Dataset[Sample]):
         """Read, augment and convert one sample."""
         pixels, labels = self._pair(index)
         # Nothing below writes into these tensors: they may share memory with the cache.
-        image, mask = torch.from_numpy(pixels).permute(2, 0, 1), torch.from_numpy(labels)
+        image = torch.from_numpy(pixels).permute(2, 0, 1)
+        mask = torch.from_numpy(labels if labels.dtype == np.uint8 else labels.astype(np.int32))
         photo = str(self.source.paths(index).image)
-        place = whole(photo, *mask.shape)
+        crop_box = whole(photo, mask.shape[0], mask.shape[1])
         if self.augment is not None:
-            image, mask, place = self.augment.placed(image, mask)
-            place = place._replace(photo=photo)
-        return Sample(image.contiguous().float() / 255, mask.long(), self.source.stem(index), place)
+            image, mask, crop_box = self.augment.placed(image, mask)
+            crop_box = crop_box._replace(photo=photo)
+        return Sample(image.contiguous(), mask, self.source.stem(index), crop_box)
 
     def _pair(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
         """Read a photo (H, W, 3), uint8, and its labels (H, W) from the cache where it has them."""

@@ -167,7 +167,7 @@ def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray
     lowest, highest = float(array.min()), float(array.max())
     if not (lowest >= -_SLACK and highest <= 1 + _SLACK):  # so written, NaN is caught too
         if np.isnan(lowest):
-            fix = "Mend it: NaN is no colour."
+            fix = "Fix it: NaN is no colour."
         elif lowest >= 0 and highest <= 255:
             fix = "Divide 8-bit values by 255."
         else:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.source import UNKNOWN, Source
-from clipteacher.files import user_cache, write_json
+from clipteacher.utils.atomic_files import user_cache, write_json
 
 # Another number forgets what earlier versions have kept.
 _VERSION: Final = 1

@@ -1,17 +1,7 @@
-"""The test protocol: how a photo comes to the network, and how its scores become labels at the photo's own size."""
+"""The test protocol: how a photo comes to the network, and how its output becomes labels at the photo's own size."""
 
-from clipteacher.inference.placement import OWN_SIZE, resized_size, windows
-from clipteacher.inference.scores import MAX_SCORES, Best, class_bests, class_labels, class_logits
-from clipteacher.inference.seen import seen_bias
+from clipteacher.inference.dense_prediction import Best, DensePrediction
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
 
-__all__ = [
-    "MAX_SCORES",
-    "OWN_SIZE",
-    "Best",
-    "class_bests",
-    "class_labels",
-    "class_logits",
-    "resized_size",
-    "seen_bias",
-    "windows",
-]
+__all__ = ["Best", "DensePrediction", "TestSettings", "TextClassifier"]

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipteacher.inference.scores import class_labels
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.onnx.packages import needed
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 LEAST_AGREEMENT: Final = 0.999
 """Share of the pixels that must have the same name."""
@@ -40,7 +42,7 @@ def check_agreement(path: Path, segmenter: Segmenter, *, text_input: bool) -> fl
     """Run a file and the segmenter on drawn images of three sizes; the segmenter lies on the CPU.
 
     Where the text vectors are an input, another number of them is given at the second size, and the graph knows of no
-    seen offset.
+    calibration.
 
     Returns:
         The smallest share of pixels with the same name.
@@ -50,19 +52,19 @@ def check_agreement(path: Path, segmenter: Segmenter, *, text_input: bool) -> fl
         OnnxError: The file is no valid ONNX, onnxruntime cannot run it, or less than `LEAST_AGREEMENT` agrees.
     """
     onnx, onnxruntime = needed("onnx"), needed("onnxruntime")
-    shares = []
+    shares, whole = [], TestSettings(pad_multiple=segmenter.settings.pad_multiple)
     try:
         onnx.checker.check_model(str(path), full_check=True)
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         for number, size in enumerate(CHECKED_SIZES):
-            images, vectors, bias = drawn_images(*size), segmenter.vectors, segmenter.bias
+            images, text_features, bias = drawn_images(*size), segmenter.text_features, segmenter.bias
             given = {"images": images.numpy()}
             if text_input:
-                vectors = vectors if number != 1 else vectors[: max(1, len(vectors) // 2)]
-                given["text"], bias = vectors.numpy(), None
+                text_features = text_features if number != 1 else text_features[: max(1, len(text_features) // 2)]
+                given["text"], bias = text_features.numpy(), None
             (labels,) = session.run(["labels"], given)
             with torch.inference_mode():
-                expected = class_labels(segmenter.student, vectors, images, segmenter.pad_multiple, bias=bias)
+                expected = DensePrediction(segmenter.student, images, whole).labels(TextClassifier(text_features, bias))
             shares.append((torch.from_numpy(labels) == expected).double().mean().item())
     except Exception as error:  # onnx and onnxruntime have an exception for each kind of fault, with no common base
         raise OnnxError(

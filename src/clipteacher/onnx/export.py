@@ -10,14 +10,14 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from clipteacher.files import write_atomically
-from clipteacher.folding import fold_text
 from clipteacher.onnx.agreement import OnnxError, check_agreement, drawn_images
 from clipteacher.onnx.exportable import exportable
 from clipteacher.onnx.graph import SegmentationGraph
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.packages import needed
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.utils.atomic_files import write_atomically
+from clipteacher.version import __version__
 
 OPSETS: Final = (17, 18, 19, 20)
 """Versions of ONNX's operators that can be written: 17 is the first with layer normalisation."""
@@ -48,7 +48,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
     It is traced (torch.onnx's `dynamo=False`): for our students that takes seconds where torch.export takes minutes,
     gives the same labels, and needs no further package.
 
-    A seen offset is folded into the last layer, so that `scores` and `labels` have it. With `text_input` the graph
+    A calibration is folded into the last layer, so that `scores` and `labels` have it. With `text_input` the graph
     does not know which names its vectors are of: its outputs are without, and the metadata has offset and seen names.
 
     Deviation: the graph alone takes a whole image at its own size, whatever the segmenter's pipeline. A shorter side
@@ -77,16 +77,14 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         raise ValueError(f"opset: got {opset}, expected one of {OPSETS}. Leave it out for {OPSET}.")
     needed("onnxruntime")
     onnx: Any = needed("onnx")
-    student, vectors = copy.deepcopy(segmenter.student).cpu(), segmenter.vectors.cpu()
+    student, vectors = copy.deepcopy(segmenter.student).cpu(), segmenter.text_features.cpu()
     model = Segmenter(
         student,
-        segmenter.names,
+        segmenter.class_names,
         vectors,
         unseen=segmenter.unseen,
         seen=segmenter.seen,
-        seen_offset=segmenter.seen_offset,
-        pad_multiple=segmenter.pad_multiple,
-        pipeline=segmenter.pipeline,
+        settings=segmenter.settings,
     ).eval()
     graph = _graph(model, text_input)
     metadata = _metadata(model, text_input)
@@ -108,13 +106,11 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
 def _graph(model: Segmenter, text_input: bool) -> SegmentationGraph:
     network = model.student
     if not text_input:
-        network, _ = fold_text(model.student, model.vectors, model.pad_multiple, model.bias)
-    return SegmentationGraph(exportable(network), model.pad_multiple, text_input=text_input).eval()
+        network = model.to_closed_set().network
+    return SegmentationGraph(exportable(network), model.settings.pad_multiple, text_input=text_input).eval()
 
 
 def _metadata(model: Segmenter, text_input: bool) -> OnnxMetadata:
-    from clipteacher import __version__
-
     normalisation: dict[str, Any] = {"inside": True, "input": "RGB in [0, 1]"}
     for name in ("mean", "std"):
         value = getattr(model.student, name, None)
@@ -122,19 +118,17 @@ def _metadata(model: Segmenter, text_input: bool) -> OnnxMetadata:
             normalisation[name] = value.flatten().tolist()
     return OnnxMetadata(
         version=__version__,
-        names=model.names,
+        names=model.class_names,
         unseen=model.unseen,
-        pad_multiple=model.pad_multiple,
-        pipeline=model.pipeline,
+        settings=model.settings,
         normalisation=normalisation,
-        vectors=model.vectors.numpy() if text_input else None,
-        seen=model.seen if model.seen_offset else (),
-        seen_offset=model.seen_offset,
+        vectors=model.text_features.numpy() if text_input else None,
+        seen=model.seen if model.settings.calibration else (),
     )
 
 
 def _trace(graph: SegmentationGraph, model: Segmenter, path: Path, opset: int) -> None:
-    inputs = (drawn_images(*_TRACED), model.vectors) if graph.text_input else (drawn_images(*_TRACED),)
+    inputs = (drawn_images(*_TRACED), model.text_features) if graph.text_input else (drawn_images(*_TRACED),)
     given = ["images", "text"] if graph.text_input else ["images"]
     made = ["labels", "scores", "lengths"] if graph.text_input else ["labels", "scores"]
     try:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.inference.seen import check_seen_offset
+from clipteacher.inference.settings import TestSettings
 from clipteacher.pictures.colours import palette
 from clipteacher.protocols.protocol import TestPipeline
 
@@ -27,26 +27,22 @@ class OnnxMetadata:
         version: Of clipteacher that wrote it.
         names: Names whose positions are the ids; with `vectors` those that the file knows by itself.
         unseen: Those of them that training never saw.
-        pad_multiple: To which the graph pads; it does so itself.
-        pipeline: How the model is tested. The graph alone takes a whole image at its own size; `OnnxSegmenter` does the
-            rest.
+        settings: How the model is tested. The graph pads by itself and takes a whole image at its own size;
+            `OnnxSegmenter` does the rest. With the names compiled in, the graph has subtracted the calibration; a graph
+            that takes text features does not know the names, and leaves it to `OnnxSegmenter` or to who runs it alone.
         normalisation: Of the input, which is done inside the graph: mean and standard deviation by channel where the
             student has them, for images in [0, 1]. For the record.
         vectors: Text vectors of the names, (N, C), float32, where the graph takes them as an input; else None.
-        seen: Names that the model was trained on, where a seen offset asks for them; else empty.
-        seen_offset: What is taken from their scores. With the names compiled in, the graph has done so; a graph that
-            takes text vectors does not know the names, and leaves it to `OnnxSegmenter` or to who runs it alone.
+        seen: Names that the model was trained on, where a calibration asks for them; else empty.
     """
 
     version: str
     names: tuple[str, ...]
     unseen: tuple[str, ...]
-    pad_multiple: int
-    pipeline: TestPipeline
+    settings: TestSettings
     normalisation: Mapping[str, Any]
     vectors: NDArray[np.float32] | None
     seen: tuple[str, ...] = ()
-    seen_offset: float = 0.0
 
     def entries(self) -> dict[str, str]:
         """Return the entries: JSON, but for `vectors`, base64 of float32 in rows, little end first."""
@@ -56,12 +52,12 @@ class OnnxMetadata:
             "names": _json(self.names),
             "unseen": _json(self.unseen),
             "colours": _json(palette(len(self.names)).tolist()),
-            "pad_multiple": str(self.pad_multiple),
-            "test_pipeline": _json(asdict(self.pipeline)),
+            "pad_multiple": str(self.settings.pad_multiple),
+            "test_pipeline": _json(asdict(self.settings.pipeline)),
             "normalisation": _json(self.normalisation),
         }
-        if self.seen_offset:
-            entries |= {"seen": _json(self.seen), "seen_offset": _json(self.seen_offset)}
+        if self.settings.calibration:
+            entries |= {"seen": _json(self.seen), "calibration": _json(self.settings.calibration)}
         if self.vectors is not None:
             entries["vectors"] = base64.b64encode(self.vectors.astype("<f4").tobytes()).decode("ascii")
         return entries
@@ -85,18 +81,20 @@ class OnnxMetadata:
             if "vectors" in entries:
                 stored = np.frombuffer(base64.b64decode(entries["vectors"], validate=True), dtype="<f4")
                 vectors = stored.astype(np.float32).reshape(len(names), -1)
-            offset = json.loads(entries.get("seen_offset", "0.0"))
-            check_seen_offset(offset)
+            # Until 2026-11-26 the entry was called seen_offset.
+            calibration = json.loads(entries.get("calibration", entries.get("seen_offset", "0.0")))
             return cls(
                 version=entries["clipteacher_version"],
                 names=names,
                 unseen=tuple(json.loads(entries["unseen"])),
-                pad_multiple=int(entries["pad_multiple"]),
-                pipeline=TestPipeline(**json.loads(entries["test_pipeline"])),
+                settings=TestSettings(
+                    TestPipeline(**json.loads(entries["test_pipeline"])),
+                    pad_multiple=int(entries["pad_multiple"]),
+                    calibration=calibration,
+                ),
                 normalisation=json.loads(entries["normalisation"]),
                 vectors=vectors,
                 seen=tuple(json.loads(entries.get("seen", "[]"))),
-                seen_offset=offset,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(

@@ -1,24 +1,28 @@
-"""An ONNX file that `clipteacher export` wrote, used as a segmenter: numpy and onnxruntime."""
+"""An ONNX file that `clipteacher export` wrote, used as a segmenter: a session of onnxruntime is one more network."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from clipteacher.data.photo import Photo, read_photo
-from clipteacher.inference.none import check_threshold
-from clipteacher.inference.placement import resized_size, windows
-from clipteacher.inference.seen import seen_bias
+from clipteacher.data.photo import Photo, eight_bits, read_photo
+from clipteacher.inference.calibration import calibration_bias
+from clipteacher.inference.dense_prediction import DensePrediction, Network
+from clipteacher.inference.image import float_images, image_tensor
+from clipteacher.inference.rejection import check_threshold
+from clipteacher.inference.settings import TestSettings
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.packages import needed
-from clipteacher.onnx.resizing import resize_photo, resize_scores
-from clipteacher.segmentation import NONE, Segmentation
-from clipteacher.vocabulary import check_names
+from clipteacher.segmenter.segmentation import NONE, Segmentation
+from clipteacher.segmenter.vocabulary import check_names
 
 
 class OnnxSegmenter:
@@ -66,28 +70,28 @@ class OnnxSegmenter:
             self.metadata = OnnxMetadata.of(self._session.get_modelmeta().custom_metadata_map)
         except ValueError as error:
             raise ValueError(f"onnx: {path}: {error}") from error
-        self.names = self.metadata.names
+        self.class_names = self.metadata.names
         self.unseen = self.metadata.unseen
 
     def segment(
         self,
         photo: Photo,
-        names: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
         *,
         vectors: NDArray[np.floating[Any]] | None = None,
         threshold: float | None = None,
-        against: Sequence[str] = (),
-        scores: bool = False,
+        background_prompts: Sequence[str] = (),
+        return_logits: bool = False,
     ) -> Segmentation:
         """Segment one photo.
 
         Args:
             photo: A path, a picture of Pillow's, an array (H, W, 3) or a tensor (3, H, W): all that `read_photo` takes.
-            names: N of the file's names, or, with `vectors`, any words; None is all of the file's.
-            vectors: Text vectors of `names`, (N, C), unit vectors, for a file that takes them.
+            class_names: N of the file's names, or, with `vectors`, any words; None is all of the file's.
+            vectors: Text features of `class_names`, (N, C), unit vectors, for a file that takes them.
             threshold: Least cosine, as `Segmenter.segment`, for a file that takes text vectors.
-            against: More of the file's names, which compete and are none of those asked for.
-            scores: Return the names' scores at the photo's own size too: N·H·W numbers.
+            background_prompts: More of the file's names, which compete and are none of those asked for.
+            return_logits: Return the names' logits at the photo's own size too: N·H·W numbers.
 
         Returns:
             Ids (H, W), int64, 0..N-1 or `NONE` = -1, with the names.
@@ -98,29 +102,30 @@ class OnnxSegmenter:
             ValueError: As `read_photo`; the file lacks a name, or does not take the vectors or the threshold.
         """
         self.check_threshold(threshold)
-        for given in (names, against or None):
+        for given in (class_names, background_prompts or None):
             if given is not None:
                 check_names(given)
-        wanted = tuple(self.names if names is None else names)
-        rivals = tuple(dict.fromkeys(name for name in against if name not in wanted))
-        text = self._text(wanted, rivals, vectors)
-        image, bias = _fractions(read_photo(photo)), self._bias((*wanted, *rivals))
-        more = scores or rivals or threshold is not None or bias is not None
-        if not (more or self._in_pieces(image)) and self._as_it_is(wanted):
-            (labels,) = self._session.run(["labels"], self._given(image, text))  # no score is copied out
-            return Segmentation(labels[0], wanted)
-        found = self._scores(image, text)
-        maps, lengths = (found[:-1], found[-1]) if text is not None else (found, None)
+        wanted = tuple(self.class_names if class_names is None else class_names)
+        others = tuple(dict.fromkeys(name for name in background_prompts if name not in wanted))
+        text, read = self._text(wanted, others, vectors), read_photo(photo)
+        images = float_images(image_tensor(read).unsqueeze(0))
+        prediction = DensePrediction(self._network(text), images, self._settings)
+        logits = prediction.logits()[0]
+        maps, lengths = (logits[:-1], logits[-1]) if text is not None else (logits, None)
         if text is None:
-            maps = maps[[self.metadata.names.index(name) for name in (*wanted, *rivals)]]
-        if bias is not None:
-            maps = maps + bias
-        ids = maps.argmax(axis=0).astype(np.int64)
-        none = ids >= len(wanted)
+            maps = maps[[self.metadata.names.index(name) for name in (*wanted, *others)]]
+        bias = self._bias((*wanted, *others))
+        maps = maps if bias is None else maps + bias[:, None, None]
+        best = maps.max(dim=0)
+        none = best.indices >= len(wanted)
         if threshold is not None and lengths is not None:
-            none |= maps.max(axis=0) < threshold * lengths
-        ids[none] = NONE
-        return Segmentation(ids, wanted, np.ascontiguousarray(maps[: len(wanted)]) if scores else None)
+            none |= best.values < threshold * lengths
+        return Segmentation(
+            best.indices.masked_fill(none, NONE).numpy(),
+            wanted,
+            maps[: len(wanted)].numpy() if return_logits else None,
+            eight_bits(read),
+        )
 
     def with_names(self, names: Sequence[str]) -> OnnxSegmenter:
         """Return a segmenter that shares the file and answers to some of its names, in the order that is given.
@@ -131,7 +136,7 @@ class OnnxSegmenter:
         check_names(names)
         self._text(tuple(names), (), None)
         other = copy.copy(self)
-        other.names = tuple(names)
+        other.class_names = tuple(names)
         other.unseen = tuple(name for name in names if name in self.metadata.unseen)
         return other
 
@@ -148,29 +153,24 @@ class OnnxSegmenter:
                 "Export with --text-input."
             )
 
-    def _bias(self, names: tuple[str, ...]) -> NDArray[np.float32] | None:
-        """What is left to add to the names' scores, (N, 1, 1): the seen offset, where the graph has not done so."""
+    @property
+    def _settings(self) -> TestSettings:
+        """The model's size and windows. The graph pads by itself, and knows of a calibration what it has to."""
+        return replace(self.metadata.settings, pad_multiple=1)
+
+    def _bias(self, names: tuple[str, ...]) -> Tensor | None:
+        """What is left to add to the names' logits, (N,): the calibration, where the graph has not subtracted it."""
         about = self.metadata
-        bias = None if about.vectors is None else seen_bias(names, about.seen, about.seen_offset)
-        return None if bias is None else bias.numpy()[:, np.newaxis, np.newaxis]
-
-    def _as_it_is(self, wanted: tuple[str, ...]) -> bool:
-        """Whether the graph's own labels are positions in the names that are wanted."""
-        return self.metadata.vectors is not None or wanted == self.metadata.names
-
-    def _in_pieces(self, image: NDArray[np.float32]) -> bool:
-        """Whether the pipeline asks for more than one look at the image (H, W, 3), or for another size."""
-        size, pipeline = (image.shape[0], image.shape[1]), self.metadata.pipeline
-        return resized_size(*size, pipeline.short_side) != size or len(windows(*size, pipeline)) > 1
+        return None if about.vectors is None else calibration_bias(names, about.seen, about.settings.calibration)
 
     def _text(
-        self, wanted: tuple[str, ...], rivals: tuple[str, ...], vectors: NDArray[np.floating[Any]] | None
+        self, wanted: tuple[str, ...], others: tuple[str, ...], vectors: NDArray[np.floating[Any]] | None
     ) -> NDArray[np.float32] | None:
-        """Text vectors (N, C) of the names and their rivals, or None where they are compiled in."""
+        """Text vectors (N, C) of the names and their others, or None where they are compiled in."""
         stored = self.metadata.vectors
         if stored is None and vectors is not None:
             raise ValueError("vectors: got some for a file with its names compiled in. Export with --text-input.")
-        looked_up = rivals if vectors is not None else (*wanted, *rivals)
+        looked_up = others if vectors is not None else (*wanted, *others)
         strange = [name for name in looked_up if name not in self.metadata.names]
         if strange:
             fix = (
@@ -194,37 +194,15 @@ class OnnxSegmenter:
             )
         return np.concatenate([given, *(row[np.newaxis] for row in own)])
 
-    def _given(self, image: NDArray[np.float32], text: NDArray[np.float32] | None) -> dict[str, NDArray[np.float32]]:
-        """The graph's inputs for an image (H, W, 3) and vectors (N, C)."""
-        images = {"images": np.ascontiguousarray(image.transpose(2, 0, 1)[np.newaxis])}
-        return images if text is None else {**images, "text": text}
+    def _network(self, text: NDArray[np.float32] | None) -> Network:
+        """The file as a network: images (1, 3, H, W) to logits (1, N, H, W); with text then the features' length."""
 
-    def _scores(self, image: NDArray[np.float32], text: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        """Scores of an image (H, W, 3) at its own size as the pipeline has it, (N, H, W); with text then |R|."""
-        own, pipeline = (image.shape[0], image.shape[1]), self.metadata.pipeline
-        size = resized_size(*own, pipeline.short_side)
-        if size != own:
-            image = resize_photo(image, *size)
-        boxes = windows(*size, pipeline)
-        if len(boxes) == 1:
-            return resize_scores(self._whole(image, text), *own)
-        looks = (self._whole(image[top:bottom, left:right], text) for top, left, bottom, right in boxes)
-        maps = len(self.metadata.names) if text is None else len(text) + 1
-        total, count = np.zeros((maps, *size), dtype=np.float32), np.zeros(size, dtype=np.float32)
-        for (top, left, bottom, right), look in zip(boxes, looks, strict=True):
-            total[:, top:bottom, left:right] += look
-            count[top:bottom, left:right] += 1
-        return resize_scores(total / count, *own)
+        def run(images: Tensor) -> Tensor:
+            given = {"images": images.numpy()}
+            if text is None:
+                (logits,) = self._session.run(["scores"], given)
+                return torch.from_numpy(logits)
+            logits, lengths = self._session.run(["scores", "lengths"], given | {"text": text})
+            return torch.cat([torch.from_numpy(logits), torch.from_numpy(lengths).unsqueeze(1)], dim=1)
 
-    def _whole(self, image: NDArray[np.float32], text: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        """Scores of an image (H, W, 3) seen at once, (N, H, W); with text then the features' length."""
-        if text is None:
-            scores: NDArray[np.float32] = self._session.run(["scores"], self._given(image, text))[0][0]
-            return scores
-        scores, lengths = self._session.run(["scores", "lengths"], self._given(image, text))
-        return np.concatenate([scores[0], lengths])
-
-
-def _fractions(photo: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
-    """A photo as `read_photo` gives it as fractions of one, (H, W, 3)."""
-    return photo.astype(np.float32) / np.float32(255) if photo.dtype == np.uint8 else photo.astype(np.float32)
+        return run

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from clipteacher.files import write_atomically
+from clipteacher.utils.atomic_files import write_atomically
 
 
 def save_picture(image: Image.Image, path: str | Path) -> None:

@@ -109,10 +109,10 @@ class Schedule:
                 raise ValueError(f"{name}: got {count!r}, expected a whole number, at least 1. Give an int.")
         for name in ("cat_max_ratio", "flip", "photometric"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: got {getattr(self, name)!r}, expected a share in 0..1. Mend it.")
+                raise ValueError(f"{name}: got {getattr(self, name)!r}, expected a share in 0..1. Fix it.")
         for name in ("lr", "head_lr_factor", "weight_decay", "warmup_steps", "power", "min_lr"):
             if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}: got {getattr(self, name)!r}, expected a number of 0 or more. Mend it.")
+                raise ValueError(f"{name}: got {getattr(self, name)!r}, expected a number of 0 or more. Fix it.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ class Protocol:
         if self.background != (BACKGROUND in split.seen) or BACKGROUND in split.unseen:
             raise ValueError(
                 f"{self.name!r}: background: got {self.background}, expected it to say whether {BACKGROUND!r} is a "
-                "seen class, and it is never an unseen one. Mend the one or the other."
+                "seen class, and it is never an unseen one. Fix the one or the other."
             )
         if self.background != self.name.endswith("-bg"):
             raise ValueError(

@@ -43,7 +43,7 @@ def raw_id_table(raw_ids: Sequence[int], size: int, *, rest: int | None = None) 
         raise ValueError(f"raw_ids: got {twice} twice, expected each id once. Give one id for each class.")
     for raw in raw_ids:
         if not 0 <= raw < size:
-            raise ValueError(f"raw_ids: got {raw}, expected 0..{size - 1}. Make the table larger, or mend the id.")
+            raise ValueError(f"raw_ids: got {raw}, expected 0..{size - 1}. Make the table larger, or fix the id.")
     dtype = np.uint8 if ignore == IGNORE else np.uint16
     table: NDArray[np.unsignedinteger[Any]] = np.full(size, rest, dtype=dtype)
     table[list(raw_ids)] = np.arange(len(raw_ids), dtype=dtype)

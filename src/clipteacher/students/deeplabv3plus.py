@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.students.smp import WEIGHT_FILES
-from clipteacher.weights import load_encoder, read_weights
+from clipteacher.utils.weights import load_encoder, read_weights
 
 DEPTHS = (50, 101)
 OUTPUT_STRIDE = 8

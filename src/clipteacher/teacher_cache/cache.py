@@ -12,13 +12,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from clipteacher.data.crop_box import CropBox
 from clipteacher.data.files import DataError, read_image
-from clipteacher.data.place import Place
 from clipteacher.teacher_cache.crop import crop_tokens
 from clipteacher.teacher_cache.fingerprint import teacher_fingerprint
 from clipteacher.teacher_cache.photo import PhotoTokens, photo_tokens
 from clipteacher.teacher_cache.store import TokenStore
-from clipteacher.teachers.protocol import Teacher, TeacherTokens
+from clipteacher.teachers.teacher import Teacher, TeacherTokens
 
 # Another number forgets what earlier versions have kept.
 _VERSION: Final = 1
@@ -26,7 +26,7 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True)
 class TeacherCacheConfig:
-    """The knobs of the teacher cache. It is no part of the paper's method: it trades exactness for time.
+    """Options of the teacher cache. It is no part of the paper's method: it trades exactness for time.
 
     Attributes:
         folder: Where tokens are kept; runs, and processes of a run, may share it.
@@ -37,7 +37,7 @@ class TeacherCacheConfig:
             own size.
 
     Raises:
-        ValueError: A knob is out of its range.
+        ValueError: A option is out of its range.
     """
 
     folder: str
@@ -46,7 +46,7 @@ class TeacherCacheConfig:
     short_side: int | None = None
 
     def __post_init__(self) -> None:
-        """Check every knob."""
+        """Check every option."""
         if not self.folder:
             raise ValueError("teacher_cache.folder: got an empty name, expected a folder")
         if not self.gigabytes > 0:
@@ -59,7 +59,7 @@ class TeacherCacheConfig:
 class TeacherCache:
     """Gives the teacher's tokens of training crops without asking the teacher again for a photo that it has seen.
 
-    Entries are found by the teacher (its class, settings and weights), by these knobs and by the photo (its path, size
+    Entries are found by the teacher (its class, settings and weights), by these options and by the photo (its path, size
     and time of change). They are kept in half precision and used so from the first time on: a step does not depend, by
     a bit, on what was on disk before it.
 
@@ -68,7 +68,7 @@ class TeacherCache:
 
     Args:
         teacher: The teacher; it is hashed at first use, so move it to its device and precision before.
-        config: The knobs.
+        config: The options.
     """
 
     def __init__(self, teacher: Teacher, config: TeacherCacheConfig) -> None:
@@ -91,7 +91,7 @@ class TeacherCache:
         return self._store
 
     @torch.no_grad()
-    def tokens(self, images: Tensor, places: Sequence[Place]) -> TeacherTokens:
+    def tokens(self, images: Tensor, places: Sequence[CropBox]) -> TeacherTokens:
         """Give the teacher's tokens of a batch of crops.
 
         Args:
@@ -113,7 +113,7 @@ class TeacherCache:
         photos = [self._photo(place, images.device) for place in places]
         return crop_tokens(photos, places, size, self._black[size], parts=self.config.parts)
 
-    def _photo(self, place: Place, device: torch.device) -> PhotoTokens:
+    def _photo(self, place: CropBox, device: torch.device) -> PhotoTokens:
         if not place.photo:
             raise ValueError(
                 "teacher_cache: got a sample that does not say which photo it is of. Fill in Sample.place, as "

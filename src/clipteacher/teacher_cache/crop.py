@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clipteacher.data.place import Place
+from clipteacher.data.crop_box import CropBox
 from clipteacher.teacher_cache.photo import PhotoTokens, view_boxes
-from clipteacher.teachers.protocol import TeacherTokens
+from clipteacher.teachers.teacher import TeacherTokens
 
 
 def axis_weights(
@@ -48,7 +48,7 @@ def axis_weights(
 
 
 def crop_tokens(
-    photos: Sequence[PhotoTokens], places: Sequence[Place], size: tuple[int, int], black: TeacherTokens, *, parts: int
+    photos: Sequence[PhotoTokens], places: Sequence[CropBox], size: tuple[int, int], black: TeacherTokens, *, parts: int
 ) -> TeacherTokens:
     """Cut the tokens of a batch of crops out of their photos'.
 
@@ -92,7 +92,7 @@ def crop_tokens(
     return TeacherTokens(cls.to(device).float(), dense)
 
 
-def nearest_view(place: Place, parts: int) -> int:
+def nearest_view(place: CropBox, parts: int) -> int:
     """Find the view of a photo that a crop has the most in common with: the largest share of both together.
 
     Args:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipteacher.teachers.protocol import Teacher
+from clipteacher.teachers.teacher import Teacher
 
 _HALF_MAX = torch.finfo(torch.float16).max
 

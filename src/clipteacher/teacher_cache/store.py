@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from clipteacher.files import write_atomically
 from clipteacher.teacher_cache.photo import PhotoTokens
+from clipteacher.utils.atomic_files import write_atomically
 
 _SUFFIX: Final = ".safetensors"
 _FORGOTTEN: Final = 3600.0  # seconds after which another process's unfinished file is taken for a killed one's

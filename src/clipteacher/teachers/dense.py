@@ -1,4 +1,4 @@
-"""The teacher alone: its dense tokens segment by themselves (MaskCLIP, arXiv 2112.01071, section 3.2)."""
+"""The zero-shot teacher: its dense tokens segment by themselves (MaskCLIP, arXiv 2112.01071, section 3.2)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.teachers.protocol import Teacher, check_teacher
+from clipteacher.teachers.teacher import Teacher, check_teacher
 
 
-class TeacherAlone(nn.Module):
+class ZeroShotTeacher(nn.Module):
     """A teacher's dense tokens in the place of a student's features.
 
-    `Segmenter(TeacherAlone(teacher), names, vectors)` then labels each pixel by the name whose vector its token is most
-    like, by the very code that a student is scored with.
+    `Segmenter.from_teacher(teacher, class_names)` labels each pixel by the name whose text feature its token is most
+    similar to, by the very code that a student is scored with.
 
     Source: MaskCLIP, arXiv 2112.01071, where text vectors classify the dense tokens of a frozen CLIP. `OpenClipTeacher`
     gives MaskCLIP's own tokens with `dense="value"`.

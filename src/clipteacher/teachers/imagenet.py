@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, shortened
-from clipteacher.teachers.protocol import Frozen, TeacherTokens
-from clipteacher.weights import lite0_weights, package
+from clipteacher.teachers.teacher import Frozen, TeacherTokens
+from clipteacher.utils.weights import lite0_weights, package
 
 _STRIDE = 32  # of EfficientNet-Lite0's last feature map
 _TEXT_BATCH = 256

@@ -15,7 +15,7 @@ from clipteacher.teachers.openclip_build import Precision, build
 from clipteacher.teachers.openclip_text import OpenClipText, TextTower
 from clipteacher.teachers.openclip_trunk import Dense, resnet_tokens, vit_tokens
 from clipteacher.teachers.prompts import SINGLE, check_templates
-from clipteacher.teachers.protocol import Frozen, TeacherTokens
+from clipteacher.teachers.teacher import Frozen, TeacherTokens
 
 __all__ = ["OpenClipTeacher", "OpenClipText", "fit"]
 

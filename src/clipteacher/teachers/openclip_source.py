@@ -170,7 +170,7 @@ def _packaged(model: str, name: str) -> Path:
     package = model.removeprefix(PACKAGE)
     if not all(part.isidentifier() for part in package.split(".")):
         raise ValueError(
-            f"model: got {model!r}; expected package: and a dotted name, as package:clipteacher.tiny_clip."
+            f"model: got {model!r}; expected package: and a dotted name, as package:clipteacher.demo.tiny_clip."
         )
     # Looked up, not imported: the name may be from a model folder of somebody else, and importing runs code.
     top, *inner = package.split(".")

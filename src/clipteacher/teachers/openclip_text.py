@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from clipteacher.teachers.openclip_build import Built, Precision, build
 from clipteacher.teachers.openclip_source import anywhere, brings_weights
 from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, shortened
-from clipteacher.teachers.protocol import Frozen
+from clipteacher.teachers.teacher import Frozen
 
 _PROMPTS_AT_ONCE = 256  # bounds memory: 847 classes with 15 templates are 12,705 prompts
 

@@ -11,7 +11,7 @@ from open_clip.model import CustomTextCLIP, convert_to_custom_text_state_dict
 from torch import Tensor, nn
 
 from clipteacher.teachers.openclip_source import quick_gelu_error
-from clipteacher.weights import read_weights
+from clipteacher.utils.weights import read_weights
 
 # Only OpenAI's own checkpoints carry these entries beside the weights; all of them were trained with QuickGELU.
 _OPENAI = frozenset({"input_resolution", "context_length", "vocab_size"})
@@ -29,7 +29,7 @@ def load_weights(network: nn.Module, file: Path, model: str, *, quick_gelu: bool
 
     Args:
         network: open_clip's `CLIP` or `CustomTextCLIP`; changed in place.
-        file: What `clipteacher.weights.read_weights` reads, or a TorchScript archive such as OpenAI's.
+        file: What `clipteacher.utils.weights.read_weights` reads, or a TorchScript archive such as OpenAI's.
         model: The model's name, for messages.
         quick_gelu: Whether the network was built with QuickGELU.
 

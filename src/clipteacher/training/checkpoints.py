@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from clipteacher.files import write_atomically
+from clipteacher.utils.atomic_files import write_atomically
 
 LAST: Final = "last.ckpt"
 PREVIOUS: Final = "previous.ckpt"

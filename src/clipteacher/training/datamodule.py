@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from clipteacher.data.audit import audit_labels, check_audit
 from clipteacher.data.augment import Augment
+from clipteacher.data.crop_box import NOWHERE
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.opened import open_data
-from clipteacher.data.place import NOWHERE
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.data.value_counts import kept_counts
 from clipteacher.protocols.splits import listed_names
@@ -148,9 +148,9 @@ class FolderDataModule(LightningDataModule):
         return DataLoader(share, batch_size=1, num_workers=self.workers)
 
     def transfer_batch_to_device(self, batch: Sample, device: torch.device, dataloader_idx: int) -> Sample:
-        """Move photos (B, 3, H, W) and labels (B, H, W); places stay, for numbers are read off them without a wait."""
-        moved: Sample = super().transfer_batch_to_device(batch._replace(place=NOWHERE), device, dataloader_idx)
-        return moved._replace(place=batch.place)
+        """Move photos (B, 3, H, W) and labels (B, H, W); boxes stay, for numbers are read off them without a wait."""
+        moved: Sample = super().transfer_batch_to_device(batch._replace(crop_box=NOWHERE), device, dataloader_idx)
+        return moved._replace(crop_box=batch.crop_box)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: the step reached, and the number of photos, on which their order depends."""

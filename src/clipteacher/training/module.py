@@ -9,60 +9,44 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from clipteacher.data.crop_box import separate
 from clipteacher.data.dataset import Sample
-from clipteacher.data.place import separate
-from clipteacher.distillation import DistillationConfig
-from clipteacher.distributed import mean_over_ranks
-from clipteacher.framework import CLIPTeacher, LossConfig
-from clipteacher.glm import GLMConfig
-from clipteacher.inference.placement import OWN_SIZE
-from clipteacher.inference.scores import MAX_SCORES, check_max_scores, class_labels
-from clipteacher.inference.seen import check_seen_offset, seen_bias
-from clipteacher.metrics import scores
-from clipteacher.plm.module import PLMConfig
-from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.evaluation.metrics import compute_metrics
+from clipteacher.inference.image import float_images
+from clipteacher.inference.settings import TestSettings
+from clipteacher.method.config import MethodConfig
+from clipteacher.method.framework import CLIPTeacher
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter import Segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.training.average import StudentAverage, check_ema, check_precision
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
 from clipteacher.training.pooled_confusion import PooledConfusion
+from clipteacher.utils.distributed import mean_over_ranks
 
 
 class TrainingModule(LightningModule):
     """Trains a student under a teacher.
 
     Args:
-        student: The network, see `clipteacher.students.protocol.Student`.
-        teacher: The frozen teacher, see `clipteacher.teachers.protocol.Teacher`.
+        student: The network, see `clipteacher.students.student.Student`.
+        teacher: The frozen teacher, see `clipteacher.teachers.teacher.Teacher`.
         class_split: Seen and unseen names; training takes the seen ones alone. The command line gives it the data's.
-        glm: Knobs of GLM; None (`--model.glm null`) switches it off.
-        plm: Knobs of PLM; None (`--model.plm null`) switches it off.
-        distillation: Knobs of dense distillation, a baseline (with glm and plm null); None switches it off.
-        losses: Weights of the loss terms and scales of the logits.
-        teacher_cache: Knobs of the teacher cache: the teacher sees each photo once, and crops have tokens cut out of
-            the photo's. None asks the teacher in each step.
-        optimizer: Knobs of the optimiser and its schedule.
+        method: GLM, PLM, losses and distillation, each a switch: `--model.method.glm null` leaves GLM out. `--preset`
+            gives the defaults.
+        teacher_cache: Options of the teacher cache: the teacher sees each photo once, and tokens of crops are cut out
+            of the photo's. None runs the teacher in each step.
+        optimizer: Options of the optimiser and its schedule.
         channels_last: Keep images and convolutions channels-last in memory, which is faster on most hardware.
-        pad_multiple: At test, photos are padded to a multiple of this.
-        test_pipeline: Size and windows in which the student sees a test photo; kept with the trained student.
-        max_scores: Class scores that are brought to full size at once at test: memory against speed.
-        seen_offset: A constant that is taken from the scores of seen names at test, see `clipteacher.inference.seen`;
-            kept with the trained student, and printed beside its scores. It plays no part in training.
+        test: How photos are tested; kept with the trained student. It plays no part in training.
         ema: Decay of an exponential moving average of the student's weights, such as 0.99: the average is what is
             validated, scored and kept, see `clipteacher.training.average`. None keeps the weights of the last step.
         seed: Seed of what is drawn inside a step (dropout). The command line gives it that of `seed_everything`.
 
-    Attributes:
-        text: Vectors of all names, (N, C), float32; there from the first validation on.
-
     Raises:
         TypeError: Student or teacher is not what it must be.
-        ValueError: The student's channels are not the teacher's width, or `max_scores`, `seen_offset` or `ema` is out
-            of its range.
+        ValueError: The student's channels are not the teacher's width, or `ema` is out of its range.
     """
-
-    text: Tensor
 
     def __init__(
         self,
@@ -70,47 +54,29 @@ class TrainingModule(LightningModule):
         teacher: nn.Module,
         class_split: ClassSplit,
         *,
-        glm: GLMConfig | None = GLMConfig(),
-        plm: PLMConfig | None = PLMConfig(),
-        distillation: DistillationConfig | None = None,
-        losses: LossConfig = LossConfig(),
+        method: MethodConfig = MethodConfig(),
         teacher_cache: TeacherCacheConfig | None = None,
         optimizer: OptimizerConfig = OptimizerConfig(),
         channels_last: bool = True,
-        pad_multiple: int = 32,
-        test_pipeline: TestPipeline = OWN_SIZE,
-        max_scores: int = MAX_SCORES,
-        seen_offset: float = 0.0,
+        test: TestSettings = TestSettings(),
         ema: float | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_max_scores(max_scores)
-        check_seen_offset(seen_offset)
         check_ema(ema)
-        self.framework = CLIPTeacher(
-            student,
-            teacher,  # type: ignore[arg-type]
-            class_split.seen,
-            glm=glm,
-            plm=plm,
-            distillation=distillation,
-            losses=losses,
-        )
+        self.framework = CLIPTeacher(student, teacher, class_split.seen, method)  # type: ignore[arg-type]
         self.teacher_cache: TeacherCache | None = None
-        if teacher_cache is not None and self.framework.asks_teacher:
+        if teacher_cache is not None and method.needs_teacher:
             self.teacher_cache = TeacherCache(self.framework.teacher, teacher_cache)
         self.class_split = class_split
         self.optimizer_config = optimizer
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.framework.to(memory_format=self.memory_format)
         self.average = StudentAverage(self.framework.student, ema) if ema is not None else None
-        self.pad_multiple = pad_multiple
-        self.test_pipeline = test_pipeline
-        self.max_scores = max_scores
-        self.seen_offset = seen_offset
+        self.test = test
         self.seed = seed
         self.confusion = PooledConfusion(len(class_split.names))
+        self._validated: list[Segmenter] = []  # a list hides it from the module's own parameters
 
     @property
     def kept_student(self) -> nn.Module:
@@ -138,9 +104,9 @@ class TrainingModule(LightningModule):
 
         What is logged is the mean over ranks, which is the loss of the whole batch.
         """
-        images, tokens = batch.image.contiguous(memory_format=self.memory_format), None
+        images, tokens = float_images(batch.image).contiguous(memory_format=self.memory_format), None
         if self.teacher_cache is not None:
-            tokens = self.teacher_cache.tokens(images, separate(batch.place))
+            tokens = self.teacher_cache.tokens(images, separate(batch.crop_box))
         losses = self.framework(images, batch.mask, tokens)
         terms = torch.stack(list(losses.values()))
         logged = mean_over_ranks(terms)  # every rank logs the same, so that what watches the loss acts alike on all
@@ -150,26 +116,18 @@ class TrainingModule(LightningModule):
 
     def on_validation_start(self) -> None:
         """Encode all names, unseen ones too: they are for the scores alone and leave nothing behind in training."""
-        self.text = self.framework.teacher.encode_text(self.class_split.names).float().to(self.device)
+        self._validated = [self.segmenter().to(self.device)]
 
     def validation_step(self, batch: Sample, batch_idx: int) -> None:
-        """Count one test photo into the pooled confusion."""
-        images = batch.image.contiguous(memory_format=self.memory_format)
-        prediction = class_labels(
-            self.kept_student,
-            self.text,
-            images,
-            self.pad_multiple,
-            self.test_pipeline,
-            max_scores=self.max_scores,
-            bias=seen_bias(self.class_split.names, self.class_split.seen, self.seen_offset),
-        )
-        self.confusion.update(batch.mask, prediction)
+        """Count one test photo into the pooled confusion, labelled as the trained segmenter labels it."""
+        images = float_images(batch.image).contiguous(memory_format=self.memory_format)
+        self.confusion.update(batch.mask, self._validated[0](images))
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""
-        result = scores(torch.as_tensor(self.confusion.compute()), self.class_split)
+        result = compute_metrics(torch.as_tensor(self.confusion.compute()), self.class_split)
         self.confusion.reset()
+        self._validated = []
         values = {"pAcc": result.pAcc, "S": result.mIoU_seen, "U": result.mIoU_unseen, "hIoU": result.hIoU}
         self.log_dict({f"val/{name}": value for name, value in values.items()}, sync_dist=True)
 
@@ -181,17 +139,5 @@ class TrainingModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def segmenter(self) -> Segmenter:
-        """Return the student with the vectors of all names: what is kept of a run."""
-        teacher = self.framework.teacher
-        vectors = teacher.encode_text(self.class_split.names)
-        return Segmenter(
-            self.kept_student,
-            self.class_split.names,
-            vectors,
-            unseen=self.class_split.unseen,
-            seen_offset=self.seen_offset,
-            text_spec=teacher.spec(),
-            pad_multiple=self.pad_multiple,
-            pipeline=self.test_pipeline,
-            max_scores=self.max_scores,
-        )
+        """Return the student with the text features of all names: what is kept of a run."""
+        return self.framework.segmenter(self.class_split.names, settings=self.test, student=self.kept_student)

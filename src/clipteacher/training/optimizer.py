@@ -14,7 +14,7 @@ ENCODERS: Final = frozenset({"encoder", "backbone"})
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """The knobs of the optimiser.
+    """Options of the optimiser.
 
     Attributes:
         lr: Learning rate at the end of warm-up.
@@ -26,7 +26,7 @@ class OptimizerConfig:
         min_factor: The rate never falls below this share of `lr` after warm-up.
 
     Raises:
-        ValueError: A knob is out of its range.
+        ValueError: A option is out of its range.
     """
 
     lr: float = 5e-4
@@ -37,7 +37,7 @@ class OptimizerConfig:
     min_factor: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check every knob."""
+        """Check every option."""
         for name in ("lr", "encoder_lr_factor", "weight_decay", "warmup_steps", "power", "min_factor"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"optimizer.{name}: got {getattr(self, name)}, expected a number of 0 or more")
@@ -50,7 +50,7 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.A
 
     Args:
         module: What is trained; frozen teachers have no parameters to show.
-        config: The knobs.
+        config: The options.
 
     Returns:
         The optimiser.
@@ -78,7 +78,7 @@ def learning_rate_factor(step: int, steps: int, config: OptimizerConfig) -> floa
     Args:
         step: Steps already done.
         steps: Steps of the whole run.
-        config: The knobs.
+        config: The options.
 
     Returns:
         The factor, in 0..1.

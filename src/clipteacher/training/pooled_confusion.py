@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from clipteacher.metrics import confusion_matrix
+from clipteacher.evaluation.metrics import confusion_matrix
 
 
 class PooledConfusion(Metric):

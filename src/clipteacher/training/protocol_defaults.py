@@ -20,10 +20,10 @@ def protocol_defaults(protocol: Protocol) -> dict[str, object]:
     Example:
         >>> from clipteacher.protocols.voc import VOC12_15_5
         >>> defaults = protocol_defaults(VOC12_15_5)
-        >>> defaults["trainer.max_steps"], defaults["data.augment.base_size"], defaults["model.test_pipeline.stride"]
+        >>> defaults["trainer.max_steps"], defaults["data.augment.base_size"], defaults["model.test.pipeline.stride"]
         (20000, 512, 426)
     """
-    test = {f"model.test_pipeline.{name}": value for name, value in asdict(protocol.test).items()}
+    test = {f"model.test.pipeline.{name}": value for name, value in asdict(protocol.test).items()}
     return test | (_schedule(protocol.schedule) if protocol.schedule is not None else {})
 
 

@@ -24,9 +24,7 @@ MUST_AGREE: Final = (
 )
 """Settings that decide what a step does: two halves of a run with different ones are no run."""
 
-MAY_DIFFER: Final = (
-    *("model.pad_multiple", "model.test_pipeline", "model.max_scores", "model.seen_offset", "model.channels_last"),
-)
+MAY_DIFFER: Final = (*("model.test", "model.channels_last"),)
 """Parts of `MUST_AGREE` that play no part in training, or none but in the last bits."""
 
 _SHOWN = 5

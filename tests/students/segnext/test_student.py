@@ -72,7 +72,7 @@ def features(**arguments: Any) -> Tensor:  # noqa: ANN401
 
 
 @pytest.mark.parametrize(
-    ("training", "knob"),
+    ("training", "option"),
     [
         (False, {"size": "small"}),
         (False, {"channels": 5}),
@@ -83,8 +83,8 @@ def features(**arguments: Any) -> Tensor:  # noqa: ANN401
         (True, {"dropout": 0.9}),
     ],
 )
-def test_every_knob_does_something(training: bool, knob: dict[str, Any]) -> None:
-    changed, before = features(training=training, **knob), features(training=training)
+def test_every_knob_does_something(training: bool, option: dict[str, Any]) -> None:
+    changed, before = features(training=training, **option), features(training=training)
     assert changed.shape != before.shape or not torch.allclose(changed, before)
 
 

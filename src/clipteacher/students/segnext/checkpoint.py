@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from clipteacher.weights import load_strictly, read_weights
+from clipteacher.utils.weights import load_strictly, read_weights
 
 # Layers that name classes: ImageNet's in the encoder's checkpoints, the data set's in the networks'.
 CLASSIFIER = ("head.weight", "head.bias")

@@ -1,0 +1,56 @@
+"""What to type after the quickstart: whole commands, ready to be copied."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command to type.
+
+    Attributes:
+        purpose: What it does.
+        arguments: Its words, the program's name first.
+    """
+
+    purpose: str
+    arguments: tuple[str, ...]
+
+    def line(self) -> str:
+        """Write it as a shell takes it."""
+        return shlex.join(self.arguments)
+
+
+def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]) -> list[Command]:
+    """List what to type next.
+
+    Args:
+        out: The quickstart's folder.
+        fit_config: Its configuration of `clipteacher fit`.
+        photo: A scene of the world.
+        words: Names to segment it by.
+
+    Returns:
+        Commands that run as they stand, but for the last: that one wants a folder, names and a download.
+    """
+    model, world = str(out / "student" / "model"), str(out / "world")
+    segment = ("clipteacher", "segment", str(photo), "--model", model, "--classes", ", ".join(words))
+    return [
+        Command("Segment a scene by words of your own:", (*segment, "--out", str(out / "words"))),
+        Command("Score the student again:", ("clipteacher", "evaluate", "--model", model, "--data", world)),
+        Command(
+            "Train on photographs of your own (a folder with classes.txt, images/{train,val} and masks/{train,val}) "
+            "under OpenAI's CLIP, which is downloaded once (600 MB):",
+            (
+                *("clipteacher", "fit", "--config", str(fit_config), "--out", "runs/mine"),
+                *("--data.root", "YOUR_FOLDER", "--data.unseen", "[NAME, NAME]"),
+                *("--data.augment.crop_size", "[512, 512]", "--trainer.max_steps", "4000"),
+                *("--model.teacher.init_args.model", "ViT-B-16-quickgelu"),
+                *("--model.teacher.init_args.pretrained", "openai", "--model.student.init_args.channels", "512"),
+                *("--model.teacher.init_args.image_size", "null", "--model.method.plm.windows", "[6, 14]"),
+            ),
+        ),
+    ]

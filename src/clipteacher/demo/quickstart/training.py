@@ -1,0 +1,94 @@
+"""Training as a stage: a configured session with the quickstart's bar, and without the trainer's own output."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelSummary, ProgressBar
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+
+from clipteacher.data.dataset import Sample
+from clipteacher.demo.quickstart.stages import Stage
+from clipteacher.training.configured import configured_session
+from clipteacher.training.session import TrainingResult
+
+# Whence the trainer tells of the seed, of the hardware and of products.
+_TALKERS = tuple(
+    f"lightning.{part}"
+    for part in ("pytorch.utilities.rank_zero", "fabric.utilities.rank_zero", "fabric.utilities.seed")
+)
+# What it warns of that is meant here (photos are in memory, a run of a few steps logs none) or is its own matter.
+_MEANT = (
+    ".*does not have many workers.*",
+    ".*is smaller than the logging interval.*",
+    ".*label audit of .*never occur.*",  # a small world has not all classes
+    r".*isinstance\(treespec, LeafSpec\).*",
+)
+
+
+class StageBar(ProgressBar):
+    """The trainer's progress bar: it shows a stage's steps.
+
+    Args:
+        stage: The stage.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Sample, batch_idx: int
+    ) -> None:
+        """Show a step."""
+        self.stage.show(trainer.global_step, trainer.max_steps)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what follows."""
+        self.stage.say("scoring")
+
+    def disable(self) -> None:
+        """Lightning asks this of all processes but the first."""
+
+
+@contextmanager
+def quiet_trainer() -> Iterator[None]:
+    """Keep the trainer's banners, and the few warnings that tell a newcomer nothing, off the screen."""
+    loggers = [logging.getLogger(name) for name in _TALKERS]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        for message in _MEANT:
+            warnings.filterwarnings("ignore", message=message)
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def train(arguments: Sequence[str], stage: Stage) -> TrainingResult:
+    """Train a student and show its steps.
+
+    Args:
+        arguments: Those of `clipteacher fit`.
+        stage: The stage that this is.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        KeyboardInterrupt: The user stopped it.
+        DataError, NonFiniteLossError, OSError: As `Session.start`.
+    """
+    with quiet_trainer():
+        session = configured_session(arguments, [StageBar(stage), ModelSummary(max_depth=0)])
+        result = session.start()
+    if result is None:
+        raise RuntimeError("quickstart: it trains in one process, and this is not the first of several")
+    return result

@@ -1,0 +1,1 @@
+"""A small CLIP of the drawn world: open_clip's configuration and weights, read as `package:clipteacher.demo.tiny_clip`."""

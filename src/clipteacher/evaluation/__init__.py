@@ -1,0 +1,1 @@
+"""Scores: one confusion matrix pooled over a test set, and the metrics of generalized zero-shot segmentation."""

@@ -1,0 +1,192 @@
+"""The one way from a network and images to labels, logits and features at the photos' own size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from clipteacher.inference.image import float_images
+from clipteacher.inference.placement import resized_size, windows
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
+
+Network: TypeAlias = Callable[[Tensor], Tensor]
+"""Images (B, 3, H, W), float in [0, 1], to features (B, C, h, w), or to class logits (B, N, h, w): a student, a teacher's
+dense tokens, a closed-set network, or a session of ONNX."""
+
+
+class Best(NamedTuple):
+    """The best class of a group at every pixel.
+
+    Attributes:
+        values: Its logit, (B, H, W), floating point; -inf where the group has no class.
+        ids: Its id among all classes, (B, H, W), int64; the first of several that are equal, -1 in an empty group.
+    """
+
+    values: Tensor
+    ids: Tensor
+
+    def or_better(self, later: Best) -> Best:
+        """Take the higher logit at every pixel, (B, H, W); of equal ones the earlier stays."""
+        wins = later.values > self.values
+        return Best(torch.where(wins, later.values, self.values), torch.where(wins, later.ids, self.ids))
+
+
+class _Window(NamedTuple):
+    """A part of the images, and the network's output for it, (B, C, h, w), float32."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    padded: tuple[int, int]
+    output: Tensor
+
+    def full_size(self, logits: Tensor) -> Tensor:
+        """Bring logits (B, n, h, w) to the window's size, (B, n, height, width)."""
+        return _resized(logits, self.padded)[:, :, : self.height, : self.width]
+
+
+def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring maps (B, N, h, w) to a size, each by itself: PyTorch's kernels depend on N, and round differently."""
+    if (maps.shape[2], maps.shape[3]) == size:
+        return maps
+    single = maps.reshape(-1, 1, *maps.shape[2:])
+    return F.interpolate(single, size=size, mode="bilinear", align_corners=False).view(*maps.shape[:2], *size)
+
+
+class DensePrediction:
+    """What a network predicts for images of one size: it runs once, and its output answers as often as it is asked.
+
+    The network sees the images in the size and windows of the settings. Only class logits are brought to full size, a
+    few classes at a time, and never features.
+
+    Source: the test rule of arXiv 2310.02296, argmax over c of Rᵀ T_c; resizing and windows as mmseg 0.x.
+
+    Deviation: an image is made smaller with antialiasing, as `Augment` makes it in training; mmcv does without.
+
+    Args:
+        network: A student, or another network, see `Network`.
+        images: (B, 3, H, W), float in [0, 1], or uint8 in 0..255.
+        settings: How photos are tested. The calibration plays no part here: it belongs to names, see `TextClassifier`.
+
+    Example:
+        >>> photos = torch.rand(1, 3, 5, 7)
+        >>> prediction = DensePrediction(lambda images: images[:, :, ::4, ::4], photos)
+        >>> prediction.labels(TextClassifier(torch.eye(3))).shape, prediction.logits().shape
+        (torch.Size([1, 5, 7]), torch.Size([1, 3, 5, 7]))
+    """
+
+    def __init__(self, network: Network, images: Tensor, settings: TestSettings = TestSettings()) -> None:
+        images, pipeline, multiple = float_images(images), settings.pipeline, settings.pad_multiple
+        self.settings = settings
+        self._count = len(images)
+        self._own_size = (images.shape[2], images.shape[3])
+        self._input_size = resized_size(*self._own_size, pipeline.short_side)
+        if self._input_size != self._own_size:
+            images = F.interpolate(images, size=self._input_size, mode="bilinear", align_corners=False, antialias=True)
+        self._windows: list[_Window] = []
+        for top, left, bottom, right in windows(*self._input_size, pipeline):
+            height, width = bottom - top, right - left
+            padded = F.pad(images[:, :, top:bottom, left:right], (0, -width % multiple, 0, -height % multiple))
+            size = (padded.shape[2], padded.shape[3])
+            self._windows.append(_Window(top, left, height, width, size, network(padded).float()))
+
+    @property
+    def features(self) -> tuple[Tensor, ...]:
+        """The network's output for each window, (B, C, h, w), float32, in the order of `placement.windows`."""
+        return tuple(window.output for window in self._windows)
+
+    def logits(self, classifier: TextClassifier | None = None) -> Tensor:
+        """Return the logits of every class at every pixel.
+
+        Args:
+            classifier: The names; None where the network's output is class logits already.
+
+        Returns:
+            (B, N, H, W), float32; with a threshold N + 1, the last one for none of the names.
+        """
+        logits = self._windows[0].output.new_empty(self._count, self._num_classes(classifier), *self._own_size)
+        for first, last, some in self._tiles(classifier):
+            logits[:, first:last] = some
+        return logits
+
+    def labels(self, classifier: TextClassifier | None = None) -> Tensor:
+        """Label every pixel with its best class, without the logits of all classes in memory.
+
+        Args:
+            classifier: As `logits`.
+
+        Returns:
+            Class ids (B, H, W), int64: the argmax of `logits`, the first of several that are equal.
+        """
+        best: Best | None = None
+        for first, _, logits in self._tiles(classifier):
+            values, ids = logits.max(dim=1)
+            found = Best(values, ids + first)
+            best = found if best is None else best.or_better(found)
+        if best is None:
+            raise ValueError("labels: got no class, expected at least one name")
+        return best.ids
+
+    def best_of(self, groups: Sequence[Sequence[int]], classifier: TextClassifier | None = None) -> tuple[Best, ...]:
+        """Find the best class of each group at every pixel, by the same logits, to the bit, as `labels`.
+
+        Args:
+            groups: Ids of the classes in each group, ascending, 0..N-1.
+            classifier: As `logits`.
+
+        Returns:
+            The best of each group.
+        """
+        shape, like = (self._count, *self._own_size), self._windows[0].output
+        nothing = Best(like.new_full(shape, -torch.inf), like.new_full(shape, -1, dtype=torch.int64))
+        bests = [nothing] * len(groups)
+        for first, last, logits in self._tiles(classifier):
+            for number, group in enumerate(groups):
+                columns = torch.tensor([each - first for each in group if first <= each < last], device=logits.device)
+                if len(columns):
+                    values, places = logits[:, columns].max(dim=1)
+                    bests[number] = bests[number].or_better(Best(values, columns[places] + first))
+        return tuple(bests)
+
+    def _num_classes(self, classifier: TextClassifier | None) -> int:
+        return self._windows[0].output.shape[1] if classifier is None else classifier.num_classes
+
+    def _tiles(self, classifier: TextClassifier | None) -> Iterator[tuple[int, int, Tensor]]:
+        """Yield logits (B, last - first, H, W) at the photos' own size, of runs first..last-1 of the classes.
+
+        Each run has at most `max_logits` numbers, but one class at least.
+        """
+        sides = (self._own_size, self._input_size, *(window.padded for window in self._windows))
+        pixels = self._count * max(height * width for height, width in sides)
+        step, classes = max(self.settings.max_logits // pixels, 1), self._num_classes(classifier)
+        # Features do not grow with the number of names: with many, logits are made a few at a time.
+        at_once = classifier is not None and len(classifier.text_features) <= self._windows[0].output.shape[1]
+        small = [
+            classifier.logits(window.output) if classifier is not None and at_once else window.output
+            for window in self._windows
+        ]
+        for first in range(0, classes, step):
+            last = min(first + step, classes)
+            if classifier is None or at_once:
+                parts = [maps[:, first:last] for maps in small]
+            else:
+                parts = [classifier.logits(maps, first, last) for maps in small]
+            yield first, last, _resized(self._joined(parts), self._own_size)
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Logits at the size that the network is given: the mean over the windows that hold a pixel."""
+        if len(self._windows) == 1:
+            return self._windows[0].full_size(parts[0])
+        total = parts[0].new_zeros(self._count, parts[0].shape[1], *self._input_size)
+        counts = total.new_zeros(self._input_size)
+        for window, logits in zip(self._windows, parts, strict=True):
+            place = (slice(window.top, window.top + window.height), slice(window.left, window.left + window.width))
+            total[..., *place] += window.full_size(logits)
+            counts[place] += 1
+        return total.div_(counts)

@@ -1,0 +1,64 @@
+"""What turns features into class logits: text features, a calibration, and a threshold for what is none of the names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clipteacher.inference.rejection import check_threshold, rejection_logits
+
+
+@dataclass(frozen=True, eq=False)
+class TextClassifier:
+    """A classifier made of words: logits are Rᵀ T + b, and with a threshold one more class stands for none of them.
+
+    Attributes:
+        text_features: T, (N, C), unit vectors.
+        bias: b, (N,), floating point, such as `clipteacher.inference.calibration.calibration_bias`; None adds nothing.
+        threshold: Least cosine between a feature and its best name; below it the rejection class, id N, wins. None has
+            no such class.
+
+    Raises:
+        ValueError: `bias` is not one number a name, or the threshold is no cosine.
+    """
+
+    text_features: Tensor
+    bias: Tensor | None = None
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the parts against each other."""
+        check_threshold(self.threshold)
+        if self.bias is not None and self.bias.shape != (len(self.text_features),):
+            raise ValueError(
+                f"bias: got shape {tuple(self.bias.shape)}, expected ({len(self.text_features)},). Give one number for "
+                "each name."
+            )
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, the rejection class included."""
+        return len(self.text_features) + (self.threshold is not None)
+
+    def logits(self, features: Tensor, first: int = 0, last: int | None = None) -> Tensor:
+        """Classify features at their own stride.
+
+        At that stride the bias is cheap, and what follows keeps constants: interpolation, and the mean over windows.
+
+        Args:
+            features: R, (B, C, h, w), float32.
+            first: First class.
+            last: One after the last class; None is all.
+
+        Returns:
+            Logits of those classes, (B, last - first, h, w).
+        """
+        last = self.num_classes if last is None else last
+        logits = torch.einsum("bchw,nc->bnhw", features, self.text_features[first:last])
+        if self.bias is not None:
+            logits = logits + self.bias.to(logits)[first:last, None, None]
+        if self.threshold is not None and last > len(self.text_features):
+            logits = torch.cat([logits, rejection_logits(features, self.threshold)], dim=1)
+        return logits

@@ -1,1 +1,0 @@
-"""The loss terms of the paper, one a file."""

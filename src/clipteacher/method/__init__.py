@@ -1,0 +1,1 @@
+"""What trains the student: GLM, PLM, losses, and the framework that joins them (arXiv 2310.02296)."""

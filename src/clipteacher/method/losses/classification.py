@@ -1,0 +1,52 @@
+"""The two plain terms of the paper's sum: CE over pixels, BCE over the synthesizer's seen prototypes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from clipteacher.method.losses.loss_sum import LossSum
+
+
+def pixel_cross_entropy(logits: Tensor, labels: Tensor, *, ignore_index: int) -> LossSum:
+    """Softmax cross-entropy over the labelled pixels of a batch.
+
+    Args:
+        logits: (B, N, h, w); -inf marks ids that an image does not have.
+        labels: (B, h, w) int64 in 0..N-1 or `ignore_index`.
+        ignore_index: Id of pixels without a label.
+
+    Returns:
+        The sum over labelled pixels, a scalar ≥ 0, and their number.
+
+    Example:
+        >>> logits, nothing = torch.zeros(1, 2, 1, 1), torch.full((1, 1, 1), 255)
+        >>> pixel_cross_entropy(logits, nothing, ignore_index=255).mean().item()
+        0.0
+    """
+    total = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
+    return LossSum(total, (labels != ignore_index).sum())
+
+
+def prototype_bce(prototypes: Tensor, text_features: Tensor, present: Tensor) -> LossSum:
+    """Teach the synthesizer that the prototype of a seen class answers to that class's name alone.
+
+    L_BCE = mean over images, present classes i and all classes j of BCE(σ(P_iᵀ T_j), [i = j]).
+
+    Source: L_BCE of arXiv 2310.02296.
+
+    Deviation: the paper prints it without its sign and without the negatives; this is the usual form.
+
+    Args:
+        prototypes: P_seen, (B, N_s, C).
+        text_features: T_seen, (N_s, C), unit vectors.
+        present: (B, N_s) bool, the classes that occur in each image.
+
+    Returns:
+        The sum over images and present classes, a scalar ≥ 0, and the number of both.
+    """
+    logits = torch.einsum("bic,jc->bij", prototypes, text_features)
+    identity = torch.eye(len(text_features), device=text_features.device).expand_as(logits)
+    loss = F.binary_cross_entropy_with_logits(logits, identity, reduction="none").mean(2)
+    return LossSum((loss * present).sum(), present.sum())

@@ -1,0 +1,1 @@
+"""After training: a network and the class names it answers to. No teacher is needed here."""

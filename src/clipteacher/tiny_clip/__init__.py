@@ -1,1 +1,0 @@
-"""A small CLIP of the drawn world: open_clip's configuration and weights, read as `package:clipteacher.tiny_clip`."""

@@ -1,0 +1,216 @@
+"""Training from a configuration: YAML files and dotted options become a session (`clipteacher fit`, quickstart, grids)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict, fields
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import yaml
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from clipteacher.method.config import MethodConfig, Preset
+from clipteacher.protocols.named import known_protocol
+from clipteacher.protocols.protocol import Protocol
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.teachers.prompts import SINGLE
+from clipteacher.training.average import check_precision
+from clipteacher.training.datamodule import FolderDataModule
+from clipteacher.training.module import TrainingModule
+from clipteacher.training.protocol_defaults import protocol_defaults
+from clipteacher.training.run_folder import RunFolder
+from clipteacher.training.session import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS, Session, check_run
+from clipteacher.training.train import default_out
+
+
+class ConfiguredTraining(LightningCLI):
+    """Lightning's command line with a run folder and presets: `--out`, `--resume`, `--preset`, `--baseline`."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add our arguments and tie those that must agree."""
+        parser.add_argument(
+            "--preset",
+            type=Preset,
+            default="recommended",
+            help="defaults of model.method: the best known setting, or the paper's modules and losses",
+        )
+        parser.add_argument("--out", type=str, default=str(default_out()), help="run folder to write")
+        parser.add_argument(
+            "--resume", action="store_true", help="go on from the run folder's last checkpoint, if it has one"
+        )
+        parser.add_argument(
+            "--baseline", type=str | None, default=None, help="model/ of another run, for the report's third column"
+        )
+        parser.add_argument("--report_rows", type=int, default=8, help="photos in report.png")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults({f"checkpoint.{name}": value for name, value in CHECKPOINT_DEFAULTS.items()})
+        parser.link_arguments("out", "checkpoint.dirpath", compute_fn=lambda out: str(RunFolder(Path(out)).checkpoints))
+        parser.link_arguments("out", "trainer.default_root_dir")
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
+        parser.link_arguments("data.class_split", "model.class_split", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse what is handed over; a preset and a known protocol are the defaults of whatever is not given."""
+        given = [str(word) for word in cast(Sequence[object], args)]
+        if any(word.split("=")[0] == "--model.method" for word in given):
+            # It would take the place of the preset's values, the ones that it does not name included.
+            raise ValueError(
+                "model.method: got a value for the whole, expected its parts. Write --model.method.plm.windows '[6]' "
+                "and the like, or a file."
+            )
+        names = _names(parser, given)
+        parser.set_defaults(preset_defaults(names.preset))
+        known = known_protocol(names.protocol)
+        if known is not None:
+            parser.set_defaults(protocol_defaults(known))
+        self.config = parser.parse_args(given)  # Lightning's own way would warn that the process has arguments too
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse what cannot be trained before anything is built."""
+        known = known_protocol(self.config.data.protocol)
+        if known is not None:
+            self._test_as(known)
+            self._prompt_as(known)
+        if self.config.model.ema is not None and self.config.trainer.precision is not None:
+            check_precision(str(self.config.trainer.precision))
+        if self.config.report_rows < 1:
+            raise ValueError(f"report_rows: got {self.config.report_rows}, expected 1 or more")
+        check_run(self.run_folder, self.settings(), resume=self.config.resume)
+
+    def instantiate_classes(self) -> None:
+        """Build data, student and teacher from the seed: whatever was built before leaves no trace in the weights."""
+        seed_everything(int(self.config.seed_everything), workers=True, verbose=False)
+        super().instantiate_classes()
+
+    @property
+    def run_folder(self) -> RunFolder:
+        """The run's folder."""
+        return RunFolder(Path(self.config.out))
+
+    def settings(self) -> str:
+        """Return every option with its value, as `config.yaml` has them."""
+        return cast(str, self.parser.dump(self.config, skip_none=False))
+
+    def _test_as(self, known: Protocol) -> None:
+        """Refuse other sizes and windows than a known protocol's: the scores beside its name are its own."""
+        given, test = dict(self.config.model.test.pipeline), asdict(known.test)
+        if given != test:
+            raise ValueError(
+                f"model.test.pipeline: got {given} beside protocol {known.name}, which has {test}. Leave out one of "
+                "the two."
+            )
+
+    def _prompt_as(self, known: Protocol) -> None:
+        """Take prompts from a known protocol, where the teacher is one that takes prompts."""
+        arguments = self.config.model.teacher.get("init_args") or {}
+        if "templates" not in arguments:
+            return
+        given = tuple(arguments["templates"])
+        if given not in (known.templates, SINGLE):  # SINGLE is a teacher's default
+            raise ValueError(
+                f"model.teacher.templates: got {list(given)} beside protocol {known.name}, which has "
+                f"{list(known.templates)}. Leave out one of the two."
+            )
+        arguments["templates"] = list(known.templates)
+
+    def instantiate_trainer(self, **kwargs: object) -> Trainer:
+        """Log to CSV and TensorBoard in the run folder, unless a logger is configured."""
+        if self.config.trainer.logger is None:
+            # A resumed run gets its own version_N: neither logger writes over what is there.
+            out = self.run_folder.path
+            kwargs["logger"] = [CSVLogger(out, "logs"), TensorBoardLogger(out, "tensorboard")]
+        return super().instantiate_trainer(**kwargs)
+
+
+def preset_defaults(name: str) -> dict[str, object]:
+    """Name a preset's values as the command line does.
+
+    Args:
+        name: Of the preset.
+
+    Returns:
+        Values by dotted name, such as "model.method.losses.alpha".
+
+    Example:
+        >>> preset_defaults("paper")["model.method.losses.focal"]
+        100.0
+    """
+    method = MethodConfig.preset(name)
+    losses = {
+        f"model.method.losses.{field.name}": getattr(method.losses, field.name) for field in fields(method.losses)
+    }
+    return {"model.method.glm": method.glm, "model.method.plm": method.plm, **losses}
+
+
+class _Names(NamedTuple):
+    """What decides defaults."""
+
+    preset: str
+    protocol: str | None
+
+
+def _names(parser: LightningArgumentParser, given: Sequence[str]) -> _Names:
+    """Learn preset and protocol from arguments and files, which need not be whole where they are only to be printed."""
+    options = [word.split("=")[0] for word in given]
+    if any(option in ("-h", "--help") or option.endswith(".help") for option in options):
+        return _Names("recommended", None)  # a page of help is printed, no configuration
+    words, printed = [word for word in given if not word.startswith("--print_config")], StringIO()
+    try:
+        with redirect_stdout(printed):
+            parser.parse_args([*words, "--print_config"])
+    except SystemExit as stop:
+        if stop.code:
+            raise
+    config = yaml.safe_load(printed.getvalue())
+    return _Names(config["preset"], config["data"]["protocol"])
+
+
+def configured_session(
+    arguments: Sequence[str], callbacks: Sequence[Callback] = (), *, description: str | None = None
+) -> Session:
+    """Build a run from a configuration, check it, and begin its folder.
+
+    Args:
+        arguments: Those of `clipteacher fit`: `--config FILE`, and dotted options with their values.
+        callbacks: Callbacks for the trainer beside the configured ones.
+        description: What a page of help begins with.
+
+    Returns:
+        The run, ready to `start()`.
+
+    Raises:
+        SystemExit: Arguments that cannot be parsed (status 2, after the message), and pages of help (status 0).
+        OSError, TypeError, ValueError: As `Session.prepare`, or what is named cannot be built.
+    """
+    cli = ConfiguredTraining(
+        TrainingModule,
+        FolderDataModule,
+        args=list(arguments),
+        run=False,
+        seed_everything_default=0,
+        save_config_callback=None,
+        trainer_defaults={**TRAINER_DEFAULTS, "callbacks": list(callbacks)},
+        parser_kwargs={"prog": "clipteacher fit", "description": description},
+    )
+    config = cli.config
+    # A wrong model fails now rather than after training; reading it draws no random number.
+    baseline = Segmenter.from_pretrained(Path(config.baseline)) if config.baseline is not None else None
+    session = Session(
+        cli.trainer,
+        cli.model,
+        cli.datamodule,
+        cli.run_folder,
+        cli.settings(),
+        config.resume,
+        baseline,
+        config.report_rows,
+    )
+    session.prepare()
+    return session

@@ -1,0 +1,184 @@
+"""A run from its start to what it leaves: the one way to train, for Python, `clipteacher fit` and the quickstart."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from lightning.pytorch import Trainer
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from clipteacher.evaluation.metrics import Scores
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.teachers.teacher import Teacher
+from clipteacher.training.allocator import keep_freed_memory
+from clipteacher.training.checkpoints import WholeCheckpoints, newest_whole, set_aside
+from clipteacher.training.datamodule import FolderDataModule
+from clipteacher.training.finish import KeepFirstModel, finish_run
+from clipteacher.training.finite_losses import FiniteLosses
+from clipteacher.training.module import TrainingModule
+from clipteacher.training.resume import check_content, check_settings, read_settings
+from clipteacher.training.run_folder import RunFolder
+from clipteacher.utils.atomic_files import write_atomically
+
+TRAINER_DEFAULTS: Final[Mapping[str, Any]] = {
+    "max_steps": 1000,
+    "max_epochs": 1,
+    "val_check_interval": 0.25,
+    "num_sanity_val_steps": 0,
+    "log_every_n_steps": 10,
+    "use_distributed_sampler": False,  # the step sampler shares the batches out itself
+}
+"""What a trainer of ours has where nothing else is asked for."""
+
+CHECKPOINT_DEFAULTS: Final[Mapping[str, Any]] = {
+    "every_n_train_steps": 50,
+    "save_last": True,
+    "save_top_k": 0,
+    # Else a run that was moved, or whose last.ckpt is damaged, would go on into last-v1.ckpt, which no resumed run
+    # looks for.
+    "enable_version_counter": False,
+}
+"""How often a checkpoint is written, and which are kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """A run that was trained to its end.
+
+    Attributes:
+        segmenter: The trained student with all its names; what is in `folder / "model"`.
+        scores: Its scores on the test photos.
+        folder: The run's folder: model/, metrics.json, report.png, config.yaml, checkpoints and logs.
+        protocol: Name of the protocol that the scores are of.
+        data: What it was trained and scored on.
+        teacher: The teacher.
+    """
+
+    segmenter: Segmenter
+    scores: Scores
+    folder: Path
+    protocol: str
+    data: FolderDataModule
+    teacher: Teacher
+
+
+@dataclass(eq=False)
+class Session:
+    """A run that is about to start, or to go on.
+
+    Attributes:
+        trainer: Lightning's trainer.
+        module: The student under the teacher.
+        data: The photos.
+        run: The run's folder.
+        settings: Every option with its value, YAML: what `config.yaml` will hold.
+        resume: Whether to go on from the folder's last checkpoint, if it has one.
+        baseline: A segmenter for the report's third column, such as the supervised baseline; None is the first
+            checkpoint.
+        report_rows: Photos in the report.
+    """
+
+    trainer: Trainer
+    module: TrainingModule
+    data: FolderDataModule
+    run: RunFolder
+    settings: str
+    resume: bool = False
+    baseline: Segmenter | None = None
+    report_rows: int = 8
+    _checkpoint: Path | None = None
+
+    def prepare(self) -> None:
+        """Check everything that can be checked before the first step, and write `config.yaml`.
+
+        Raises:
+            DataError: A photo or a mask cannot be used.
+            OSError: The folder cannot be written to.
+            ValueError: The run cannot go on: other settings, another student, or other photos than it began with.
+        """
+        found = newest_whole(self.run.checkpoints) if self.resume else None
+        if found is not None:
+            check_content(found.content, self.module.state_dict(), len(self.data.train_set), found.path)
+            self._checkpoint = found.path
+        self.data.setup("fit")  # reads every file, so that a bad one is an error of input
+        if self.trainer.is_global_zero:
+            self._begin()
+        equip(self.trainer, self.run)
+
+    def _begin(self) -> None:
+        """Make the run's folder ready: nothing of a killed process in it, and all settings."""
+        self.run.path.mkdir(parents=True, exist_ok=True)
+        if self._checkpoint is not None:
+            set_aside(self.run.checkpoints, self._checkpoint)
+        self.run.tidy(resumed=self._checkpoint is not None)
+        write_atomically(
+            self.run.config, lambda temporary: temporary.write_text(self.settings, encoding="utf-8"), durable=True
+        )
+
+    def start(self) -> TrainingResult | None:
+        """Train, score and leave the run folder.
+
+        Returns:
+            The finished run; None in all processes but the first.
+
+        Raises:
+            DataError: A photo went or changed.
+            KeyboardInterrupt: The run was stopped; it can go on.
+            NonFiniteLossError: The loss is no number any more.
+            OSError: The disk refuses a file.
+        """
+        keep_freed_memory()
+        try:
+            self.trainer.fit(self.module, self.data, ckpt_path=self._checkpoint, weights_only=True)
+        except SystemExit as end:
+            # Lightning turns Ctrl-C into an exit.
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from end
+            raise
+        if not self.trainer.is_global_zero:
+            return None
+        if self.trainer.interrupted:
+            raise KeyboardInterrupt
+        # Lightning leaves the module on the CPU; the test photos are for the device that trained.
+        segmenter = self.module.segmenter().to(self.trainer.strategy.root_device)
+        scores = finish_run(self.run, segmenter, self.data.val_set, self.data.protocol, self.baseline, self.report_rows)
+        teacher = self.module.framework.teacher
+        return TrainingResult(segmenter, scores, self.run.path, self.data.protocol, self.data, teacher)
+
+
+def equip(trainer: Trainer, run: RunFolder) -> None:
+    """Give a trainer what every run of ours has: losses watched, the first model kept, checkpoints that are whole."""
+    callbacks: Any = trainer
+    callbacks.callbacks.append(KeepFirstModel(run.first_model))
+    # Before a checkpoint is written.
+    callbacks.callbacks.insert(0, FiniteLosses(callbacks.log_every_n_steps or 1))
+    if type(callbacks.strategy.checkpoint_io) is TorchCheckpointIO:  # a strategy's own knows better
+        callbacks.strategy.checkpoint_io = WholeCheckpoints()
+
+
+def check_run(run: RunFolder, settings: str, *, resume: bool) -> None:
+    """Check that a run may begin, or go on, in a folder.
+
+    Args:
+        run: The folder.
+        settings: Every option with its value, YAML.
+        resume: Whether to go on.
+
+    Raises:
+        ValueError: The folder holds a run and `resume` is off, or the settings are not those that the run began with.
+    """
+    if not run.begun():
+        return
+    if not resume:
+        raise ValueError(f"out: {run.path} already holds a run; add --resume to go on with it, or name another --out")
+    was = read_settings(run.config)
+    if was is None:
+        warnings.warn(f"resume: no {run.config} to compare today's settings with; it is written again", stacklevel=2)
+        return
+    for warning in check_settings(was, yaml.safe_load(settings), run.config):
+        warnings.warn(warning, stacklevel=2)

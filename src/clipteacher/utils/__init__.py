@@ -1,0 +1,1 @@
+"""What every room needs: files written atomically, initial weights, several processes as one batch."""

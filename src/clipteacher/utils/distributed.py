@@ -1,0 +1,134 @@
+"""Several processes as one batch: rows of all ranks, counts and means over them. In one process nothing happens.
+
+Gradients are left to the trainer: DDP and FSDP average them over ranks. So a rank's loss is its own sum divided by the
+count over all ranks, times the number of ranks; the mean of those gradients is the gradient of the whole batch's mean.
+
+Every function but `world_size` is a collective: all ranks must call it, in the same order. They need `all_reduce` alone,
+which every backend has on every device. Ranks are those of the default process group, each with its own part of the
+batch; a network that is itself split over ranks (tensor or pipeline parallelism) is not supported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor, distributed
+
+
+class Gathered(NamedTuple):
+    """Rows of all ranks.
+
+    Attributes:
+        rows: (N, ...), in the order of the ranks, without gradient.
+        first: Index in `rows` of this rank's first row.
+    """
+
+    rows: Tensor
+    first: int
+
+
+def world_size() -> int:
+    """Return the number of processes that train together; 1 where there is no process group."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+@torch.no_grad()
+def sum_over_ranks(values: Tensor) -> Tensor:
+    """Add up a tensor of any shape, the same on all ranks, over the ranks; without gradient.
+
+    Args:
+        values: This rank's, any shape, a type that can be added.
+
+    Returns:
+        The sum, the same shape and type; in one process the values themselves.
+    """
+    if world_size() == 1:
+        return values.detach()
+    total = values.detach().clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(total)
+    return total
+
+
+@torch.no_grad()
+def gather_rows(rows: Tensor) -> Gathered:
+    """Collect the rows of all ranks, of which each may have another number.
+
+    Args:
+        rows: (n, ...), this rank's, n ≥ 0; all but n is the same on all ranks.
+
+    Returns:
+        The rows of all ranks, (N, ...), and where this rank's begin.
+
+    Example:
+        >>> gather_rows(torch.tensor([[1.0], [2.0]]))  # one process
+        Gathered(rows=tensor([[1.],
+                [2.]]), first=0)
+    """
+    if world_size() == 1:
+        return Gathered(rows.detach(), 0)
+    rank = distributed.get_rank()
+    counts = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
+    counts[rank] = len(rows)
+    numbers = sum_over_ranks(counts).tolist()
+    first = sum(numbers[:rank])
+    # Each row is added to zeros, so that it arrives to the bit; gloo has no all_gather for GPUs.
+    everyone = rows.new_zeros(sum(numbers), *rows.shape[1:])
+    everyone[first : first + len(rows)] = rows
+    return Gathered(sum_over_ranks(everyone), first)
+
+
+def mean_over_ranks(values: Tensor, weight: float = 1.0) -> Tensor:
+    """Average a tensor over the ranks; without gradient.
+
+    Args:
+        values: This rank's, any shape, floating point, the same shape on all ranks.
+        weight: What this rank counts for, such as the number of tokens that its values are a mean of; > 0 on one rank
+            at least.
+
+    Returns:
+        The weighted mean, the same shape and type; in one process the values themselves.
+    """
+    if world_size() == 1:
+        return values.detach()
+    weighted = torch.cat([values.detach().flatten() * weight, values.new_tensor([weight])])
+    total = sum_over_ranks(weighted)
+    return (total[:-1] / total[-1]).view_as(values)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes that share a batch. `CLIPTeacher` decides once which they are; modules ask this object.
+
+    Attributes:
+        together: Whether the batch is that of all ranks. If not, every method answers for this process alone and there
+            is no collective.
+    """
+
+    together: bool
+
+    def gather(self, rows: Tensor) -> Gathered:
+        """Collect rows (n, ...) as `gather_rows` does; alone, the rows themselves."""
+        return gather_rows(rows) if self.together else Gathered(rows.detach(), 0)
+
+    def mean(self, values: Tensor, weight: float = 1.0) -> Tensor:
+        """Average values of any shape as `mean_over_ranks` does; alone, the values themselves."""
+        return mean_over_ranks(values, weight) if self.together else values.detach()
+
+    def divisor(self, count: Tensor, minimum: float) -> Tensor:
+        """Return what a rank divides its sum by, so that the mean over ranks is the total sum by the total count.
+
+        Args:
+            count: This rank's count, a scalar ≥ 0.
+            minimum: The least count over all ranks, > 0, for a batch in which nothing is counted.
+
+        Returns:
+            max(Σ count, minimum) / ranks, a scalar; in one process max(count, minimum), of the count's own type.
+        """
+        ranks = world_size() if self.together else 1
+        return count.clamp(min=minimum) if ranks == 1 else sum_over_ranks(count).clamp(min=minimum) / ranks
+
+
+ALONE: Final = Ranks(together=False)
+"""A process by itself, whatever others there are."""

@@ -1,0 +1,198 @@
+"""The quickstart in small: what it writes, that a seed repeats it, and that it writes over nothing."""
+
+import io
+import json
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from rich.console import Console
+
+from clipteacher.cli.main import main
+from clipteacher.data.dataset import FolderDataset
+from clipteacher.demo.drawn_world import CLASSES, UNSEEN
+from clipteacher.demo.quickstart.config import QuickstartConfig
+from clipteacher.demo.quickstart.out_folder import check_empty
+from clipteacher.demo.quickstart.results import TITLES
+from clipteacher.demo.quickstart.run import Finished, quickstart
+from clipteacher.evaluation.evaluate import pooled_confusion
+from clipteacher.evaluation.metrics import scores
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.teachers.dense import ZeroShotTeacher
+from clipteacher.teachers.openclip import OpenClipTeacher
+
+SPLIT = ClassSplit(names=CLASSES, unseen=UNSEEN)
+
+
+def silent() -> Console:
+    return Console(file=io.StringIO())
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, small: QuickstartConfig) -> tuple[Path, Finished]:
+    """A finished quickstart. Nothing may write into it."""
+    out = tmp_path_factory.mktemp("quick start") / "out"
+    return out, quickstart(out, seed=3, config=small, console=silent())
+
+
+def metrics(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "metrics.json").read_text())
+    return found
+
+
+def test_what_it_writes(done: tuple[Path, Finished], small: QuickstartConfig) -> None:
+    out, _ = done
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("fit.yaml", "metrics.json", "panel.png", "student", "student_alone", "world")
+    ]
+    assert len(list((out / "world" / "images" / "train").iterdir())) == 8
+    assert len(list((out / "world" / "masks" / "val").iterdir())) == 4
+    with Image.open(out / "world" / "images" / "val" / "00000.png") as scene:
+        assert scene.size == (64, 64)
+    for run in ("student_alone", "student"):
+        for part in ("config.yaml", "metrics.json", "report.png", "model/student.safetensors"):
+            assert (out / run / part).exists(), part
+    assert (out / "fit.yaml").read_bytes() == small.fit.read_bytes()
+    with Image.open(out / "panel.png") as panel:
+        assert 5 * 120 < panel.width < 6.5 * 120
+        assert panel.height > 2 * 120
+
+
+def test_the_two_students_differ_in_the_teacher_alone(done: tuple[Path, Finished]) -> None:
+    configs = [yaml.safe_load((done[0] / run / "config.yaml").read_text()) for run in ("student_alone", "student")]
+    assert {key for key in configs[0] if configs[0][key] != configs[1][key]} == {"model", "out", "baseline"}
+    assert {key for key in configs[0]["model"] if configs[0]["model"][key] != configs[1]["model"][key]} == {
+        "glm",
+        "plm",
+    }
+    assert configs[0]["model"]["glm"] is configs[0]["model"]["plm"] is None
+    assert configs[1]["baseline"] == str(done[0] / "student_alone" / "model")
+    assert [config["seed_everything"] for config in configs] == [3, 3]
+
+
+def test_metrics(done: tuple[Path, Finished]) -> None:
+    found = metrics(done[0])
+    assert list(found) == ["protocol", "seed", "versions", "machine", "rows", "timings"]
+    assert found["protocol"] == "world-15-5"
+    assert found["seed"] == 3
+    assert set(found["versions"]) == {"clipteacher", "torch"}
+    assert found["machine"]["cores"] >= 1
+    assert found["machine"]["cpu"]
+    assert list(found["rows"]) == list(TITLES) == list(found["timings"]["images_per_second"])
+    for row in found["rows"].values():
+        assert list(row) == ["pAcc", "mIoU_seen", "mIoU_unseen", "hIoU", "IoU"]
+        assert tuple(row["IoU"]) == CLASSES
+    assert all(value > 0 for value in found["timings"]["images_per_second"].values())
+    assert all(value > 0 for value in found["timings"]["seconds"].values())
+    assert found == done[1].results.to_dict()
+
+
+def test_the_students_rows_are_their_runs_own(done: tuple[Path, Finished]) -> None:
+    rows = metrics(done[0])["rows"]
+    for run in ("student_alone", "student"):
+        own = json.loads((done[0] / run / "metrics.json").read_text())
+        assert own.pop("protocol") == "world-15-5"
+        assert own == rows[run]
+
+
+def test_the_teachers_row_is_that_of_its_dense_tokens(
+    done: tuple[Path, Finished], small: QuickstartConfig, tiny_clip: tuple[Path, Path]
+) -> None:
+    teacher = OpenClipTeacher(str(tiny_clip[0]), str(tiny_clip[1]))
+    student = load_segmenter(done[0] / "student" / "model")
+    student.student = ZeroShotTeacher(teacher)
+    val_set = FolderDataset(done[0] / "world", "val", SPLIT, training=False)
+    expected = scores(pooled_confusion(student, [val_set[i] for i in range(4)]), SPLIT).to_dict()
+    found = metrics(done[0])["rows"]["teacher_alone"]
+    assert found.pop("IoU") == pytest.approx(expected.pop("IoU"), abs=1e-3)
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_seed_repeats_all_but_the_timings(
+    done: tuple[Path, Finished], small: QuickstartConfig, tmp_path: Path
+) -> None:
+    quickstart(tmp_path / "again", seed=3, config=small, console=silent())
+    quickstart(tmp_path / "other", seed=4, config=small, console=silent())
+    first, again, other = (metrics(out) for out in (done[0], tmp_path / "again", tmp_path / "other"))
+    timings = [each.pop("timings") for each in (first, again, other)]
+    assert first == again
+    assert timings[0] != timings[1]
+    assert (done[0] / "panel.png").read_bytes() == (tmp_path / "again" / "panel.png").read_bytes()
+    assert first["rows"] != other["rows"]
+    scene = Path("world") / "images" / "train" / "00000.png"
+    assert (done[0] / scene).read_bytes() == (tmp_path / "again" / scene).read_bytes()
+    assert (done[0] / scene).read_bytes() != (tmp_path / "other" / scene).read_bytes()
+
+
+def test_the_printed_commands_run(
+    done: tuple[Path, Finished], tmp_path: Path, tiny_clip: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a shell's eyes; the folder's name has a blank. Of the last, what one is told to fill in is filled in."""
+    out, (_, commands) = done
+    segment, evaluate, fit = ([*shlex.split(command.line())] for command in commands)
+    assert {words[0] for words in (segment, evaluate, fit)} == {"clipteacher"}
+    segment[segment.index("--out") + 1] = str(tmp_path / "words")
+    main(segment[1:])
+    photo = Path(segment[2])
+    with Image.open(tmp_path / "words" / f"{photo.stem}_ids.png") as ids:
+        assert np.array(ids).max() < len(segment[segment.index("--classes") + 1].split(", "))
+    main(evaluate[1:])
+    fill = {
+        "YOUR_FOLDER": str(out / "world"),
+        "[NAME, NAME]": "[sand, boat]",
+        "[512, 512]": "[64, 64]",
+        "4000": "1",
+        "ViT-B-16-quickgelu": str(tiny_clip[0]),
+        "openai": str(tiny_clip[1]),
+        "512": "16",
+    }
+    assert fill.keys() <= set(fit)
+    monkeypatch.chdir(tmp_path)
+    main([fill.get(word, word) for word in fit[1:]])
+    assert json.loads((tmp_path / "runs" / "mine" / "metrics.json").read_text())["protocol"] == "world-18-2"
+
+
+def test_a_shell_reads_the_commands_as_they_are_meant(done: tuple[Path, Finished]) -> None:
+    for command in done[1].commands:
+        line = command.line().replace("clipteacher", "printf '%s\\0'", 1)
+        words = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
+        assert words.split("\0")[:-1] == list(command.arguments[1:])
+
+
+def test_the_scene_to_segment_shows_an_unseen_class_and_the_words_are_what_is_in_it(
+    done: tuple[Path, Finished],
+) -> None:
+    arguments = done[1].commands[0].arguments
+    photo, words = Path(arguments[2]), arguments[arguments.index("--classes") + 1].split(", ")
+    with Image.open(str(photo).replace("images", "masks")) as mask:
+        assert words == [CLASSES[label] for label in np.unique(np.array(mask))]
+    assert set(words) & set(UNSEEN)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"out/metrics.json": "{}"}, "out holds a quickstart, expected a new or an empty folder. Name another --out"),
+        ({"out/notes.txt": "mine"}, "out is not empty, expected a new"),
+        ({"out": "a file"}, "out is not empty, expected a new"),
+    ],
+)
+def test_nothing_is_written_over(tmp_path: Path, small: QuickstartConfig, files: dict[str, str], message: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError, match=message):
+        quickstart(tmp_path / "out", seed=0, config=small, console=silent())
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_new_or_an_empty_folder_is_taken(tmp_path: Path) -> None:
+    check_empty(tmp_path)
+    check_empty(tmp_path / "new" / "er")

@@ -1,0 +1,72 @@
+"""The snippets of docs/onnx.md run where torch cannot be imported, and give the segmenter's labels."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipteacher.cli.main import main
+from clipteacher.onnx.export import export_onnx
+from clipteacher.pictures.colours import palette
+from clipteacher.storage.saved_model import load_segmenter
+
+PAGE = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
+MARK = r"<!-- tests/onnx/test_docs\.py runs this -->\n```python\n(.*?)^```"
+BLOCKED = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "clipteacher", "onnx", "scipy"):
+            raise ModuleNotFoundError(f"{name} is not to be had here")
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def run(code: str, folder: Path) -> str:
+    """Run code in a fresh process, in a folder with student.onnx and photo.jpg, without torch."""
+    command = [sys.executable, "-c", BLOCKED + code]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def snippets() -> list[str]:
+    found = re.findall(MARK, PAGE, flags=re.DOTALL | re.MULTILINE)
+    assert len(found) == 2
+    return found
+
+
+def test_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = snippets()
+    assert len([line for line in first.splitlines() if line.strip()]) <= 15
+    model = load_segmenter(trained[0] / "model")
+    with Image.open(trained[1] / "images" / "val" / "scene0.png") as picture:
+        picture.convert("RGB").save(tmp_path / "photo.jpg")
+    expected = model.segment(tmp_path / "photo.jpg")
+    main(["export", "--model", str(trained[0] / "model"), "--onnx", str(tmp_path / "student.onnx")])
+    printed = run(first, tmp_path)
+    for name, share in expected.areas.items():
+        assert not share or f"{name} " in printed
+    with Image.open(tmp_path / "labels.png") as painted:
+        colours = np.array(painted.convert("RGB"))
+    assert np.mean((colours == palette(4)[expected.labels]).all(axis=2)) >= 0.999
+    with pytest.raises(AssertionError, match="vectors"):
+        run(first + second, tmp_path)
+    export_onnx(model, tmp_path / "student.onnx", text_input=True)
+    with_text = first.replace('{"images": images}', '{"images": images, "text": stored}').replace(
+        "labels = ",
+        'import base64\nstored = np.frombuffer(base64.b64decode(about["vectors"]), "<f4").reshape(4, -1)\nlabels = ',
+        1,
+    )
+    run(f'{with_text}\n{second}\nnp.save("words.npy", labels)', tmp_path)
+    words = model.segment(tmp_path / "photo.jpg", ["grass", "sky"]).labels
+    assert np.mean(np.load(tmp_path / "words.npy") == words) >= 0.999
+
+
+def test_the_block_is_real(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="torch is not to be had here"):
+        run("import torch", tmp_path)

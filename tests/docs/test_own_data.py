@@ -1,0 +1,147 @@
+"""The commands of docs/own_data.md, typed one after another on drawn photographs, so that the page cannot rot."""
+
+import ast
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from tests.conftest import draw_scene
+from tests.convert.drawn import coco, image, labelme, shape, write_json
+
+from clipteacher.cli.main import main
+
+PAGE = (Path(__file__).parents[2] / "docs" / "own_data.md").read_text(encoding="utf-8")
+NAMES = ("grass", "car", "cat", "house")
+"""The four things of the drawn scenes, called as the page calls them."""
+
+BOXES = {"grass": (0, 40, 89, 69), "car": (5, 5, 30, 30), "cat": (20, 30, 50, 55)}
+SKIPPED = {"pip install": "it would reach the package index"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_clip: tuple[Path, Path]) -> Path:
+    """What a user of the page has at hand: photos, COCO's and Labelme's annotations, and mine.yaml."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("photos", "labelled"):
+        Path(folder).mkdir()
+    images, annotations = [], []
+    for number in range(5):
+        photo, _ = draw_scene(number)
+        height, width = photo.shape[:2]
+        shapes = []
+        for category, (name, (left, top, right, bottom)) in enumerate(BOXES.items()):
+            polygon = [left, top, right, top, right, bottom, left, bottom]
+            annotations.append({"image_id": number, "category_id": category, "segmentation": [polygon]})
+            shapes.append(shape(name, [[left, top], [right, bottom]], "rectangle"))
+        for folder in ("photos", "labelled"):
+            Image.fromarray(photo).save(f"{folder}/{number}.jpg")
+        images.append(image(number, f"{number}.jpg", width, height))
+        labelme(Path(f"labelled/{number}.json"), shapes, f"{number}.jpg", width, height)
+    write_json(Path("annotations/instances.json"), coco(annotations, images, dict(enumerate(BOXES))))
+    Path("mine.yaml").write_text(yaml.safe_dump(small(yaml.safe_load(blocks("yaml")[0]), tiny_clip)))
+    return tmp_path
+
+
+def small(config: dict[str, Any], tiny_clip: tuple[Path, Path]) -> dict[str, Any]:
+    """The page's configuration with a network, a teacher and a number of steps that take seconds."""
+    config["data"] |= {"batch_size": 2, "augment": {"crop_size": [64, 64], "scale": [0.9, 1.2]}}
+    student = {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 16}
+    teacher = {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1])}
+    config["model"]["student"]["init_args"] = student
+    config["model"]["teacher"] = {"class_path": "clipteacher.teachers.openclip.OpenClipTeacher", "init_args": teacher}
+    config["model"]["plm"] = {"windows": [4, 8]}
+    config["trainer"] |= {"max_steps": 2, "accelerator": "cpu", "devices": 1, "logger": False}
+    return config
+
+
+def test_every_command_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for package in ("pycocotools", "onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    ran = []
+    for line in commands():
+        if any(line.startswith(start) for start in SKIPPED):
+            continue
+        program, command, *arguments = shlex.split(line)
+        assert program == "clipteacher", line
+        if command == "convert" and Path("data").exists():
+            Path("data").rename("data_before")  # the page's two ways to the same folder
+        main([command, *arguments])
+        ran.append(command)
+    assert ran.count("convert") == 2
+    assert {"audit", "teacher-check", "fit", "evaluate", "segment", "export"} <= set(ran)
+    assert Path("cats.onnx").is_file()
+    for folder in ("data_before", "data"):
+        assert Path(folder, "classes.txt").read_text().split() == (
+            list(BOXES) if folder == "data_before" else sorted(BOXES)
+        )
+    counts = {split: len(list(Path("data/images", split).iterdir())) for split in ("train", "val")}
+    assert counts == {"train": 4, "val": 1}
+    assert json.loads(Path("check.json").read_text())["unseen"] == []
+    for run in ("mine", "alone"):
+        assert {"model", "metrics.json", "report.png"} <= {entry.name for entry in Path("runs", run).iterdir()}
+    assert len(list(Path("pictures").iterdir())) == 10
+    ids = np.asarray(Image.open("pictures/0_ids.png"))
+    assert ids.shape == (70, 90)
+    assert ids.max() <= 2
+    assert Path("areas.csv").is_file()
+    (code,) = blocks("python")
+    exec(compile(code, "own_data.md", "exec"), {})  # noqa: S102 (the page's own five lines)
+    assert "'old chair'" in capsys.readouterr().out
+
+
+def test_the_first_configuration_is_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the page's own classes and arguments, parsed to the end; its teacher is built in other tests."""
+    config = yaml.safe_load(blocks("yaml")[0])
+    assert config["model"]["student"]["init_args"]["channels"] == 384
+    path = tmp_path / "mine.yaml"
+    path.write_text(blocks("yaml")[0])
+    for extra in ([], [f"--config={tmp_path / 'clip.yaml'}"]):
+        (tmp_path / "clip.yaml").write_text(blocks("yaml")[1])
+        with pytest.raises(SystemExit) as stop:
+            main(["fit", "--config", str(path), *extra, "--print_config"])
+        assert stop.value.code == 0
+        printed = yaml.safe_load(capsys.readouterr().out)
+        assert printed["data"]["root"] == "data"
+        width = 512 if extra else 384
+        assert printed["model"]["student"]["init_args"]["channels"] == width
+
+
+def test_its_pages_are_there_and_its_python_compiles() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", PAGE) if "://" not in link]
+    assert links
+    for link in links:
+        assert (Path(__file__).parents[2] / "docs" / link).exists(), link
+    for block in blocks("python"):
+        ast.parse(block)
+
+
+def test_its_thresholds_are_those_of_the_code() -> None:
+    from clipteacher.analysis.teacher import advice as hints
+    from clipteacher.analysis.teacher import metrics as figures
+
+    for text in (
+        f"IoU below {100 * hints.WEAK_IOU:.0f} %",
+        "a quarter of the pixels",
+        f"below {hints.NEAR} of the median",
+        f"fewer than {hints.FEW_SEEN}",
+        f"fewer than {hints.FEW_PHOTOS} photos",
+        f"below {100 * hints.RARE:.0f} %",
+        f"{100 * hints.TAKES:.0f} % and more",
+        f"by chance {100 * figures.HIGH:.0f} %",
+    ):
+        assert text in PAGE, text
+    assert hints.MIXED == 0.25

@@ -1,0 +1,186 @@
+"""One pooled confusion and the scores read off it, against naive loops."""
+
+import json
+import math
+
+import pytest
+import torch
+from sklearn.metrics import confusion_matrix as sklearn_confusion  # type: ignore[import-untyped]
+from torch import Tensor
+
+from clipteacher.evaluation.metrics import Scores, confusion_matrix, scores
+from clipteacher.protocols.splits import ClassSplit
+
+SPLIT = ClassSplit(names=("sky", "tree", "road", "cat", "cow"), unseen=("cat", "cow"))
+
+
+def naive_confusion(truth: Tensor, prediction: Tensor, num_classes: int, ignore: int) -> list[list[int]]:
+    table = [[0] * num_classes for _ in range(num_classes)]
+    for true, predicted in zip(truth.flatten().tolist(), prediction.flatten().tolist(), strict=True):
+        if true != ignore:
+            table[true][predicted] += 1
+    return table
+
+
+def naive_scores(truth: Tensor, prediction: Tensor, split: ClassSplit) -> tuple[float, float, float, float]:
+    """Scores straight from pixels, without a confusion matrix."""
+    pairs = [(t, p) for t, p in zip(truth.flatten().tolist(), prediction.flatten().tolist(), strict=True) if t != 255]
+    iou: dict[int, float] = {}
+    for index in range(len(split.names)):
+        both = sum(t == index and p == index for t, p in pairs)
+        either = sum(t == index or p == index for t, p in pairs)
+        if either:
+            iou[index] = both / either
+    seen = [iou[i] for i in split.seen_ids if i in iou]
+    unseen = [iou[i] for i in split.unseen_ids if i in iou]
+    s, u = sum(seen) / len(seen), sum(unseen) / len(unseen)
+    return sum(t == p for t, p in pairs) / len(pairs), s, u, 2 * s * u / (s + u)
+
+
+def random_pair(seed: int, classes: int = 5, shape: tuple[int, ...] = (3, 11, 13)) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(classes, shape, generator=generator)
+    prediction = torch.where(
+        torch.rand(shape, generator=generator) < 0.6, truth, torch.randint(classes, shape, generator=generator)
+    )
+    truth[torch.rand(shape, generator=generator) < 0.2] = 255
+    return truth, prediction
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
+@pytest.mark.parametrize("seed", range(3))
+def test_confusion_as_a_loop_counts_it(seed: int, dtype: torch.dtype) -> None:
+    truth, prediction = random_pair(seed)
+    confusion = confusion_matrix(truth.to(dtype), prediction.to(dtype), num_classes=5)
+    assert confusion.dtype == torch.int64
+    assert confusion.tolist() == naive_confusion(truth, prediction, 5, 255)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_as_a_loop_counts_them(seed: int) -> None:
+    truth, prediction = random_pair(seed)
+    result = scores(confusion_matrix(truth, prediction, 5), SPLIT)
+    expected = naive_scores(truth, prediction, SPLIT)
+    assert (result.pAcc, result.mIoU_seen, result.mIoU_unseen, result.hIoU) == pytest.approx(expected)
+
+
+def test_many_classes_do_not_overflow_uint8() -> None:
+    truth = torch.full((4,), 170, dtype=torch.uint8)
+    assert confusion_matrix(truth, truth, 171)[170, 170] == 4
+
+
+def test_pooled_is_not_the_mean_over_images() -> None:
+    names = ClassSplit(names=("sky", "cat"), unseen=("cat",))
+    # A small image that is all wrong beside a large one that is all right.
+    truths = [torch.zeros(100, dtype=torch.long), torch.zeros(10, dtype=torch.long)]
+    predictions = [torch.zeros(100, dtype=torch.long), torch.ones(10, dtype=torch.long)]
+    confusions = [confusion_matrix(truth, prediction, 2) for truth, prediction in zip(truths, predictions, strict=True)]
+    per_image = [scores(confusion, names).IoU["sky"] for confusion in confusions]
+    assert sum(per_image) / 2 == pytest.approx(0.5)
+    assert scores(confusions[0] + confusions[1], names).IoU["sky"] == pytest.approx(100 / 110)
+
+
+def test_ignored_pixels_do_not_count() -> None:
+    truth = torch.tensor([0, 255, 255])
+    for elsewhere in (0, 1, 255, 77):
+        prediction = torch.tensor([0, elsewhere, elsewhere])
+        assert confusion_matrix(truth, prediction, 2).tolist() == [[1, 0], [0, 0]]
+    assert confusion_matrix(torch.tensor([0, -1]), torch.tensor([0, 0]), 2, ignore=-1).sum() == 1
+
+
+def test_everything_ignored() -> None:
+    truth = torch.full((2, 3), 255)
+    confusion = confusion_matrix(truth, torch.zeros(2, 3, dtype=torch.long), 5)
+    assert confusion.sum() == 0
+    result = scores(confusion, SPLIT)
+    assert all(map(math.isnan, (result.pAcc, result.mIoU_seen, result.mIoU_unseen, result.hIoU)))
+
+
+def test_absent_class_is_nan_and_predicted_one_is_zero() -> None:
+    # road and cow occur nowhere; cat is predicted once and never true.
+    result = scores(confusion_matrix(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 3]), 5), SPLIT)
+    assert math.isnan(result.IoU["road"])
+    assert math.isnan(result.IoU["cow"])
+    assert result.IoU["cat"] == 0
+    assert result.mIoU_seen == pytest.approx((1 + 0.5) / 2)
+    assert result.mIoU_unseen == 0
+    assert result.hIoU == 0
+
+
+def test_h_iou_where_it_is_not_a_number() -> None:
+    perfect = torch.tensor([0, 1, 2])
+    no_unseen = ClassSplit(names=("sky", "tree", "road"), unseen=())
+    result = scores(confusion_matrix(perfect, perfect, 3), no_unseen)
+    assert result.mIoU_seen == 1
+    assert math.isnan(result.mIoU_unseen)
+    assert math.isnan(result.hIoU)
+    new_alone = scores(confusion_matrix(perfect, perfect, 3), ClassSplit(no_unseen.names, no_unseen.names))
+    assert new_alone.mIoU_unseen == 1
+    assert math.isnan(new_alone.mIoU_seen)
+    assert math.isnan(new_alone.hIoU)
+    all_wrong = scores(torch.tensor([[0, 1, 0], [1, 0, 0], [1, 0, 0]]), ClassSplit(no_unseen.names, ("road",)))
+    assert (all_wrong.mIoU_seen, all_wrong.mIoU_unseen, all_wrong.hIoU) == (0, 0, 0)
+
+
+def test_to_dict_is_json() -> None:
+    result = scores(confusion_matrix(torch.tensor([0, 1]), torch.tensor([0, 1]), 5), SPLIT).to_dict()
+    again = json.loads(json.dumps(result, allow_nan=False))
+    assert again == {
+        "pAcc": 1.0,
+        "mIoU_seen": 1.0,
+        "mIoU_unseen": None,
+        "hIoU": None,
+        "IoU": {"sky": 1.0, "tree": 1.0, "road": None, "cat": None, "cow": None},
+    }
+    assert isinstance(scores(torch.eye(5), SPLIT), Scores)
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "message"),
+    [
+        (torch.zeros(2, 3, dtype=torch.long), torch.zeros(3, 2, dtype=torch.long), r"\(3, 2\) for truth \(2, 3\)"),
+        (torch.zeros(2), torch.zeros(2, dtype=torch.long), r"truth: got torch.float32"),
+        (torch.zeros(2, dtype=torch.long), torch.zeros(2), r"prediction: got torch.float32.*argmax"),
+        (torch.tensor([0, 7, 7]), torch.tensor([0, 0, 0]), r"truth: got value 7 \(2 pixels.*0\.\.4"),
+        (torch.tensor([0, 1]), torch.tensor([0, 255]), r"prediction: got value 255"),
+        (torch.tensor([0, -1]), torch.tensor([0, 0]), r"truth: got value -1"),
+    ],
+)
+def test_bad_input(truth: Tensor, prediction: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        confusion_matrix(truth, prediction, 5)
+
+
+def test_bad_shape_and_ignore() -> None:
+    with pytest.raises(ValueError, match=r"confusion: got shape \(3, 3\), expected \(5, 5\)"):
+        scores(torch.eye(3), SPLIT)
+    with pytest.raises(ValueError, match=r"ignore: got 2, expected a value outside the class ids 0\.\.4"):
+        confusion_matrix(torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long), 5, ignore=2)
+
+
+def test_many_classes_have_the_16_bit_ignore_id() -> None:
+    truth = torch.tensor([0, 255, 846, 65535])
+    confusion = confusion_matrix(truth, torch.tensor([0, 255, 1, 5]), 847)
+    assert confusion.shape == (847, 847)
+    assert confusion.sum() == 3
+    assert confusion[255, 255] == confusion[846, 1] == 1, "255 is a class here"
+    with pytest.raises(ValueError, match=r"ignore: got 255, expected a value outside the class ids 0\.\.846"):
+        confusion_matrix(truth, truth, 847, ignore=255)
+
+
+@pytest.mark.parametrize(("dtype", "classes", "ignore"), [(torch.uint8, 255, 255), (torch.uint16, 847, 65535)])
+def test_masks_as_they_are_stored_can_be_counted(dtype: torch.dtype, classes: int, ignore: int) -> None:
+    truth = torch.tensor([0, classes - 1, ignore]).to(dtype)
+    confusion = confusion_matrix(truth, torch.tensor([0, 0, 0]), classes)
+    assert confusion.sum() == 2
+    assert confusion[0, 0] == confusion[classes - 1, 0] == 1
+
+
+@pytest.mark.parametrize("classes", [2, 21, 847])
+def test_the_confusion_is_scikit_learns(classes: int) -> None:
+    truth, prediction = random_pair(classes, classes=classes, shape=(4, 60, 60))
+    ignore = 255 if classes <= 255 else 65535
+    truth[:, :7] = ignore
+    counted = truth != ignore
+    expected = sklearn_confusion(truth[counted].numpy(), prediction[counted].numpy(), labels=range(classes))
+    assert confusion_matrix(truth, prediction, classes).tolist() == expected.tolist()

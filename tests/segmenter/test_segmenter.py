@@ -1,0 +1,567 @@
+"""Segmenter: the test rule against a twin, and the words it answers to."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from clipteacher.inference import MAX_LOGITS, OWN_SIZE, class_labels, class_logits
+from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.segmenter.segmentation import NONE, Segmentation
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.segmenter.vocabulary import encode_names
+from clipteacher.teachers.openclip import OpenClipText
+from clipteacher.teachers.teacher import TextEncoder
+
+WIDTH = 8
+
+
+class Words:
+    """A text tower that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    @property
+    def width(self) -> int:
+        return WIDTH
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        self.asked += names
+        return F.normalize(torch.stack([torch.full((WIDTH,), float(len(name))) for name in names]), dim=1)
+
+    def spec(self) -> None:
+        return None
+
+
+def own_network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, WIDTH, 3, stride=4, padding=1), nn.BatchNorm2d(WIDTH))
+
+
+def segmenter(student: nn.Module | None = None) -> Segmenter:
+    vectors = F.normalize(torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(1)), dim=1)
+    return Segmenter(student or own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], pad_multiple=16)
+
+
+@pytest.mark.parametrize("size", [(32, 48), (33, 47), (5, 70)])
+def test_class_logits_against_a_twin_pixel_by_pixel(size: tuple[int, int]) -> None:
+    model = segmenter().eval()
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(2))
+    logits = class_logits(model.student, model.vectors, image, 16)
+    padded = torch.zeros(1, 3, -(-size[0] // 16) * 16, -(-size[1] // 16) * 16)
+    padded[:, :, : size[0], : size[1]] = image
+    features = model.student(padded)[0]
+    small = torch.stack([sum(t[c] * features[c] for c in range(WIDTH)) for t in model.vectors])
+    full = F.interpolate(small[None], size=padded.shape[2:], mode="bilinear", align_corners=False)
+    assert logits.shape == (1, 3, *size)
+    assert torch.allclose(logits, full[:, :, : size[0], : size[1]], atol=1e-5)
+    assert torch.equal(ids_of(model, image[0]), logits[0].argmax(0))
+
+
+def test_segment_is_in_eval_mode_whatever_the_mode_was() -> None:
+    model, image = segmenter().train(), torch.rand(3, 16, 16)
+    before = model.student[1].running_mean.clone()  # type: ignore[index]
+    ids = ids_of(model, image)
+    assert ids.dtype == torch.int64
+    assert not model.training
+    assert torch.equal(model.student[1].running_mean, before)  # type: ignore[index]
+
+
+def test_known_names_need_no_text_tower_and_others_ask_it_once() -> None:
+    words = Words()
+    assert isinstance(words, TextEncoder)
+    model = segmenter()
+    assert torch.equal(model.with_names(["sea", "sky"]).text_features, model.text_features[[2, 0]])
+    other = model.with_names(["owl", "cat", "zebra"], words)
+    assert words.asked == ["owl", "zebra"]
+    assert torch.equal(other.text_features[1], model.text_features[1])
+    assert other.unseen == ("cat",)
+
+
+@pytest.mark.parametrize("names", [[], ["sky", "sky"], ["sky", " "]])
+def test_names_must_be_different_and_there(names: list[str]) -> None:
+    with pytest.raises(ValueError, match="different names"):
+        segmenter().with_names(names)
+
+
+def test_a_name_that_nobody_can_encode_is_named() -> None:
+    with pytest.raises(ValueError, match=r"\['owl'\].*sky, cat, sea"):
+        segmenter().with_names(["owl", "cat"])
+    with pytest.raises(ValueError, match="kind 'mine'"):
+        encode_names(["owl"], {}, {"kind": "mine"})
+
+
+class Strict(nn.Module):
+    """Takes sides that are multiples of 8 alone, as encoders do, and gives 5 channels at stride 4."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.conv = nn.Conv2d(3, 5, 5, stride=4, padding=2)
+        self.sizes: list[tuple[int, ...]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.sizes.append(tuple(images.shape))
+        assert images.shape[2] % 8 == images.shape[3] % 8 == 0
+        features: Tensor = self.conv(images)
+        return features
+
+
+class Silent(Words):
+    """A text tower that nobody may ask."""
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        raise AssertionError(f"asked for {list(names)}")
+
+
+def colours(**options: Any) -> Segmenter:  # noqa: ANN401
+    """Red is "rose", green "grass", blue "sky": a pixel's strongest channel is its class."""
+    return Segmenter(nn.Identity(), ["rose", "grass", "sky"], torch.eye(3), **options)
+
+
+def ids_of(model: Segmenter, image: Tensor) -> Tensor:
+    """The ids of a photo, (H, W)."""
+    return torch.from_numpy(model.segment(image).labels)
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def picture(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def interpolation(size: int, full: int) -> Tensor:
+    """The matrix (full, size) of bilinear interpolation between pixel centres, written out."""
+    matrix = torch.zeros(full, size)
+    for i in range(full):
+        place = max(0.0, (i + 0.5) * size / full - 0.5)
+        low = int(place)
+        matrix[i, low] += 1 - (place - low)
+        matrix[i, min(low + 1, size - 1)] += place - low
+    return matrix
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 24), (13, 24), (16, 17), (9, 31), (1, 1), (3, 40)])
+def test_class_logits_with_the_interpolation_written_out(height: int, width: int) -> None:
+    student, text, images = Strict(), F.normalize(random(3, 5), dim=1), picture(2, 3, height, width)
+    padded = torch.zeros(2, 3, math.ceil(height / 8) * 8, math.ceil(width / 8) * 8)
+    padded[:, :, :height, :width] = images
+    with torch.no_grad():
+        logits, features = class_logits(student, text, images, 8), student(padded)
+    assert logits.shape == (2, 3, height, width)
+    down, across = (interpolation(features.shape[2 + i], padded.shape[2 + i]) for i in range(2))
+    for b, n in [(b, n) for b in range(2) for n in range(3)]:
+        small = torch.tensor([[float(pixel @ text[n]) for pixel in row] for row in features[b].permute(1, 2, 0)])
+        expected = (down @ small @ across.T)[:height, :width]
+        torch.testing.assert_close(logits[b, n], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "padded"), [((9, 31), 8, (16, 32)), ((8, 16), 8, (8, 16)), ((5, 9), 32, (32, 32))]
+)
+def test_images_are_padded_no_more_than_needed(size: tuple[int, int], multiple: int, padded: tuple[int, int]) -> None:
+    student = Strict()
+    class_logits(student, random(2, 5), picture(1, 3, *size), multiple)
+    assert student.sizes == [(1, 3, *padded)]
+
+
+def test_class_scores_alone_come_to_full_size() -> None:
+    """Features of 64 channels stay at the student's stride: nothing in the whole run is larger than they are there."""
+    largest = 0
+
+    class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+            nonlocal largest
+            result = func(*args, **(kwargs or {}))
+            if isinstance(result, Tensor):
+                largest = max(largest, result.numel())
+            return result
+
+    with torch.no_grad(), Watch():  # type: ignore[no-untyped-call]
+        class_logits(nn.Conv2d(3, 64, 4, stride=4), random(2, 64), picture(1, 3, 128, 128), 32)
+    features = 64 * 32 * 32
+    assert 2 * 128 * 128 < features < 64 * 128 * 128
+    assert largest == features
+
+
+def test_half_precision_features_are_scored_in_float32() -> None:
+    class Half(nn.Conv2d):
+        def forward(self, images: Tensor) -> Tensor:
+            return super().forward(images).half()
+
+    assert class_logits(Half(3, 4, 1), random(2, 4), picture(1, 3, 8, 8), 8).dtype == torch.float32
+
+
+@pytest.mark.parametrize("multiple", [1, 7, 32])
+def test_ids_are_the_best_names_whatever_the_padding(multiple: int) -> None:
+    images = picture(2, 3, 33, 50)
+    ids = colours(pad_multiple=multiple)(images)
+    assert ids.dtype == torch.int64
+    assert torch.equal(ids, images.argmax(dim=1))
+
+
+def test_segment_gives_the_same_ids_each_time_without_a_gradient() -> None:
+    student = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Dropout(0.5))
+    segmenter, image = Segmenter(student, ["a", "b", "c"], random(3, 8)).train(), picture(3, 20, 33)
+    ids = ids_of(segmenter, image)
+    assert (ids.shape, ids.dtype, ids.device.type) == ((20, 33), torch.int64, "cpu")
+    assert not ids.requires_grad
+    assert torch.equal(ids_of(segmenter.train(), image), ids)
+    assert not any(module.training for module in segmenter.modules())
+
+
+def test_ones_own_network_in_three_lines() -> None:
+    student = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(6, 3, 1))
+    segmenter = Segmenter(student, ["rose", "grass", "sky"], torch.eye(3))
+    assert ids_of(segmenter, picture(3, 30, 41)).shape == (30, 41)
+
+
+def test_vectors_are_no_weight_and_take_no_gradient() -> None:
+    vectors = random(3, 3).double().requires_grad_()
+    segmenter = Segmenter(nn.Identity(), ["a", "b", "c"], vectors)
+    assert segmenter.text_features.dtype == torch.float32
+    assert not segmenter.text_features.requires_grad
+    assert not segmenter.state_dict()
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 3), (3,), (3, 3, 1)])
+def test_vectors_that_do_not_match_the_names(shape: tuple[int, ...]) -> None:
+    message = rf"segmenter: got 3 names and vectors \({', '.join(map(str, shape))},?\), expected \(N, C\)"
+    with pytest.raises(ValueError, match=message):
+        Segmenter(nn.Identity(), ["a", "b", "c"], torch.zeros(shape))
+
+
+def test_known_names_ask_neither_the_tower_in_hand_nor_that_of_the_spec() -> None:
+    known, image = colours(text_spec={"kind": "none there is"}), picture(3, 12, 17)
+    for tower in (Silent(), None):
+        other = known.with_names(["sky", "rose"], tower)
+        assert torch.equal(ids_of(other, image), image[[2, 0]].argmax(dim=0))
+
+
+def test_with_names_shares_the_student_and_leaves_the_first_alone() -> None:
+    model = segmenter()
+    model.text_spec = {"kind": "x"}
+    before = model.text_features.clone()
+    other = model.with_names(["cat", "old mill", "sky"], Words())
+    assert other.student is model.student
+    assert (other.text_spec, other.pad_multiple) == ({"kind": "x"}, 16)
+    assert other.unseen == ("cat",)
+    assert model.with_names(["sky"]).unseen == ()
+    assert model.class_names == ("sky", "cat", "sea")
+    assert torch.equal(model.text_features, before)
+
+
+SLIDE = TestPipeline(short_side=24, mode="slide", crop=16, stride=12)
+
+
+def test_the_default_is_the_whole_image_at_its_own_size_to_the_bit() -> None:
+    """The rule as it was before there were pipelines, written out."""
+    model, image = segmenter().eval(), picture(1, 3, 37, 50)
+    with torch.no_grad():
+        padded = F.pad(image, (0, 14, 0, 11))
+        scores = torch.einsum("bchw,nc->bnhw", model.student(padded).float(), model.vectors)
+        full = F.interpolate(scores, size=(48, 64), mode="bilinear", align_corners=False)[:, :, :37, :50]
+    assert (model.pipeline, model.test.max_logits) == (OWN_SIZE, MAX_LOGITS)
+    assert torch.equal(class_logits(model.student, model.vectors, image, 16), full)
+    assert torch.equal(ids_of(model, image[0]), full[0].argmax(dim=0))
+
+
+def test_an_image_is_segmented_by_the_pipeline() -> None:
+    plain, image = segmenter().eval(), picture(3, 37, 50)
+    other = plain.with_pipeline(SLIDE)
+    with torch.no_grad():
+        expected = class_labels(plain.student, plain.vectors, image[None], 16, SLIDE)[0]
+    assert torch.equal(ids_of(other, image), expected)
+    assert not torch.equal(ids_of(plain, image), expected)
+    assert expected.shape == (37, 50)
+
+
+def test_with_pipeline_shares_the_student_and_leaves_the_first_alone() -> None:
+    vectors = F.normalize(random(3, WIDTH), dim=1)
+    model = Segmenter(
+        own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], text_spec={"kind": "x"}, max_logits=99
+    )
+    other = model.with_pipeline(SLIDE)
+    assert other.student is model.student
+    assert torch.equal(other.text_features, model.text_features)
+    assert (model.pipeline, other.pipeline) == (OWN_SIZE, SLIDE)
+    for name in ("names", "unseen", "text_spec", "pad_multiple", "max_logits"):
+        assert getattr(other, name) == getattr(model, name), name
+    again = other.with_names(["sea"])
+    assert (again.pipeline, again.max_logits) == (SLIDE, 99)
+
+
+def test_fewer_scores_at_once_change_no_label() -> None:
+    plain, image = segmenter(), picture(3, 37, 50)
+    fewer = Segmenter(plain.student, plain.class_names, plain.text_features, pad_multiple=16, max_logits=400)
+    assert torch.equal(ids_of(fewer, image), ids_of(plain, image))
+    with pytest.raises(ValueError, match="max_logits: got 0, expected at least 1"):
+        Segmenter(plain.student, plain.class_names, plain.text_features, max_logits=0)
+
+
+def test_one_string_is_no_list_of_names() -> None:
+    with pytest.raises((TypeError, ValueError), match="'sky'"):
+        colours().with_names("sky", Words())
+
+
+@pytest.mark.parametrize("names", [["owl"], ["rose", "owl"]])
+def test_a_text_tower_of_another_width(names: list[str]) -> None:
+    with pytest.raises(ValueError, match=str(WIDTH)):
+        colours().with_names(names, Words())
+
+
+def photo_of(*shape: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(256, size=(*shape, 3), dtype=np.uint8)
+
+
+def test_a_path_a_picture_an_array_and_a_tensor_are_one_photo(tmp_path: Path) -> None:
+    model, pixels = segmenter(), photo_of(37, 50)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    expected = ids_of(model, torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float() / 255)
+    for photo in (
+        tmp_path / "photo.png",
+        str(tmp_path / "photo.png"),
+        Image.fromarray(pixels),
+        pixels,
+        pixels.astype(np.float32) / 255,
+        torch.from_numpy(pixels).permute(2, 0, 1),
+    ):
+        found = model.segment(photo)
+        assert isinstance(found, Segmentation)
+        assert found.labels.dtype == np.int64
+        assert found.class_names == model.class_names
+        assert found.logits is None
+        assert np.array_equal(found.labels, expected)
+
+
+def test_scores_on_demand_at_the_photos_size() -> None:
+    model, image = segmenter(), picture(3, 37, 50)
+    found = model.segment(image, return_logits=True)
+    expected = class_logits(model.student, model.text_features, image[None], 16)[0]
+    assert found.logits is not None
+    assert found.logits.dtype == np.float32
+    assert found.logits.shape == (3, 37, 50)
+    assert np.array_equal(found.logits, expected.detach().numpy())
+    assert np.array_equal(found.labels, found.logits.argmax(axis=0))
+
+
+def test_names_in_the_call_are_those_of_with_names() -> None:
+    model, image = segmenter(), picture(3, 37, 50)
+    found = model.segment(image, ["sea", "sky"])
+    assert found.class_names == ("sea", "sky")
+    assert np.array_equal(found.labels, ids_of(model.with_names(["sea", "sky"]), image))
+    assert model.class_names == ("sky", "cat", "sea")
+
+
+def cosines(model: Segmenter, image: Tensor) -> Tensor:
+    """Cosine of each pixel to each name (N, H, W), with the length interpolated as the scores are."""
+    with torch.no_grad():
+        padded = F.pad(image[None], (0, -image.shape[2] % 16, 0, -image.shape[1] % 16))
+        features = model.student(padded)
+        scores = torch.einsum("bchw,nc->bnhw", features, model.text_features)
+        both = torch.cat([scores, features.norm(dim=1, keepdim=True)], dim=1)
+        full = F.interpolate(both, size=padded.shape[2:], mode="bilinear", align_corners=False)[0]
+    full = full[:, : image.shape[1], : image.shape[2]]
+    return full[:-1] / full[-1]
+
+
+@pytest.mark.parametrize("threshold", [-1.0, -0.2, 0.0, 0.3, 0.7, 1.0])
+@pytest.mark.parametrize("scores", [False, True])
+def test_none_is_where_no_cosine_reaches_the_threshold(threshold: float, scores: bool) -> None:
+    model, image = segmenter().eval(), picture(3, 37, 50)
+    best, expected = cosines(model, image).max(dim=0)
+    found = model.segment(image, threshold=threshold, return_logits=scores)
+    clear = ((best - threshold).abs() > 1e-4).numpy()
+    assert clear.mean() > 0.98
+    assert np.array_equal(found.labels[clear], expected.masked_fill(best < threshold, NONE).numpy()[clear])
+    assert found.none_area + sum(found.areas.values()) == pytest.approx(1)
+    assert found.logits is None or found.logits.shape[0] == 3
+
+
+def test_a_threshold_goes_with_windows_few_scores_at_once_and_many_names() -> None:
+    """More names than channels: features are held in place of scores, their length among them."""
+    names, vectors = [f"w{i}" for i in range(20)], F.normalize(random(20, WIDTH), dim=1)
+    for pipeline in (OWN_SIZE, SLIDE):
+        models = [
+            Segmenter(own_network(), names, vectors, pad_multiple=16, pipeline=pipeline, max_logits=most).eval()
+            for most in (MAX_LOGITS, 900)
+        ]
+        whole, pieces = (model.segment(picture(3, 37, 50), threshold=0.5).labels for model in models)
+        assert 0.1 < (whole == NONE).mean() < 0.9
+        assert (whole == pieces).mean() > 0.999
+
+
+def test_words_that_compete_are_none_of_the_names() -> None:
+    model, image = segmenter(), picture(3, 37, 50)
+    own = ids_of(model, image).numpy()
+    found = model.segment(image, ["sea"], background_prompts=["sky", "cat"])
+    assert found.class_names == ("sea",)
+    assert np.array_equal(found.labels, np.where(own == 2, 0, NONE))
+    assert np.array_equal(model.segment(image, ["sea"], background_prompts=model.class_names).labels, found.labels), (
+        "names are names"
+    )
+    assert np.array_equal(model.segment(image, background_prompts=model.class_names).labels, own), (
+        "nobody is left to compete"
+    )
+    both = model.segment(image, ["sea"], background_prompts=model.class_names, threshold=0.5)
+    assert np.array_equal(both.labels, np.where(model.segment(image, threshold=0.5).labels == 2, 0, NONE))
+    for wrong in ("sky", ["owl"], ["sky", " "]):
+        with pytest.raises(ValueError, match="classes: "):
+            model.segment(image, ["sea"], background_prompts=wrong)
+
+
+@pytest.mark.parametrize("threshold", [1.01, -2, math.nan, math.inf])
+def test_a_threshold_that_is_no_cosine(threshold: float) -> None:
+    with pytest.raises(ValueError, match=r"threshold: got .*, expected a cosine, -1\.\.1"):
+        segmenter().segment(picture(3, 8, 8), threshold=threshold)
+
+
+def test_a_batch_of_many_sizes_is_each_photo_by_itself() -> None:
+    model = segmenter()
+    photos = [photo_of(*size, seed=i) for i, size in enumerate([(20, 30), (20, 30), (9, 14), (20, 30), (1, 1)])]
+    sizes: list[int] = []
+    model.student.register_forward_hook(lambda _, images, __: sizes.append(len(images[0])))
+    for batch_size, expected in ((8, [2, 1, 1, 1]), (1, [1] * 5), (2, [2, 1, 1, 1]), (3, [2, 1, 1, 1])):
+        sizes.clear()
+        found = model.segment_batch(iter(photos), ["sea", "cat"], batch_size=batch_size, return_logits=True)
+        assert sizes == expected
+        for each, photo in zip(found, photos, strict=True):
+            alone = model.segment(photo, ["sea", "cat"], return_logits=True)
+            assert each.class_names == ("sea", "cat")
+            assert each.logits is not None
+            assert alone.logits is not None
+            assert np.abs(each.logits - alone.logits).max() < 1e-5
+            assert np.array_equal(each.labels, each.logits.argmax(axis=0))
+    assert model.segment_batch([]) == []
+
+
+def test_a_batch_that_is_one_photo_or_has_no_size() -> None:
+    ones: list[Any] = [
+        photo_of(4, 5),
+        "photo.png",
+        Path("photo.png"),
+        picture(3, 4, 5),
+        Image.fromarray(photo_of(4, 5)),
+    ]
+    for one in ones:
+        with pytest.raises(TypeError, match=r"photos: got one .*Write \[photo\]"):
+            segmenter().segment_batch(one)
+    with pytest.raises(ValueError, match="batch_size: got 0"):
+        segmenter().segment_batch([photo_of(4, 5)], batch_size=0)
+
+
+def text_segmenter(tiny_clip: tuple[Path, Path]) -> Segmenter:
+    """A segmenter whose words go through a real text tower, with a context of 16 tokens."""
+    spec = OpenClipText(*map(str, tiny_clip)).spec()
+    vectors = F.normalize(random(2, 16), dim=1)
+    return Segmenter(nn.Conv2d(3, 16, 4, stride=4), ["sky", "sea"], vectors, text_spec=spec)
+
+
+WORDS: dict[str, tuple[Any, str | None]] = {
+    "one": (["barn"], None),
+    "emoji": (["🐈‍⬛", "👩🏽‍🚒"], None),
+    "other scripts": (["木", "Straße", "кот"], None),
+    "HTML": (["<b>cat</b>", "<svg/onload>"], None),
+    "braces": (["{}", "{0}", "%s"], None),
+    "quotes": (["'; DROP TABLE--", '"'], None),
+    "case and spaces": (["Sky", "sky", "sky "], None),
+    "signs": (["!", "?", "..."], None),
+    "right to left": (["\u202egnp", "قط"], None),
+    "none": ([], "one or more different names"),
+    "twice": (["cat", "dog", "cat"], "Remove doubles"),
+    "blank": (["cat", " \t"], "Remove doubles and blanks"),
+    "no word": (["cat", None], "one or more different names"),
+    "number": ([7], "one or more different names"),
+    "string": ("cat", "got the string 'cat'"),
+    "escape": (["\x1b[2Jcat"], r"control character '\\x1b'"),
+    "line break": (["old\nchair"], r"control character '\\n'"),
+    "NUL": (["cat\0"], r"control character '\\x00'"),
+    "half a pair": (["\ud83d"], r"control character '\\ud83d'"),
+    "line separator": (["a\u2028b"], r"control character '\\u2028'"),
+    "200 words": ([" ".join(["very"] * 200) + " old chair"], r"'a photo of a very .* old chair', .*at most 16 tokens"),
+    "10,000 letters": (["x" * 10_000], "longer than the text tower reads"),
+}
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_odd_words_are_words_or_a_clear_error_and_the_segmenter_goes_on(
+    kind: str, tiny_clip: tuple[Path, Path]
+) -> None:
+    names, said = WORDS[kind]
+    model, photo = text_segmenter(tiny_clip), photo_of(9, 13)
+    before = model.segment(photo).labels
+    if said is None:
+        found = model.segment(photo, names)
+        assert found.class_names == tuple(names)
+        assert list(found.areas) == names
+        tower = OpenClipText(*map(str, tiny_clip))
+        expected = model.with_names(names, tower)
+        torch.testing.assert_close(model.with_names(names).text_features, expected.text_features)
+    else:
+        with pytest.raises(ValueError, match=said):
+            model.segment(photo, names)
+    assert np.array_equal(model.segment(photo).labels, before)
+
+
+@pytest.mark.parametrize(
+    "photo", [None, "", "no.png", b"", np.zeros((0, 3)), np.full((2, 2, 3), np.nan), torch.zeros(2, 2), [[1]], 1.5]
+)
+def test_a_bad_photo_changes_nothing_for_the_next(photo: Any) -> None:  # noqa: ANN401
+    model = segmenter()
+    before = ids_of(model, picture(3, 20, 30))
+    with pytest.raises((TypeError, ValueError), match=r"photo: got|cannot be read"):
+        model.segment(photo)
+    with pytest.raises((TypeError, ValueError), match=r"photo: got|cannot be read"):
+        model.segment_batch([photo_of(4, 5), photo])
+    assert torch.equal(ids_of(model, picture(3, 20, 30)), before)
+
+
+def test_a_new_word_builds_the_tower_once_for_all_segmenters_of_a_model(
+    tiny_clip: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model, photo = text_segmenter(tiny_clip), photo_of(9, 13)
+    built: list[Any] = []
+
+    def build(spec: object) -> TextEncoder:
+        built.append(spec)
+        return Words16()
+
+    monkeypatch.setattr("clipteacher.segmenter.cached_text.build_text_encoder", build)
+    for names in (["owl"], ["owl", "sky"], ["mill", "owl"]):
+        model.segment(photo, names)
+    model.with_names(["sky"]).with_pipeline(SLIDE).segment(photo, ["owl", "barn"])
+    assert built == [model.text_spec]
+    again = text_segmenter(tiny_clip)
+    again.segment(photo, ["owl", "mill", "barn", "sky"])
+    assert built == [model.text_spec], "read from disk"
+    off = Segmenter(again.student, again.class_names, again.text_features, text_spec=again.text_spec, text_cache=False)
+    off.segment(photo, ["owl"])
+    assert len(built) == 2
+
+
+class Words16(Words):
+    """A text tower of width 16."""
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        return F.normalize(random(len(names), 16), dim=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_another_floating_point_is_converted(dtype: torch.dtype) -> None:
+    """numpy divides into float64: no reason to refuse it."""
+    model, image = segmenter(), picture(3, 20, 30).to(dtype)
+    assert torch.equal(ids_of(model, image), ids_of(model, image.float()))

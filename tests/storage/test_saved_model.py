@@ -1,0 +1,394 @@
+"""A student on disk: the same to the bit, whole or not at all, nothing of a teacher, errors that name the folder."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from clipteacher.inference import OWN_SIZE, class_logits
+from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.storage import saved_model as storage
+from clipteacher.storage.saved_model import load_segmenter, read_config, save_segmenter
+from clipteacher.students.smp import SMPStudent
+from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.training.module import TrainingModule
+
+FILES = ["config.json", "student.safetensors", "vocabulary.safetensors"]
+ALL = ["README.md", *FILES]
+NAMES = ("sky", "Wiese", "naïve 木")
+
+
+class Mine(nn.Sequential):
+    """A network of one's own, without `spec()`."""
+
+    def __init__(self, channels: int = 8) -> None:
+        super().__init__(nn.Conv2d(3, 6, 3, stride=4, padding=1), nn.BatchNorm2d(6), nn.Conv2d(6, channels, 1))
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def make(student: nn.Module | None = None, width: int = 8, **options: Any) -> Segmenter:  # noqa: ANN401
+    student = student if student is not None else SMPStudent("FPN", "tu-test_efficientnet", width)
+    student.train()(torch.rand(2, 3, 64, 64))  # moves the statistics away from where they begin
+    return Segmenter(student, NAMES, torch.randn(len(NAMES), width), **options).eval()
+
+
+def logits(segmenter: Segmenter, size: tuple[int, int] = (50, 67)) -> Tensor:
+    images = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        return class_logits(segmenter.student, segmenter.text_features, images, segmenter.pad_multiple)
+
+
+def edit(folder: Path, **entries: object) -> None:
+    """Change entries of config.json; an ellipsis takes one out."""
+    config = json.loads((folder / "config.json").read_text()) | entries
+    config = {name: value for name, value in config.items() if value is not ...}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved SMPStudent of width 8; nothing may write to it."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    save_segmenter(make(), folder)
+    return folder
+
+
+@pytest.fixture
+def model(saved: Path, tmp_path: Path) -> Path:
+    """A copy of it to spoil."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for path in saved.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_round_trip_gives_the_same_logits_to_the_bit(tmp_path: Path) -> None:
+    segmenter = make(unseen=["Wiese"], text_spec={"kind": "openclip", "model": "x"}, pad_multiple=64)
+    save_segmenter(segmenter, tmp_path / "model")
+    again = load_segmenter(tmp_path / "model")
+    assert torch.equal(logits(again), logits(segmenter))
+    assert not any(module.training for module in again.modules())
+    assert again.class_names == NAMES
+    assert again.unseen == ("Wiese",)
+    assert again.text_spec == {"kind": "openclip", "model": "x"}
+    assert again.pad_multiple == 64
+    assert torch.equal(again.text_features, segmenter.text_features)
+
+
+def test_the_test_pipeline_is_kept(tmp_path: Path) -> None:
+    pipeline = TestPipeline(short_side=96, mode="slide", crop=64, stride=48)
+    save_segmenter(make(pipeline=pipeline), tmp_path / "model")
+    entry = read_config(tmp_path / "model")["test_pipeline"]
+    assert entry == {"short_side": 96, "mode": "slide", "crop": 64, "stride": 48}
+    assert load_segmenter(tmp_path / "model").pipeline == pipeline
+
+
+def test_a_model_from_before_test_pipelines_is_tested_as_then(model: Path) -> None:
+    edit(model, test_pipeline=...)
+    assert load_segmenter(model).pipeline == OWN_SIZE
+
+
+def test_a_second_round_trip_writes_the_same_bytes(saved: Path, tmp_path: Path) -> None:
+    save_segmenter(load_segmenter(saved), tmp_path / "again")
+    for name in ALL:
+        assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes(), name
+
+
+def test_saving_leaves_the_segmenter_as_it_was(tmp_path: Path) -> None:
+    segmenter = make().train()
+    before = {name: tensor.clone() for name, tensor in segmenter.student.state_dict().items()}
+    save_segmenter(segmenter, tmp_path / "model")
+    assert segmenter.student.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in segmenter.student.state_dict().items())
+    assert not any(module.training for module in load_segmenter(tmp_path / "model").modules())
+
+
+def test_channels_last_students_and_shared_tensors_can_be_saved(tmp_path: Path) -> None:
+    student = Mine(8)
+    student.append(nn.Conv2d(8, 8, 1)).append(nn.Conv2d(8, 8, 1)).to(memory_format=torch.channels_last)
+    student[4].weight = student[3].weight
+    segmenter = make(student)
+    save_segmenter(segmenter, tmp_path / "model")
+    state = load_file(tmp_path / "model" / "student.safetensors")
+    assert state.keys() == student.state_dict().keys()
+    assert all(torch.equal(tensor, student.state_dict()[name]) for name, tensor in state.items())
+
+
+def test_four_files_and_no_pickle(saved: Path) -> None:
+    assert sorted(path.name for path in saved.iterdir()) == ALL
+    for path in saved.iterdir():
+        assert not path.read_bytes().startswith((b"PK", b"\x80")), "a zip of pickles or a pickle"
+        if path.suffix == ".safetensors":
+            with safe_open(path, "pt") as file:
+                assert list(file.keys())
+        elif path.suffix == ".json":
+            assert isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+
+
+def test_nothing_of_the_teacher_is_saved(tiny_clip: tuple[Path, Path], tmp_path: Path) -> None:
+    teacher = OpenClipTeacher(str(tiny_clip[0]), str(tiny_clip[1]))
+    split = ClassSplit(names=NAMES, unseen=NAMES[1:2])
+    module = TrainingModule(SMPStudent("FPN", "tu-test_efficientnet", 16), teacher, split)
+    save_segmenter(module.segmenter(), tmp_path / "model")
+    student, words = (load_file(tmp_path / "model" / name) for name in FILES[1:])
+    assert student.keys() == module.framework.student.state_dict().keys()
+    assert all(name.startswith("network.") for name in student)
+    assert list(words) == ["vectors"]
+    towers = [*teacher.image.network.state_dict().values(), *teacher.text.tower.network.state_dict().values()]
+    assert len(towers) > 20
+    for name, tensor in student.items():
+        if tensor.numel() > 1:
+            same = [tower for tower in towers if tower.shape == tensor.shape and torch.equal(tower, tensor)]
+            assert not [tower for tower in same if tower.unique().numel() > 1], name
+    config = read_config(tmp_path / "model")
+    assert config["text_encoder"] == teacher.spec()
+
+
+def test_config_says_what_was_saved(saved: Path) -> None:
+    config = read_config(saved)
+    keys = ["format", "student", "student_class", "names", "unseen", "seen", "calibration", "text_encoder"]
+    keys += ["pad_multiple", "test_pipeline"]
+    assert list(config) == keys
+    assert config["format"] == 1
+    assert config["student"]["encoder"] == "tu-test_efficientnet"
+    assert config["student_class"] == "clipteacher.students.smp.SMPStudent"
+    assert config["names"] == list(NAMES)
+    assert "naïve 木" in (saved / "config.json").read_text(encoding="utf-8"), "names can be read"
+
+
+def test_extra_entries_are_kept_and_do_not_disturb(tmp_path: Path) -> None:
+    segmenter = make()
+    save_segmenter(segmenter, tmp_path / "model", {"protocol": "drawn-3-1", "steps": 7})
+    config = read_config(tmp_path / "model")
+    assert (config["protocol"], config["steps"]) == ("drawn-3-1", 7)
+    assert torch.equal(logits(load_segmenter(tmp_path / "model")), logits(segmenter))
+    again = load_segmenter(tmp_path / "model")
+    assert again.record == {"protocol": "drawn-3-1", "steps": 7}
+    again.save_pretrained(tmp_path / "again")
+    assert read_config(tmp_path / "again") == config, "what is known of a model goes with it"
+    assert again.with_names(NAMES[:2]).record == {}, "scores are those of its own names alone"
+
+
+def refused(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_nan_among_the_extra_entries_is_null(tmp_path: Path) -> None:
+    save_segmenter(make(Mine()), tmp_path / "model", {"scores": {"U": math.nan, "S": 0.5}})
+    text = (tmp_path / "model" / "config.json").read_text()
+    assert json.loads(text, parse_constant=refused)["scores"] == {"U": None, "S": 0.5}
+
+
+def test_an_infinity_among_the_extra_entries_leaves_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        save_segmenter(make(Mine()), tmp_path / "model", {"lr": math.inf})
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    segmenter = make(Mine())
+    (tmp_path / "model").mkdir()
+    save_segmenter(segmenter, tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ALL
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert torch.equal(logits(load_segmenter(tmp_path / "model", Mine())), logits(segmenter))
+
+
+def test_folders_on_the_way_are_made_and_others_may_read(tmp_path: Path) -> None:
+    save_segmenter(make(Mine()), tmp_path / "a" / "b" / "model")
+    assert (tmp_path / "a" / "b" / "model").stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["model"]
+
+
+def test_an_older_folder_is_replaced_whole(model: Path) -> None:
+    (model / "left over.txt").write_text("of an older run")
+    segmenter = make(Mine())
+    save_segmenter(segmenter, model)
+    assert sorted(path.name for path in model.iterdir()) == ALL
+    assert [path.name for path in model.parent.iterdir()] == ["model"]
+    assert torch.equal(logits(load_segmenter(model, Mine())), logits(segmenter))
+
+
+def fail_at(monkeypatch: pytest.MonkeyPatch, call: int, error: BaseException) -> None:
+    """Let the writing of safetensors stop in its nth file, half of which is then on disk."""
+    calls = 0
+
+    def write(tensors: dict[str, Tensor], path: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            path.write_bytes(b"half")
+            raise error
+        save_file(tensors, path)
+
+    monkeypatch.setattr(storage, "save_file", write)
+
+
+@pytest.mark.parametrize("older", [True, False])
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_failing_midway_leaves_no_trace(
+    model: Path, monkeypatch: pytest.MonkeyPatch, older: bool, call: int, error: BaseException
+) -> None:
+    target = model if older else model.parent / "new"
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    fail_at(monkeypatch, call, error)
+    with pytest.raises(type(error)):
+        save_segmenter(make(Mine()), target)
+    assert [path.name for path in model.parent.iterdir()] == ["model"]
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def test_an_entry_that_is_no_json_leaves_no_trace(model: Path) -> None:
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        save_segmenter(make(Mine()), model, {"protocol": object()})
+    assert [path.name for path in model.parent.iterdir()] == ["model"]
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def test_failing_at_the_last_rename_leaves_the_older_folder(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    rename = Path.rename
+
+    def stop(self: Path, target: Path) -> Path:
+        if target == model and "student.safetensors" in {path.name for path in self.iterdir()} and self != model:
+            monkeypatch.undo()
+            raise OSError("the disk went away")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", stop)
+    with pytest.raises(OSError, match="went away"):
+        save_segmenter(make(Mine()), model)
+    assert [path.name for path in model.parent.iterdir()] == ["model"]
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def test_a_folder_that_is_no_model_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.tex").write_text("years")
+    with pytest.raises((FileExistsError, ValueError), match="work"):
+        save_segmenter(make(Mine()), tmp_path / "work")
+    assert (tmp_path / "work" / "thesis.tex").exists()
+
+
+def test_extra_entries_cannot_replace_the_models_own(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="names"):
+        save_segmenter(make(Mine()), tmp_path / "model", {"names": ["a", "b", "c"]})
+
+
+def test_ones_own_network_is_handed_over(tmp_path: Path) -> None:
+    segmenter = make(Mine())
+    save_segmenter(segmenter, tmp_path / "model")
+    own = Mine()
+    again = load_segmenter(tmp_path / "model", student=own)
+    assert again.student is own
+    assert torch.equal(logits(again), logits(segmenter))
+
+
+def test_ones_own_network_cannot_be_built(tmp_path: Path) -> None:
+    save_segmenter(make(Mine()), tmp_path / "model")
+    message = rf"{tmp_path / 'model'} holds .*one's own \({Mine.__module__}\.Mine\).*load_segmenter\(folder, student="
+    with pytest.raises(ValueError, match=message):
+        load_segmenter(tmp_path / "model")
+
+
+def test_a_described_student_may_be_handed_over_too(saved: Path) -> None:
+    own = SMPStudent("FPN", "tu-test_efficientnet", 8)
+    assert torch.equal(logits(load_segmenter(saved, own)), logits(load_segmenter(saved)))
+
+
+def test_another_network_than_was_trained(saved: Path) -> None:
+    message = rf"(?s){saved / 'student.safetensors'} does not fit Mine: .*\(clipteacher\.students\.smp\.SMPStudent\)"
+    with pytest.raises(ValueError, match=message):
+        load_segmenter(saved, Mine())
+
+
+def test_a_network_of_another_width_than_was_trained(saved: Path) -> None:
+    with pytest.raises(ValueError, match=rf"(?s){saved / 'student.safetensors'} does not fit SMPStudent: .*size mism"):
+        load_segmenter(saved, SMPStudent("FPN", "tu-test_efficientnet", 12))
+
+
+def cut(name: str, keep: int) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:keep])
+
+
+def put(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def words(**tensors: Tensor) -> Callable[[Path], object]:
+    return lambda folder: save_file(tensors, folder / "vocabulary.safetensors")
+
+
+FAULTS: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
+    "no config": (lambda f: (f / FILES[0]).unlink(), FileNotFoundError, r"no config\.json in .*`clipteacher fit`"),
+    "no student": (lambda f: (f / FILES[1]).unlink(), FileNotFoundError, r"no student\.safetensors in .*not whole"),
+    "no words": (lambda f: (f / FILES[2]).unlink(), FileNotFoundError, r"no vocabulary\.safetensors in .*not whole"),
+    "student cut": (cut(FILES[1], 5000), ValueError, "the weights in .* cannot be read"),
+    "student's end cut": (cut(FILES[1], -1), ValueError, "the weights in .* cannot be read"),
+    "words cut": (cut(FILES[2], 20), ValueError, "the weights in .* cannot be read"),
+    "student empty": (put(FILES[1], b""), ValueError, "the weights in .* cannot be read"),
+    "no JSON": (put(FILES[0], b"{"), ValueError, r"config\.json is no JSON \("),
+    "no text": (put(FILES[0], b"\xff\xfe\x00"), ValueError, r"config\.json is no JSON \("),
+    "no object": (put(FILES[0], b"[]"), ValueError, "has format 'list', expected 1"),
+    "no format": (lambda f: edit(f, format=...), ValueError, "has format None, expected 1"),
+    "a later format": (lambda f: edit(f, format=2), ValueError, "has format 2, expected 1. Update clipteacher"),
+    "another kind": (lambda f: edit(f, student={"kind": "hf"}), ValueError, "kind 'hf', expected one of smp"),
+    "no vectors": (words(x=torch.zeros(3, 8)), ValueError, "the weights in .* cannot be read .*vectors"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_spoilt_folder_is_named(model: Path, fault: str) -> None:
+    spoil, error, message = FAULTS[fault]
+    spoil(model)
+    with pytest.raises(error, match=message) as raised:
+        load_segmenter(model)
+    assert str(model) in str(raised.value)
+
+
+UNNAMED: dict[str, Callable[[Path], object]] = {
+    "vectors of another width": words(vectors=torch.zeros(3, 5)),
+    "vectors of one axis": words(vectors=torch.zeros(3)),
+    "names missing": lambda f: edit(f, names=...),
+    "names too few": lambda f: edit(f, names=["sky"]),
+    "student missing": lambda f: edit(f, student=...),
+    "student's argument unknown": lambda f: edit(f, student={"kind": "smp", "depth": 3}),
+    "test pipeline of another mode": lambda f: edit(f, test_pipeline={"short_side": None, "mode": "x"}),
+    "test pipeline of an unknown field": lambda f: edit(f, test_pipeline={"window": 5}),
+    "pad_multiple missing": lambda f: edit(f, pad_multiple=...),
+}
+
+
+@pytest.mark.parametrize("fault", UNNAMED)
+def test_a_folder_with_a_wrong_entry_is_named(model: Path, fault: str) -> None:
+    UNNAMED[fault](model)
+    with pytest.raises(ValueError, match=re.escape(str(model))):
+        load_segmenter(model)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=rf"no config\.json in {tmp_path / 'nowhere'}; expected"):
+        load_segmenter(tmp_path / "nowhere")
+
+
+def test_reading_alone_loads_no_weights(model: Path) -> None:
+    put(FILES[1], b"")(model)
+    assert read_config(model)["names"] == list(NAMES)

@@ -1,0 +1,440 @@
+"""Every option does something: another value for each field and argument changes a result, and none is left out.
+
+`tests/training/test_datamodule.py` holds the table of `FolderDataModule`.
+"""
+
+import inspect
+import json
+import tempfile
+import typing
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import open_clip as _untyped
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clipteacher.data.augment import Augment
+from clipteacher.data.crop_box import CropBox
+from clipteacher.data.dataset import Sample
+from clipteacher.method.distillation import DistillationConfig
+from clipteacher.method.framework import LossConfig
+from clipteacher.method.glm import GLMConfig
+from clipteacher.method.plm.module import PLMConfig
+from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.students.smp import SMPStudent
+from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
+from clipteacher.teachers import imagenet
+from clipteacher.teachers.imagenet import ImageNetTeacher
+from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.teachers.teacher import TeacherTokens
+from clipteacher.training.datamodule import FolderDataModule
+from clipteacher.training.module import TrainingModule
+from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
+
+open_clip: Any = _untyped
+
+WIDTH = 8
+SPLIT = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
+
+Result = dict[str, Any]
+
+
+class Student(nn.Module):
+    """Its features depend on the mean over the whole image, so on the padding too; it drops some."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.encoder = nn.Conv2d(3, WIDTH, 4, stride=4)
+            self.head = nn.Conv2d(WIDTH, WIDTH, 1)
+        self.dropout = nn.Dropout(0.2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.encoder(images)
+        out: Tensor = self.head(self.dropout(torch.tanh(features - 3 * features.mean(dim=(2, 3), keepdim=True))))
+        return out
+
+
+class Teacher(nn.Module):
+    """Blocks of pixels through a fixed random matrix; words through a hash."""
+
+    width = WIDTH
+
+    def __init__(self, seed: int = 7) -> None:
+        super().__init__()
+        self.matrix = torch.randn(WIDTH, 48, generator=torch.Generator().manual_seed(seed))
+
+    def encode_image(self, images: Tensor) -> TeacherTokens:
+        dense = torch.einsum("ck,bkhw->bchw", self.matrix, F.pixel_unshuffle(images, 4))
+        return TeacherTokens(dense.mean(dim=(2, 3)), dense)
+
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        rows = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(zlib.crc32(n.encode()))) for n in names]
+        return F.normalize(torch.stack(rows), dim=1)
+
+    def spec(self) -> dict[str, Any] | None:
+        return None
+
+
+def batch(seed: int) -> Sample:
+    """Two images of flat blocks, some of them not labelled."""
+    generator = torch.Generator().manual_seed(seed)
+    blocks = torch.rand(2, 3, 4, 4, generator=generator).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    images = 0.8 * blocks + 0.2 * torch.rand(2, 3, 32, 32, generator=generator)
+    masks = torch.randint(3, (2, 4, 4), generator=generator).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    masks[:, :16, :20] = 255
+    names: Any = ["a", "b"]
+    return Sample(images, masks, names)
+
+
+GLM_BASE: dict[str, Any] = {"bank_size": 8, "keep": 0.02, "keep_steps": 1}
+PLM_BASE: dict[str, Any] = {
+    "windows": (2, 4),
+    "iterations": 4,
+    "fusion_threshold": 0.5,
+    "heads": 2,
+    "feedforward": 16,
+}
+TEST_BASE: dict[str, Any] = {"short_side": 40, "mode": "slide", "crop": 24, "stride": 16}
+OPTIMIZER_BASE: dict[str, Any] = {"lr": 0.05, "warmup_steps": 2}
+
+
+def module_of(**arguments: Any) -> TrainingModule:  # noqa: ANN401
+    torch.manual_seed(0)
+    base: dict[str, Any] = {
+        "student": Student(),
+        "teacher": Teacher(),
+        "class_split": SPLIT,
+        "glm": GLMConfig(**GLM_BASE),
+        "plm": PLMConfig(**PLM_BASE),
+        "optimizer": OptimizerConfig(**OPTIMIZER_BASE),
+    }
+    return TrainingModule(**base | arguments)
+
+
+def step_losses(module: TrainingModule) -> Result:
+    """The terms of a second step, by when the bank holds tokens."""
+    terms: Result = {}
+    for step in range(2):
+        trainer: Any = SimpleNamespace(global_step=step, global_rank=0, estimated_stepping_batches=10)
+        module._trainer = trainer
+        module.on_train_batch_start(batch(step), 0)
+        terms = {name: loss.detach() for name, loss in module.framework(*batch(step)[:2]).items()}
+    return terms
+
+
+def with_glm(**options: Any) -> Result:  # noqa: ANN401
+    return step_losses(module_of(glm=GLMConfig(**GLM_BASE | options), plm=None))
+
+
+def with_plm(**options: Any) -> Result:  # noqa: ANN401
+    return step_losses(module_of(glm=None, plm=PLMConfig(**PLM_BASE | options)))
+
+
+def with_distillation(**options: Any) -> Result:  # noqa: ANN401
+    return step_losses(module_of(glm=None, plm=None, distillation=DistillationConfig(**options)))
+
+
+def with_test_pipeline(**options: Any) -> Result:  # noqa: ANN401
+    """Labels of a photo of odd sides."""
+    module = module_of(test_pipeline=TestPipeline(**TEST_BASE | options), pad_multiple=8)
+    picture = torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
+    return {"ids": torch.from_numpy(module.segmenter().segment(picture).labels)}
+
+
+def with_losses(**options: Any) -> Result:  # noqa: ANN401
+    """PLM leaves no pixel without a label, so what is done with those shows without it."""
+    both = module_of(losses=LossConfig(**options))
+    return {
+        "both": step_losses(both),
+        "GLM": step_losses(module_of(plm=None, losses=LossConfig(**options))),
+    }
+
+
+def with_optimizer(**options: Any) -> Result:  # noqa: ANN401
+    """Weights after seven steps down a fixed slope, the last past the schedule's end."""
+    config = OptimizerConfig(**OPTIMIZER_BASE | options)
+    student = Student()
+    optimizer = build_optimizer(student, config)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, 6, config))
+    for _ in range(7):
+        for parameter in student.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.step()
+        schedule.step()
+    return {name: parameter.detach() for name, parameter in student.named_parameters()}
+
+
+def with_augment(**options: Any) -> Result:  # noqa: ANN401
+    """Photos of one class nearly everywhere, cut many times."""
+    augment = Augment(**{"crop_size": (16, 16)} | options)
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(256, (3, 40, 60), generator=generator, dtype=torch.uint8)
+    mask = torch.zeros(40, 60, dtype=torch.uint8)
+    mask[30:, 40:] = 1
+    cuts: list[Tensor] = []
+    for seed in range(8):
+        torch.manual_seed(seed)
+        cuts += augment(image, mask)
+    return {str(number): cut for number, cut in enumerate(cuts)}
+
+
+def with_module(**arguments: Any) -> Result:  # noqa: ANN401
+    """Losses of a step, the rates, the memory's format, the scores of a photo of odd sides, and what is kept."""
+    module = module_of(**arguments)
+    losses = step_losses(module)
+    built: Any = module.configure_optimizers()
+    student: Any = module.framework.student
+    segmenter, picture = module.segmenter(), torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
+    ids = torch.from_numpy(segmenter.segment(picture).labels)
+    rates = [group["initial_lr"] for group in built["optimizer"].param_groups]
+    for _ in range(2):  # down a fixed slope, by steps that show
+        for group in built["optimizer"].param_groups:
+            group["lr"] = 0.1
+        for parameter in module.framework.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        module.optimizer_step(0, 0, built["optimizer"])
+    return {
+        "losses": losses,
+        "cache": module.teacher_cache is not None,  # what it says: tests/teacher_cache
+        "rates": rates,
+        "channels last": student.encoder.weight.is_contiguous(memory_format=torch.channels_last),
+        "ids": ids,
+        "scores at once": segmenter.max_logits,  # memory alone: tests/inference/test_scores.py measures it
+        "kept": module.segmenter().student.state_dict(),
+    }
+
+
+def with_cache(**options: Any) -> Result:  # noqa: ANN401
+    """Tokens of a crop, and what is on disk then."""
+    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a full folder
+        root = Path(name)
+        config = TeacherCacheConfig(**{"folder": "tokens"} | options)
+        pixels = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / "photo.png")
+        cache = TeacherCache(Teacher(), replace(config, folder=str(root / config.folder)))
+        place = CropBox(str(root / "photo.png"), 48, 48, 4, 8, 32, 32, flipped=True)
+        cls, dense = cache.tokens(torch.zeros(1, 3, 32, 32), [place])
+        kept = [path.relative_to(root).parts[0] for path in root.rglob("*.safetensors")]
+        return {"cls": cls, "dense": dense, "kept": kept}
+
+
+def with_student(**arguments: Any) -> Result:  # noqa: ANN401
+    torch.manual_seed(0)
+    base: dict[str, Any] = {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 4}
+    student = SMPStudent(**base | arguments).eval()
+    with torch.no_grad():
+        return {"features": student(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))}
+
+
+def said_by(teacher: Any) -> Result:  # noqa: ANN401
+    cls, dense = teacher.encode_image(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    return {"cls": cls, "dense": dense, "text": teacher.encode_text(["cat", "road"])}
+
+
+# Another value of every option, by what has it. Paths are filled in by the fixture `values`.
+KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
+    GLMConfig: (
+        with_glm,
+        {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1}
+        | {"keep": 1.0, "keep_steps": 50, "cells": 2},
+    ),
+    PLMConfig: (
+        with_plm,
+        {
+            "windows": (8,),
+            "overlap": 0.0,
+            "iterations": 0,
+            "fusion_threshold": 0.9,
+            "center": False,
+            "prototypes": "region_pooling",
+            "layers": 2,
+            "heads": 4,
+            "feedforward": 24,
+            "dropout": 0.5,
+        },
+    ),
+    DistillationConfig: (with_distillation, {"weight": 2.0, "ignored_only": True}),
+    TestPipeline: (with_test_pipeline, {"short_side": 30, "mode": "whole", "crop": 32, "stride": 8}),
+    LossConfig: (
+        with_losses,
+        {
+            "glm": 2.0,
+            "focal": 50.0,
+            "dice": 2.0,
+            "ce": 0.0,
+            "bce": 3.0,
+            "alpha": 4.0,
+            "beta": 2.0,
+            "cross_image_negatives": True,
+            "ignored_are_negatives": False,
+        },
+    ),
+    TeacherCacheConfig: (with_cache, {"folder": "other", "gigabytes": 1e-9, "parts": 2, "short_side": 96}),
+    OptimizerConfig: (
+        with_optimizer,
+        {
+            "lr": 0.1,
+            "encoder_lr_factor": 0.1,
+            "weight_decay": 0.5,
+            "warmup_steps": 4,
+            "power": 2.0,
+            "min_factor": 0.5,
+        },
+    ),
+    Augment: (
+        with_augment,
+        {
+            "crop_size": (16, 20),
+            "scale": (1.0, 1.0),
+            "base_size": 30,
+            "cat_max_ratio": 1.0,
+            "flip": 0.0,
+            "photometric": 0.0,
+        },
+    ),
+    TrainingModule: (
+        with_module,
+        {
+            "student": Student(seed=1),
+            "teacher": Teacher(seed=8),
+            "class_split": ClassSplit(names=SPLIT.names, unseen=("house",)),
+            "glm": None,
+            "plm": None,
+            "distillation": DistillationConfig(),
+            "losses": LossConfig(ce=3.0),
+            "teacher_cache": TeacherCacheConfig("tokens"),
+            "optimizer": OptimizerConfig(lr=1.0),
+            "channels_last": False,
+            "pad_multiple": 8,
+            "test_pipeline": TestPipeline(**TEST_BASE),
+            "max_logits": 1000,
+            "calibration": 5.0,
+            "ema": 0.5,
+            "seed": 1,
+        },
+    ),
+    SMPStudent: (
+        with_student,
+        {
+            "architecture": "Unet",
+            "encoder": "tu-test_resnet",
+            "channels": 5,
+            "weights": "encoder.safetensors",
+            "mean": (0.1, 0.2, 0.3),
+            "std": (1.0, 1.0, 1.0),
+            "options": {"decoder_pyramid_channels": 64},
+        },
+    ),
+    ImageNetTeacher: (
+        lambda **arguments: said_by(ImageNetTeacher(**arguments)),
+        {"scale": 1.0, "ridge": 50.0, "templates": ["the {}"]},
+    ),
+    OpenClipTeacher: (
+        lambda **arguments: said_by(OpenClipTeacher(**arguments)),
+        {
+            "model": "quick.json",
+            "pretrained": "other.safetensors",
+            "dense": "tokens",
+            "templates": ["the {}"],
+            "image_size": 32,
+            "precision": "bf16",
+        },
+    ),
+}
+
+
+def knobs_of(owner: Any) -> set[str]:  # noqa: ANN401
+    return {field.name for field in fields(owner)} if is_dataclass(owner) else set(inspect.signature(owner).parameters)
+
+
+@pytest.mark.parametrize("owner", KNOBS, ids=lambda owner: owner.__name__)
+def test_no_knob_is_left_out(owner: Any) -> None:  # noqa: ANN401
+    assert KNOBS[owner][1].keys() == knobs_of(owner)
+
+
+def test_no_group_of_knobs_is_left_out() -> None:
+    """What the trainer's two classes take as a dataclass is in the table."""
+    groups = set()
+    for owner in (TrainingModule, FolderDataModule):
+        for hint in typing.get_type_hints(owner.__init__).values():
+            groups |= {part for part in (hint, *typing.get_args(hint)) if is_dataclass(part)}
+    own = {GLMConfig, PLMConfig, DistillationConfig, LossConfig, OptimizerConfig, Augment, TestPipeline}
+    own |= {TeacherCacheConfig}
+    assert groups - {ClassSplit} == own
+    assert groups - {ClassSplit} <= KNOBS.keys()
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory, tiny_clip: tuple[Path, Path]) -> dict[str, dict[str, Any]]:
+    """Base arguments by owner where some are needed, and the files behind the table's names."""
+    root = tmp_path_factory.mktemp("options")
+    torch.manual_seed(5)
+    save_file(timm.create_model("test_efficientnet").state_dict(), root / "encoder.safetensors")
+    config = json.loads(tiny_clip[0].read_text())
+    save_file(open_clip.CLIP(**config).state_dict(), root / "other.safetensors")
+    (root / "quick.json").write_text(json.dumps(config | {"quick_gelu": True}))
+    files = {name: str(root / name) for name in ("encoder.safetensors", "other.safetensors", "quick.json")}
+    return {"files": files, "OpenClipTeacher": {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1])}}
+
+
+@pytest.fixture
+def _small_imagenet_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random weights and hashed words in place of ImageNetTeacher's packages."""
+
+    class Words(Teacher):
+        def __init__(self, templates: Sequence[str]) -> None:
+            super().__init__()
+            self.templates = tuple(templates)
+
+        def encode_text(self, names: Sequence[str]) -> Tensor:
+            return super().encode_text([template.format(name) for name in names for template in self.templates])
+
+    torch.manual_seed(0)
+    state = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
+    monkeypatch.setattr(imagenet, "lite0_weights", lambda: state)
+    monkeypatch.setattr(imagenet, "MiniLMText", Words)
+
+
+def differ(one: Any, other: Any) -> bool:  # noqa: ANN401
+    """Whether results differ by more than rounding."""
+    if isinstance(one, dict):
+        return one.keys() != other.keys() or any(differ(one[name], other[name]) for name in one)
+    if isinstance(one, Tensor):
+        return one.shape != other.shape or not torch.allclose(one.double(), other.double(), rtol=1e-4, atol=1e-6)
+    return bool(one != other)
+
+
+@pytest.mark.usefixtures("_small_imagenet_teacher")
+@pytest.mark.parametrize(
+    ("owner", "option"),
+    [
+        pytest.param(owner, option, id=f"{owner.__name__}.{option}")
+        for owner, (_, table) in KNOBS.items()
+        for option in table
+    ],
+)
+def test_each_knob_changes_a_result(owner: Any, option: str, values: dict[str, dict[str, Any]]) -> None:  # noqa: ANN401
+    run, table = KNOBS[owner]
+    base = values.get(owner.__name__, {})
+    other = table[option]
+    if isinstance(other, str):
+        other = values["files"].get(other, other)
+    plain = run(**base)
+    assert not differ(plain, run(**base)), "the same values give the same result"
+    assert differ(plain, run(**base | {option: other}))
