@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 from rich.console import Console
 from rich.progress import Progress
 
@@ -40,7 +41,7 @@ def diagnose(arguments: Sequence[str]) -> None:
     given = _parser().parse_args(list(arguments))
     console = Console()
     with user_errors():
-        _check(given)
+        check_calibrations(given.calibrations)
         subject = _open(given)
         with Progress(console=console, transient=True) as progress:  # closed here, also when a file turns out bad
             diagnosis = _diagnose_student(given, subject, progress)
@@ -58,7 +59,9 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="clipteacher diagnose", description=diagnose.__doc__)
     parser.add_argument("--model", type=Path, required=True, help="folder of a run, or its model/")
     add_test_data(parser)
-    parser.add_argument("--photos", type=int, default=0, help="use at most this many photos, evenly spread; 0: all")
+    parser.add_argument(
+        "--photos", type=NonNegativeInt, default=0, help="use at most this many photos, evenly spread; 0: all"
+    )
     parser.add_argument(
         "--teacher", type=bool, default=True, help="false: the student alone, and config.yaml is not opened"
     )
@@ -68,14 +71,14 @@ def _parser() -> ArgumentParser:
         default=list(CALIBRATIONS),
         help="calibrations to sweep, in units of a logit; 0 and the model's own are added",
     )
-    parser.add_argument("--top", type=int, default=3, help="wrong names to list per class")
+    parser.add_argument("--top", type=PositiveInt, default=3, help="wrong names to list per class")
     parser.add_argument(
         "--min_area",
-        type=float,
+        type=ClosedUnitInterval,
         default=MIN_AREA,
         help="share of a photo that an unseen class must cover for its pseudo label to be judged",
     )
-    parser.add_argument("--report_rows", type=int, default=6, help="photos in attention.png")
+    parser.add_argument("--report_rows", type=PositiveInt, default=6, help="photos in attention.png")
     parser.add_argument("--out", type=Path | None, default=None, help="folder for diagnosis.json and the pictures")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
     return parser
@@ -97,21 +100,12 @@ class _Subject:
         return (self.samples[index] for index in progress.track(self.chosen, description=description))
 
 
-def _check(given: Any) -> None:  # noqa: ANN401 (jsonargparse's namespace)
-    check_calibrations(given.calibrations)
-    for name, least in (("photos", 0), ("top", 1), ("report_rows", 1)):
-        if getattr(given, name) < least:
-            raise ValueError(f"{name}: got {getattr(given, name)}, expected {least} or more")
-    if not 0 <= given.min_area < 1:
-        raise ValueError(f"min_area: got {given.min_area}, expected a share of a photo, 0 ≤ share < 1")
-    if given.out is not None and given.out.exists() and not given.out.is_dir():
-        raise ValueError(f"out: {given.out} is a file, expected a folder. Name another --out.")
-
-
 def _open(given: Any) -> _Subject:  # noqa: ANN401
     """Load the model, open the data, and build the teacher if there is one."""
-    found = find_model(given.model)
-    data, segmenter = open_test_data(given, Segmenter.from_pretrained(found.model))
+    if given.out is not None and given.out.exists() and not given.out.is_dir():
+        raise ValueError(f"out: {given.out} is a file, expected a folder. Name another --out.")
+    model, config = find_model(given.model)
+    data, segmenter = open_test_data(given, Segmenter.from_pretrained(model))
     split = data.class_split
     if not split.unseen:
         raise ValueError(
@@ -119,18 +113,16 @@ def _open(given: Any) -> _Subject:  # noqa: ANN401
             "unseen classes. Name those that training held back: --unseen 'cat, car'."
         )
     options, skipped = None, {}
-    if given.teacher and found.config is not None:
-        options = read_run_options(found.config)
+    if given.teacher and config is not None:
+        options = read_run_options(config)
         options.teacher.to(segmenter.text_features.device)  # type: ignore[attr-defined]  # it is a module
         check_space(segmenter, options)
-        for part, module, config in (
-            ("pseudo_labels", "PLM", options.method.plm),
-            ("attention", "GLM", options.method.glm),
-        ):
-            if config is None:
-                skipped[part] = f"the run had no {module}."
+        if options.method.plm is None:
+            skipped["pseudo_labels"] = "the run had no PLM."
+        if options.method.glm is None:
+            skipped["attention"] = "the run had no GLM."
     else:
-        why = f"there is no config.yaml of a run beside {found.model}. Give the run's folder as --model."
+        why = f"there is no config.yaml of a run beside {model}. Give the run's folder as --model."
         skipped = dict.fromkeys(("pseudo_labels", "attention"), why if given.teacher else "--teacher is false.")
     samples = SegmentationDataset(data.source, split, training=False)
     chosen = subsample(len(samples), given.photos)

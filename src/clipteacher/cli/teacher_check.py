@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +38,32 @@ def teacher_check(arguments: Sequence[str]) -> None:
     given = parser.parse_args(list(arguments))
     console = Console()
     with user_errors():
-        checked = _check(parser, given, console)
+        photos = _open_photos(given)
+        teacher = _teacher(parser, given)
+        with Progress(console=console, transient=True) as progress:
+            tracked = progress.track(photos, total=len(photos), description="Teacher")
+            predictions = teacher_predictions(teacher, photos.class_names, tracked, given.short_side)
+        metrics, text_features = name_metrics(photos.class_names, predictions), predictions.text_features
+        advice = advise(metrics, text_features, _unseen(given), photos=len(photos))
         if given.out is not None:
-            write_json(given.out, checked.to_dict())
-    photos = checked.photos
-    for table in _tables(checked.metrics, f"{photos.title}: {len(photos)} of {photos.total} photos"):
+            result = {
+                "data": photos.title,
+                "photos": len(photos),
+                "of": photos.total,
+                "teacher": f"{type(teacher).__module__}.{type(teacher).__qualname__}",
+                "unseen": list(_unseen(given)),
+                "names": [each.to_dict() for each in metrics],
+                "near": [pair._asdict() for pair in near_pairs(photos.class_names, text_features)],
+                "advice": list(advice),
+            }
+            write_json(given.out, result)
+    for table in _tables(metrics, f"{photos.title}: {len(photos)} of {photos.total} photos"):
         console.print(table)
-    unused = [name for name in photos.class_names if name in checked.unseen]
-    if unused and photos.source is not None:
+    unused = [name for name in photos.class_names if name in _unseen(given)]
+    if unused and photos.has_masks:
         print(f"Masks not used, because training will not see them: {', '.join(unused)}. --unseen '' uses all.")
-    for piece in checked.advice:
+    for piece in advice or ("none: the teacher knows these names on these photos.",):
         print(f"advice: {piece}")
-    if not checked.advice:
-        print("No advice: the teacher knows these names on these photos.")
 
 
 def _parser(defaults: dict[str, Any]) -> ArgumentParser:
@@ -97,60 +109,31 @@ def _parser(defaults: dict[str, Any]) -> ArgumentParser:
     return parser
 
 
-@dataclass(frozen=True, eq=False)
-class _Checked:
-    """The result of a check."""
-
-    photos: CheckPhotos
-    teacher: str
-    unseen: tuple[str, ...]
-    metrics: tuple[NameMetrics, ...]
-    near: list[dict[str, Any]]
-    advice: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything, ready for `write_json`."""
-        return {
-            "data": self.photos.title,
-            "photos": len(self.photos),
-            "of": self.photos.total,
-            "teacher": self.teacher,
-            "unseen": list(self.unseen),
-            "names": [each.to_dict() for each in self.metrics],
-            "near": self.near,
-            "advice": list(self.advice),
-        }
+def _unseen(given: Any) -> tuple[str, ...]:  # noqa: ANN401 (jsonargparse's namespace)
+    """Names whose masks are not used."""
+    return tuple(filter(None, listed_names(given.unseen))) if given.unseen is not None else ()
 
 
-def _check(parser: ArgumentParser, given: Any, console: Console) -> _Checked:  # noqa: ANN401 (its namespace)
-    """Open the photos, build the teacher, and run it."""
-    for name, value in (("teacher", given.teacher), ("data", given.data)):
-        if value is None:
+def _open_photos(given: Any) -> CheckPhotos:  # noqa: ANN401
+    """Open the photos."""
+    for name in ("teacher", "data"):
+        if given[name] is None:
             raise ValueError(f"{name}: got none, expected --{name}, or --config with a configuration of `fit`")
-    unseen = tuple(filter(None, listed_names(given.unseen))) if given.unseen is not None else ()
-    photos = open_photos(
+    return open_photos(
         given.data,
         given.split,
         protocol=given.protocol,
         class_names=listed_names(given.classes) if given.classes is not None else None,
-        unseen=unseen,
+        unseen=_unseen(given),
         limit=given.photos,
     )
-    teacher: Any = parser.instantiate(given).teacher
+
+
+def _teacher(parser: ArgumentParser, given: Any) -> Any:  # noqa: ANN401 (a teacher that is a module)
+    """Build the teacher on its device."""
+    teacher = parser.instantiate(given).teacher
     check_teacher(teacher)
-    teacher.to(device(given.device))
-    with Progress(console=console, transient=True) as progress:
-        tracked = progress.track(photos, total=len(photos), description="Teacher")
-        predictions = teacher_predictions(teacher, photos.class_names, tracked, given.short_side)
-    metrics, text_features = name_metrics(photos.class_names, predictions), predictions.text_features
-    return _Checked(
-        photos=photos,
-        teacher=f"{type(teacher).__module__}.{type(teacher).__qualname__}",
-        unseen=unseen,
-        metrics=metrics,
-        near=[pair._asdict() for pair in near_pairs(photos.class_names, text_features)],
-        advice=advise(metrics, text_features, unseen, photos=len(photos)),
-    )
+    return teacher.to(device(given.device))
 
 
 def _tables(metrics: Sequence[NameMetrics], title: str) -> list[Table]:

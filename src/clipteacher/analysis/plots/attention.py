@@ -86,11 +86,9 @@ def _draw_row(panels: Sequence[Axes], row: AttentionRow, split: ClassSplit) -> A
         panel.spines[:].set_visible(False)
     height, width = row.truth.shape
     found, weights = row.attention, row.attention.weights.numpy()
-    text = f"effective positions {100 * found.effective:.0f} %;  nothing is labelled"
-    if found.unseen_area == found.unseen_area:
-        area, mass = 100 * found.unseen_area, 100 * found.unseen_mass
-        labelled = f"unseen: {area:.0f} % of the labelled area, {mass:.0f} % of its attention"
-        text = text.replace("nothing is labelled", labelled)
+    area, mass = 100 * float(found.area.sum()), 100 * float(found.mass.sum())
+    shares = f"unseen: {area:.0f} % of the labelled area, {mass:.0f} % of its attention"
+    text = f"effective positions {100 * found.effective:.0f} %;  {shares if area == area else 'nothing is labelled'}"
     panels[0].set_xlabel(text, loc="left", fontsize=8.5, color=PALE_INK)
     return panels[2].imshow(
         np.maximum(weights * weights.size, 1e-9),

@@ -15,23 +15,19 @@ from clipteacher.protocols.splits import ClassSplit
 
 
 class PhotoAttention(NamedTuple):
-    """GLM's attention on one photo. Areas and masses are shares of what is labelled, NaN where nothing is.
+    """GLM's attention on one photo. Area and mass are shares of what is labelled, NaN where nothing is.
 
     Attributes:
         weights: W, (h, w), float32, sums to 1.
         effective: exp(entropy of W) / number of positions: 1 for uniform attention, near 0 for a single position.
-        unseen_area: Share of the positions that are unseen, 0..1.
-        unseen_mass: Share of the attention that falls on them, 0..1.
-        class_area: Area of each unseen class, (U,), float64.
-        class_mass: Attention to each unseen class, (U,), float64.
+        area: Share of the positions of each unseen class, (U,), float64.
+        mass: Share of the attention that each unseen class gets, (U,), float64.
     """
 
     weights: Tensor
     effective: float
-    unseen_area: float
-    unseen_mass: float
-    class_area: Tensor
-    class_mass: Tensor
+    area: Tensor
+    mass: Tensor
 
 
 class ClassAttention(NamedTuple):
@@ -102,7 +98,7 @@ def photo_attention(weights: Tensor, truth: Tensor, split: ClassSplit) -> PhotoA
     Example:
         >>> split = ClassSplit(names=("sky", "cat"), unseen=("cat",))
         >>> attention = photo_attention(torch.full((1, 4), 0.25), torch.tensor([[0, 0, 1, 255]]), split)
-        >>> attention.effective, round(attention.unseen_area, 3), round(attention.unseen_mass, 3)
+        >>> attention.effective, round(float(attention.area), 3), round(float(attention.mass), 3)
         (1.0, 0.333, 0.333)
     """
     weights, truth = weights.detach().cpu().float(), truth.cpu()
@@ -111,9 +107,7 @@ def photo_attention(weights: Tensor, truth: Tensor, split: ClassSplit) -> PhotoA
     classes = torch.stack([truth == index for index in split.unseen_ids]).double()  # (U, h, w)
     area = classes.sum(dim=(1, 2)) / known.sum()
     mass = (classes * weights).sum(dim=(1, 2)) / weights.double()[known].sum()
-    return PhotoAttention(
-        weights, float(entropy.exp() / weights.numel()), float(area.sum()), float(mass.sum()), area, mass
-    )
+    return PhotoAttention(weights, float(entropy.exp() / weights.numel()), area, mass)
 
 
 def attention_metrics(photos: Iterable[PhotoAttention], unseen: Sequence[str]) -> AttentionMetrics:
@@ -127,12 +121,12 @@ def attention_metrics(photos: Iterable[PhotoAttention], unseen: Sequence[str]) -
         The metrics.
     """
     photos = list(photos)
-    showing = [photo for photo in photos if photo.unseen_area > 0]
-    area = _mean([photo.unseen_area for photo in showing])
-    mass = _mean([photo.unseen_mass for photo in showing])
+    showing = [photo for photo in photos if photo.area.sum() > 0]
+    area = _mean([float(photo.area.sum()) for photo in showing])
+    mass = _mean([float(photo.mass.sum()) for photo in showing])
     classes = []
     for number, name in enumerate(unseen):
-        pairs = [(float(each.class_mass[number]), float(each.class_area[number])) for each in showing]
+        pairs = [(float(each.mass[number]), float(each.area[number])) for each in showing]
         pairs = [pair for pair in pairs if pair[1] > 0]
         gain = _mean([pair[0] for pair in pairs]) / _mean([pair[1] for pair in pairs])
         classes.append(ClassAttention(name, len(pairs), gain))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -63,21 +63,13 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as nested dicts and lists, ready for `write_json`."""
+        curve = [{"calibration": each, **scores.to_dict()} for each, scores in self.calibration_sweep.curve]
         return {
-            "protocol": self.protocol,
-            "photos": self.photos,
-            "of": self.of,
-            "unseen": list(self.split.unseen),
-            "settings": dict(self.settings),
+            **{each.name: _plain(getattr(self, each.name)) for each in fields(self)},
+            "split": {"names": list(self.split.names), "unseen": list(self.split.unseen)},
             "scores": self.scores.to_dict(),
-            "confusions": _plain(self.confusions),
-            "confusion_matrix": {"names": list(self.split.names), "pixels": self.confusion.tolist()},
-            "cosines": _plain(self.cosines),
-            "calibration_sweep": _plain(self.calibration_sweep)
-            | {"curve": [{"calibration": each, **scores.to_dict()} for each, scores in self.calibration_sweep.curve]},
-            "pseudo_labels": _plain(self.pseudo_labels),
-            "attention": _plain(self.attention),
-            "skipped": dict(self.skipped),
+            "confusion": self.confusion.tolist(),
+            "calibration_sweep": _plain(self.calibration_sweep) | {"curve": curve},
         }
 
 

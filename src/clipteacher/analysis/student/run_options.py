@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
@@ -12,18 +12,6 @@ from torch import nn
 
 from clipteacher.method.config import MethodConfig
 from clipteacher.teachers.teacher import Teacher, check_teacher
-
-
-class FoundModel(NamedTuple):
-    """Where a model and its run are.
-
-    Attributes:
-        model: Folder of the model.
-        config: config.yaml of its run; None where there is none.
-    """
-
-    model: Path
-    config: Path | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,20 +27,20 @@ class RunOptions:
     method: MethodConfig
 
 
-def find_model(path: str | Path) -> FoundModel:
+def find_model(path: str | Path) -> tuple[Path, Path | None]:
     """Find model and run, given the folder of either.
 
     Args:
         path: A run's folder, with `config.yaml` and `model/`; or a model folder, whose parent is then the run's.
 
     Returns:
-        The model's folder, which may be incomplete, and the run's configuration.
+        The model's folder, which may be incomplete, and config.yaml of the run; None where there is none.
     """
     path = Path(path)
     is_run = not (path / "config.json").is_file() and (path / "model").is_dir()
     model, run = (path / "model", path) if is_run else (path, path.resolve().parent)
     config = run / "config.yaml"
-    return FoundModel(model, config if config.is_file() else None)
+    return model, config if config.is_file() else None
 
 
 def read_run_options(config: Path) -> RunOptions:

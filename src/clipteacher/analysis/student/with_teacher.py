@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -26,8 +26,9 @@ from clipteacher.analysis.student.pseudo_labels import (
 from clipteacher.analysis.student.run_options import RunOptions
 from clipteacher.analysis.student.window_labels import window_labels
 from clipteacher.data.dataset import Sample
+from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import float_images
-from clipteacher.inference.placement import resized_size
+from clipteacher.inference.placement import OWN_SIZE, resized_size
 from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
@@ -35,19 +36,6 @@ from clipteacher.segmenter.segmenter import Segmenter
 
 SAME_SPACE: Final = 0.99
 """Least cosine between two text features of one name that counts as the same tower in another precision."""
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoDiagnosis:
-    """Teacher and student on one photo.
-
-    Attributes:
-        matches: Mask matches of its unseen classes; empty without PLM.
-        attention: GLM's attention; None without GLM.
-    """
-
-    matches: tuple[MaskMatch, ...]
-    attention: PhotoAttention | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +79,12 @@ def diagnose_with_teacher(
     """
     check_space(segmenter, options)
     photos = [diagnose_photo(segmenter, options, sample, split, min_area) for sample in samples]
-    attention = tuple(photo.attention for photo in photos if photo.attention is not None)
-    matches, text_features = (photo.matches for photo in photos), segmenter.text_features
+    attention = tuple(each for _, each in photos if each is not None)
+    matches = [each for each, _ in photos]
     return TeacherDiagnosis(
-        pseudo_label_metrics(matches, text_features, split.names, split.unseen) if options.method.plm else None,
+        pseudo_label_metrics(matches, segmenter.text_features, split.names, split.unseen)
+        if options.method.plm
+        else None,
         attention_metrics(attention, split.unseen) if options.method.glm else None,
         attention,
     )
@@ -103,7 +93,7 @@ def diagnose_with_teacher(
 @torch.inference_mode()
 def diagnose_photo(
     segmenter: Segmenter, options: RunOptions, sample: Sample, split: ClassSplit, min_area: float = MIN_AREA
-) -> PhotoDiagnosis:
+) -> tuple[list[MaskMatch], PhotoAttention | None]:
     """Apply PLM and GLM to one photo, see `diagnose_with_teacher`.
 
     Args:
@@ -114,29 +104,27 @@ def diagnose_photo(
         min_area: Share of the photo that an unseen class must cover to be judged.
 
     Returns:
-        The mask matches and the attention.
+        The mask matches, none without PLM; and the attention, None without GLM.
     """
     images = float_images(sample.image.unsqueeze(0).to(segmenter.text_features.device))
-    whole = TestPipeline(segmenter.settings.pipeline.short_side, "whole")
-    height, width = resized_size(images.shape[2], images.shape[3], whole.short_side)
-    if (height, width) != tuple(images.shape[2:]):
-        images = F.interpolate(images, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
-    multiple = segmenter.settings.pad_multiple
-    padded = F.pad(images, (0, -width % multiple, 0, -height % multiple))
-    features = segmenter.eval().student(padded).float()
-    size = (features.shape[2], features.shape[3])
-    (truth,) = window_labels(sample.mask.long(), [size], TestSettings(whole, pad_multiple=multiple), split.ignore)
+    whole = TestSettings(TestPipeline(segmenter.settings.pipeline.short_side, "whole"), segmenter.settings.pad_multiple)
+    size = resized_size(images.shape[2], images.shape[3], whole.pipeline.short_side)
+    if size != tuple(images.shape[2:]):
+        images = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+    (features,) = DensePrediction(segmenter.eval().student, images, replace(whole, pipeline=OWN_SIZE)).features
+    positions = (features.shape[2], features.shape[3])
+    (truth,) = window_labels(sample.mask.long(), [positions], whole, split.ignore)
     # Positions in the padding do not belong to the photo and get no attention.
     rows, columns = (
-        max(1, round(positions * side / full))
-        for positions, side, full in zip(size, (height, width), padded.shape[2:], strict=True)
+        max(1, round(count * side / (side + -side % whole.pad_multiple)))
+        for count, side in zip(positions, size, strict=True)
     )
     features, truth = features[:, :, :rows, :columns], truth[:rows, :columns]
     cls, dense = options.teacher.encode_image(images)
     glm, plm = options.method.glm, options.method.plm
-    return PhotoDiagnosis(
-        matches=tuple(mask_matches(dense.float(), truth[None], split, plm, min_area)) if plm is not None else (),
-        attention=photo_attention(glm_weights(cls, features, glm), truth, split) if glm is not None else None,
+    return (
+        list(mask_matches(dense.float(), truth[None], split, plm, min_area)) if plm is not None else [],
+        photo_attention(glm_weights(cls, features, glm), truth, split) if glm is not None else None,
     )
 
 

@@ -119,97 +119,83 @@ def advise(
     """
     masked = [each for each in metrics if each.photos]
     unmasked = [each for each in metrics if not each.photos]
+    rare = unmasked if photos >= MIN_PHOTOS else []
+    pairs = near_pairs([each.name for each in metrics], text_features)
     pieces = [
-        _few_seen([each for each in masked if each.name not in unseen]) if masked else "",
-        _weak(masked),
-        _mixed(masked),
-        _no_higher(masked),
-        _rare(unmasked) if photos >= MIN_PHOTOS else "",
-        _large(unmasked, max(LARGE, 2 / max(len(metrics), 1))),
-        _near(near_pairs([each.name for each in metrics], text_features)),
-        _few_photos(masked),
+        _few_seen(sum(each.name not in unseen for each in masked)) if masked else "",
+        *_with_masks(masked),
+        _listing(
+            f"without masks: the CLS token ranks these names high on fewer than {100 * RARE:.0f} % of the photos: {{}}. "
+            "Either the photos do not show them, or the teacher does not know the words.",
+            [f"{each.name} ({100 * each.high_other:.0f} %)" for each in rare if each.high_other < RARE],
+        ),
+        _listing(
+            "without masks: these names get many pixels: {}. If they do not cover that much of your photos, they take "
+            "pixels of other classes: use narrower words.",
+            [
+                f"{each.name} ({100 * each.pixels:.0f} %)"
+                for each in unmasked
+                if each.pixels >= max(LARGE, 2 / len(metrics))
+            ],
+        ),
+        _listing(
+            "nearly the same to the teacher: {}. Which of them a pixel gets is chance. Keep one, or use words that tell "
+            "them apart; unknown words are alike, too.",
+            [f"{pair.first} / {pair.second} (cosine {pair.cosine:.2f})" for pair in pairs],
+        ),
     ]
     return tuple(piece for piece in pieces if piece)
 
 
-def _few_seen(seen: Sequence[NameMetrics]) -> str:
-    if len(seen) >= FEW_SEEN:
+def _few_seen(count: int) -> str:
+    if count >= FEW_SEEN:
         return ""
     return (
-        f"{len(seen)} classes have masks to learn from, fewer than {FEW_SEEN}: the student learns the space of the "
-        "names from them, and unseen names suffer (drawn world: U 59 with 15 seen classes, 53 with 8, 47 with 4). "
-        "Label more classes, even in a few photos only."
+        f"{count} classes have masks to learn from, fewer than {FEW_SEEN}: the student learns the space of the names "
+        "from them, and unseen names suffer (drawn world: U 59 with 15 seen classes, 53 with 8, 47 with 4). Label more "
+        "classes, even in a few photos only."
     )
 
 
-def _weak(masked: Sequence[NameMetrics]) -> str:
+def _with_masks(masked: Sequence[NameMetrics]) -> list[str]:
+    """Advice on names with masks."""
     weak = sorted((each for each in masked if each.IoU < WEAK_IOU), key=lambda each: each.IoU)
-    items = []
-    for each in weak:
-        mixed = bool(each.predicted_as) and each.predicted_as[0].share >= MIXED
-        instead = f", mostly predicted as {each.predicted_as[0].name}" if mixed else ""
-        items.append(f"{each.name} (IoU {100 * each.IoU:.1f}{instead})")
+    mixed = [(each.share, one.name, each.name) for one in masked for each in one.predicted_as if each.share >= MIXED]
     most = (
         " These are most of the names: another teacher may know these photos better, or this one larger photos "
         "(--short_side, image_size)."
         if 2 * len(weak) > len(masked)
         else ""
     )
-    return _listing(
-        "the teacher hardly finds these names: {}. A class with masks learns from those; an unseen one would hardly be "
-        "learned. Try other words with --classes, such as a caption of the photo would use." + most,
-        items,
-    )
+    return [
+        _listing(
+            "the teacher hardly finds these names: {}. A class with masks learns from those; an unseen one would hardly "
+            "be learned. Try other words with --classes, such as a caption of the photo would use." + most,
+            [f"{each.name} (IoU {100 * each.IoU:.1f}{_instead(each)})" for each in weak],
+        ),
+        _listing(
+            "mixed up: {}. Use words that tell them apart (traffic sign, sandy beach), or make them one class.",
+            [
+                f"{name} is predicted as {other} ({100 * share:.0f} % of its pixels)"
+                for share, name, other in sorted(mixed, reverse=True)
+            ],
+        ),
+        _listing(
+            "the CLS token ranks these names no higher on photos that show them than on others: {}. They may be small "
+            "or at the edge in most photos; otherwise try other words.",
+            [each.name for each in masked if each.photos >= FEW_PHOTOS and each.high_shown <= each.high_other],
+        ),
+        _listing(
+            f"fewer than {FEW_PHOTOS} photos show these names, so their metrics may be luck: {{}}.",
+            [f"{each.name} ({each.photos})" for each in masked if each.photos < FEW_PHOTOS],
+        ),
+    ]
 
 
-def _mixed(masked: Sequence[NameMetrics]) -> str:
-    pairs = [(each.share, one.name, each.name) for one in masked for each in one.predicted_as if each.share >= MIXED]
-    return _listing(
-        "mixed up: {}. Use words that tell them apart (traffic sign, sandy beach), or make them one class.",
-        [
-            f"{name} is predicted as {other} ({100 * share:.0f} % of its pixels)"
-            for share, name, other in sorted(pairs, reverse=True)
-        ],
-    )
-
-
-def _no_higher(masked: Sequence[NameMetrics]) -> str:
-    return _listing(
-        "the CLS token ranks these names no higher on photos that show them than on others: {}. They may be small or "
-        "at the edge in most photos; otherwise try other words.",
-        [each.name for each in masked if each.photos >= FEW_PHOTOS and each.high_shown <= each.high_other],
-    )
-
-
-def _rare(unmasked: Sequence[NameMetrics]) -> str:
-    return _listing(
-        f"without masks: the CLS token ranks these names high on fewer than {100 * RARE:.0f} % of the photos: {{}}. "
-        "Either the photos do not show them, or the teacher does not know the words.",
-        [f"{each.name} ({100 * each.high_other:.0f} %)" for each in unmasked if each.high_other < RARE],
-    )
-
-
-def _large(unmasked: Sequence[NameMetrics], least: float) -> str:
-    return _listing(
-        "without masks: these names get many pixels: {}. If they do not cover that much of your photos, they take "
-        "pixels of other classes: use narrower words.",
-        [f"{each.name} ({100 * each.pixels:.0f} %)" for each in unmasked if each.pixels >= least],
-    )
-
-
-def _near(pairs: Sequence[NearPair]) -> str:
-    return _listing(
-        "nearly the same to the teacher: {}. Which of them a pixel gets is chance. Keep one, or use words that tell "
-        "them apart; unknown words are alike, too.",
-        [f"{pair.first} / {pair.second} (cosine {pair.cosine:.2f})" for pair in pairs],
-    )
-
-
-def _few_photos(masked: Sequence[NameMetrics]) -> str:
-    return _listing(
-        f"fewer than {FEW_PHOTOS} photos show these names, so their metrics may be luck: {{}}.",
-        [f"{each.name} ({each.photos})" for each in masked if each.photos < FEW_PHOTOS],
-    )
+def _instead(each: NameMetrics) -> str:
+    if not each.predicted_as or each.predicted_as[0].share < MIXED:
+        return ""
+    return f", mostly predicted as {each.predicted_as[0].name}"
 
 
 def _listing(sentence: str, items: Sequence[str]) -> str:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from clipteacher.analysis.teacher.predict import CheckPhoto
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import open_data
 from clipteacher.data.photo import read_photo
-from clipteacher.data.source import Source
 from clipteacher.data.subsample import subsample
 from clipteacher.inference.image import image_tensor
 from clipteacher.protocols.named import known_protocol
@@ -28,34 +26,27 @@ class CheckPhotos:
 
     Attributes:
         class_names: The N names.
-        source: Photos with masks; None where there are none.
-        files: Photos without masks; empty where there is a source.
-        class_ids: Id in `class_names`, or `ignore_id(N)`, by label of the source, (256,) or (65536,), int64.
+        read: Reads a photo of the split, by its number.
         chosen: Numbers of the photos to use, ascending.
         total: Number of photos in the split.
         title: What was opened, for the title of a table.
+        has_masks: Whether there are masks.
     """
 
     class_names: tuple[str, ...]
-    source: Source | None
-    files: tuple[Path, ...]
-    class_ids: NDArray[np.int64]
+    read: Callable[[int], CheckPhoto]
     chosen: tuple[int, ...]
     total: int
     title: str
+    has_masks: bool
 
     def __len__(self) -> int:
         """Number of photos to use."""
         return len(self.chosen)
 
     def __iter__(self) -> Iterator[CheckPhoto]:
-        """Read the photos one by one."""
-        for index in self.chosen:
-            if self.source is None:
-                yield CheckPhoto(image_tensor(read_photo(self.files[index])), None)
-            else:
-                pixels, labels = self.source.read(index)
-                yield CheckPhoto(image_tensor(pixels), torch.from_numpy(self.class_ids[labels]))
+        """Read the photos to use, one by one."""
+        return map(self.read, self.chosen)
 
 
 def open_photos(
@@ -96,8 +87,11 @@ def open_photos(
     names = _checked(class_names if class_names is not None else read_class_names(root))
     folder = root / "images" / split if (root / "images").is_dir() else root
     files = _photo_files(folder)
-    chosen = subsample(len(files), limit)
-    return CheckPhotos(names, None, files, np.empty(0, dtype=np.int64), chosen, len(files), str(folder))
+
+    def read(index: int) -> CheckPhoto:
+        return CheckPhoto(image_tensor(read_photo(files[index])), None)
+
+    return CheckPhotos(names, read, subsample(len(files), limit), len(files), str(folder), has_masks=False)
 
 
 def _with_masks(
@@ -121,10 +115,15 @@ def _with_masks(
     for label, name in enumerate(labelled):
         if name in names and name not in unseen:
             class_ids[label] = names.index(name)
+
+    def read(index: int) -> CheckPhoto:
+        pixels, labels = data.source.read(index)
+        return CheckPhoto(image_tensor(pixels), torch.from_numpy(class_ids[labels]))
+
     # The numbers of seen and unseen classes in a folder's protocol name would be wrong here.
     title = f"{data.protocol if protocol is not None else root.resolve().name}, {split}"
     total = len(data.source)
-    return CheckPhotos(names, data.source, (), class_ids, subsample(total, limit), total, title)
+    return CheckPhotos(names, read, subsample(total, limit), total, title, has_masks=True)
 
 
 def _photo_files(folder: Path) -> tuple[Path, ...]:
