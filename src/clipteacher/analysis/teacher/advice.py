@@ -125,8 +125,8 @@ def advise(
         _few_seen(sum(each.name not in unseen for each in masked)) if masked else "",
         *_with_masks(masked),
         _listing(
-            f"without masks: the CLS token ranks these names high on fewer than {100 * RARE:.0f} % of the photos: {{}}. "
-            "Either the photos do not show them, or the teacher does not know the words.",
+            f"without masks: the CLS token ranks these names high on fewer than {100 * RARE:.0f} % of the photos: "
+            "{}. Either the photos do not show them, or the teacher does not know the words.",
             [f"{each.name} ({100 * each.high_other:.0f} %)" for each in rare if each.high_other < RARE],
         ),
         _listing(
@@ -139,8 +139,8 @@ def advise(
             ],
         ),
         _listing(
-            "nearly the same to the teacher: {}. Which of them a pixel gets is chance. Keep one, or use words that tell "
-            "them apart; unknown words are alike, too.",
+            "nearly the same to the teacher: {}. Which of them a pixel gets is chance. Keep one, or use words that "
+            "tell them apart; unknown words are alike, too.",
             [f"{pair.first} / {pair.second} (cosine {pair.cosine:.2f})" for pair in pairs],
         ),
     ]
@@ -169,8 +169,8 @@ def _with_masks(masked: Sequence[NameMetrics]) -> list[str]:
     )
     return [
         _listing(
-            "the teacher hardly finds these names: {}. A class with masks learns from those; an unseen one would hardly "
-            "be learned. Try other words with --classes, such as a caption of the photo would use." + most,
+            "the teacher hardly finds these names: {}. A class with masks learns from those; an unseen one would "
+            "hardly be learned. Try other words with --classes, such as a caption of the photo would use." + most,
             [f"{each.name} (IoU {100 * each.IoU:.1f}{_instead(each)})" for each in weak],
         ),
         _listing(
