@@ -15,8 +15,8 @@ from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 
 Network: TypeAlias = Callable[[Tensor], Tensor]
-"""Images (B, 3, H, W), float in [0, 1], to features (B, C, h, w), or to class logits (B, N, h, w): a student, a teacher's
-dense tokens, a closed-set network, or a session of ONNX."""
+"""Images (B, 3, H, W), float in [0, 1], to features (B, C, h, w) or class logits (B, N, h, w): a student, a teacher's
+dense tokens, a closed-set network, or an ONNX session."""
 
 
 class Best(NamedTuple):

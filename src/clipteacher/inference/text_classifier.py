@@ -1,4 +1,4 @@
-"""What turns features into class logits: text features, a calibration, and a threshold for what is none of the names."""
+"""What turns features into class logits: text features, a calibration, and a threshold for none of the names."""
 
 from __future__ import annotations
 

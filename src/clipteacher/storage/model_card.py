@@ -62,11 +62,11 @@ def _scores(config: Mapping[str, Any]) -> str:
         return f"{said}; scores not recorded.\n{taken}"
     cells = [f"{100 * scores[key]:.1f}" if isinstance(scores.get(key), int | float) else "-" for key, _ in _SCORES]
     pipeline = config["test"]["pipeline"]
+    side = pipeline["short_side"]
     return (
-        f"{said}, mode `{pipeline['mode']}`, "
-        f"{'photos at their own size' if pipeline['short_side'] is None else 'shorter side ' + str(pipeline['short_side'])}. "
-        "In per cent: U and S are the mean IoU "
-        "of unseen and seen names, hIoU their harmonic mean, all of one pooled confusion matrix.\n\n"
+        f"{said}, mode `{pipeline['mode']}`, {'photos at their own size' if side is None else f'shorter side {side}'}. "
+        "In per cent: U and S are the mean IoU of unseen and seen names, hIoU their harmonic mean, all of one pooled "
+        "confusion matrix.\n\n"
         f"| {' | '.join(title for _, title in _SCORES)} |\n|{'---|' * len(_SCORES)}\n| {' | '.join(cells)} |\n{taken}"
     )
 

@@ -1,4 +1,4 @@
-"""Training from a configuration: YAML files and dotted options become a session (`clipteacher fit`, quickstart, grids)."""
+"""Training from a configuration: YAML files and dotted options become a session, for `clipteacher fit` and others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training from Python: a folder of photos, a student and a teacher in; a segmenter, its scores and a run folder out."""
+"""Training from Python: photos, a student and a teacher in; a segmenter, its scores and a run folder out."""
 
 from __future__ import annotations
 

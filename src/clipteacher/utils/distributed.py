@@ -1,9 +1,9 @@
 """Several processes as one batch: rows of all ranks, counts and means over them. In one process nothing happens.
 
-Gradients are left to the trainer: DDP and FSDP average them over ranks. So a rank's loss is its own sum divided by the
-count over all ranks, times the number of ranks; the mean of those gradients is the gradient of the whole batch's mean.
+Gradients are left to the trainer: DDP and FSDP average them over ranks. So a rank's loss is its own sum, divided by the
+count over all ranks and multiplied by their number. The mean of the gradients is then that of the whole batch's mean.
 
-Every function but `world_size` is a collective: all ranks must call it, in the same order. They need `all_reduce` alone,
+Every function but `world_size` is a collective: all ranks must call it, in the same order. They need `all_reduce` only,
 which every backend has on every device. Ranks are those of the default process group, each with its own part of the
 batch; a network that is itself split over ranks (tensor or pipeline parallelism) is not supported.
 """
