@@ -83,7 +83,10 @@ def test_a_model_folder_opens_no_other_file(model: Path, what: str, monkeypatch:
 
 PIPELINE = {"short_side": None, "mode": "whole"}
 ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
-    "padding without end": ({"test": {"pipeline": PIPELINE, "pad_multiple": 10**9}}, r"pad_multiple: got 1000000000, expected a whole number in 1\.\."),
+    "padding without end": (
+        {"test": {"pipeline": PIPELINE, "pad_multiple": 10**9}},
+        r"pad_multiple: got 1000000000, expected a whole number in 1\.\.",
+    ),
     "padding of no pixel": ({"test": {"pipeline": PIPELINE, "pad_multiple": 0}}, "pad_multiple: got 0"),
     "a tower of words": ({"text_encoder": "openclip"}, "text_encoder: got str, expected an object or null"),
     "names of numbers": ({"class_names": [1, 2]}, "expected a list of names"),

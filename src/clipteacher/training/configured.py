@@ -96,7 +96,7 @@ class ConfiguredTraining(LightningCLI):
 
     def settings(self) -> str:
         """Return every option with its value, as `config.yaml` has them."""
-        return cast(str, self.parser.dump(self.config, skip_none=False))
+        return cast(str, self.parser.dump(self.config, skip_unset=False))
 
     def _test_as(self, known: Protocol) -> None:
         """Refuse other sizes and windows than a known protocol's: the scores beside its name are its own."""

@@ -20,7 +20,7 @@ from clipteacher.method.config import MethodConfig
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.student import student_spec
 from clipteacher.teacher_cache import TeacherCacheConfig
-from clipteacher.teachers.teacher import Teacher
+from clipteacher.teachers.teacher import Teacher, check_teacher
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig
@@ -101,6 +101,7 @@ def train(
         TypeError: Student or teacher is not what it must be.
         ValueError: A value is out of its range, or the run cannot go on.
     """
+    check_teacher(teacher)
     run = RunFolder(Path(out) if out is not None else default_out())
     photos = FolderDataModule(
         data,
