@@ -19,15 +19,13 @@ from clipteacher.method.config import SUPERVISED
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.training.datamodule import FolderDataModule
 
 METHOD = MethodConfig(plm=PLMConfig(windows=(4, 8)))
+AUGMENT = Augment(crop_size=(64, 64), scale=(0.9, 1.2))
 QUICK: dict[str, Any] = {
-    "batch_size": 2,
-    "workers": 0,
-    "augment": Augment(crop_size=(64, 64), scale=(0.9, 1.2)),
     "steps": 4,
     "method": METHOD,
-    "report_rows": 2,
     "accelerator": "cpu",
     "devices": 1,
     "logger": False,
@@ -47,7 +45,8 @@ def teacher(tiny_clip: tuple[Path, Path]) -> OpenClipTeacher:
 
 
 def train(folder: Path, teacher: OpenClipTeacher, out: Path, **changes: Any) -> TrainingResult:  # noqa: ANN401
-    return clipteacher.train(folder, student(), teacher, unseen=["sun"], out=out, **QUICK | changes)
+    data = FolderDataModule(folder, ["sun"], batch_size=2, workers=0, augment=AUGMENT)
+    return clipteacher.train(data, student(), teacher, out=out, **QUICK | changes)
 
 
 def same(one: Segmenter, other: Segmenter) -> bool:
@@ -127,6 +126,8 @@ def test_wrong_input_is_one_error(folder: Path, teacher: OpenClipTeacher, tmp_pa
         clipteacher.train(folder, SMPStudent("FPN", "tu-test_efficientnet", 12), teacher, out=tmp_path / "run", **QUICK)
     with pytest.raises(TypeError, match="teacher: got Identity"):
         clipteacher.train(folder, student(), torch.nn.Identity(), out=tmp_path / "run", **QUICK)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unseen: got 'sun' beside a FolderDataModule"):
+        clipteacher.train(FolderDataModule(folder), student(), teacher, unseen="sun", out=tmp_path / "run", **QUICK)
     assert not (tmp_path / "run").exists(), "nothing was begun"
 
 
@@ -134,7 +135,8 @@ def test_without_a_name_the_folder_is_below_runs(
     folder: Path, teacher: OpenClipTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = clipteacher.train(folder, student(), teacher, **QUICK)
+    data = FolderDataModule(folder, batch_size=2, workers=0, augment=AUGMENT)
+    result = clipteacher.train(data, student(), teacher, **QUICK)
     assert result.folder.parent == Path("runs")
     assert (tmp_path / result.folder / "model").is_dir()
     assert result.segmenter.unseen == ()

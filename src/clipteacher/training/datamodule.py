@@ -79,6 +79,7 @@ class FolderDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.root = Path(root)
         given = listed_names(unseen) if unseen else None
         train, val = (open_data(root, split, protocol, given) for split in (train_split, val_split))
         self.class_split, self.protocol = train.class_split, train.protocol
