@@ -487,7 +487,7 @@ def test_other_prompts_beside_a_protocol_are_refused(
         )
     message = capsys.readouterr().err
     assert (
-        "model.teacher.templates: got ['the {}'] beside protocol voc12-15-5, which has ['a photo of a {}']" in message
+        "model.teacher.templates: got ['the {}'] together with protocol voc12-15-5, which has ['a photo of a {}']" in message
     )
     assert not (tmp_path / "run").exists()
 
@@ -502,7 +502,7 @@ def test_another_pipeline_beside_a_protocol_is_refused(
         )
     message = capsys.readouterr().err
     assert "model.test.pipeline: got {'short_side': 64" in message
-    assert "beside protocol voc12-15-5, which has {'short_side': 512" in message
+    assert "together with protocol voc12-15-5, which has {'short_side': 512" in message
     assert not (tmp_path / "run").exists()
 
 

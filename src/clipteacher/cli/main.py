@@ -28,7 +28,7 @@ clipteacher COMMAND --help lists the options of a command.
 """
 
 
-# Each lies in a file of its own name, which is loaded when it is asked for: some take seconds.
+# Each is in the file of its name, which is loaded only when needed: some take seconds.
 _COMMANDS = (
     *("quickstart", "fit", "evaluate", "diagnose", "segment", "app", "export", "prepare", "audit", "convert"),
     *("teacher-check", "world"),

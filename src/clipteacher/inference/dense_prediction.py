@@ -60,7 +60,7 @@ def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class DensePrediction:
-    """What a network predicts for images of one size: it runs once, and its output answers as often as it is asked.
+    """What a network predicts for images of one size: it runs once, and its output can be used for any number of calls.
 
     The network sees the images in the size and windows of the settings. Only class logits are brought to full size, a
     few classes at a time, and never features.

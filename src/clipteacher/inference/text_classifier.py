@@ -12,7 +12,7 @@ from clipteacher.inference.rejection import check_threshold, rejection_logits
 
 @dataclass(frozen=True, eq=False)
 class TextClassifier:
-    """A classifier made of words: logits are Rᵀ T + b, and with a threshold one more class stands for none of them.
+    """A classifier built from class names: logits are Rᵀ T + b, and a threshold adds a class for none of them.
 
     Attributes:
         text_features: T, (N, C), unit vectors.

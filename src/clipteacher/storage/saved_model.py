@@ -115,7 +115,7 @@ def _fill(fresh: Path, model: SavedModel, config: dict[str, Any]) -> None:
 
 
 def _write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a hidden folder beside a place, flush it, and move it there; what was there goes last."""
+    """Fill a hidden folder, flush it and move it into place; what was there before is removed last."""
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}{UNFINISHED}", dir=folder.parent))
     try:
         fresh.chmod(0o755)
@@ -278,7 +278,7 @@ def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Modul
         if "channels" in spec and spec["channels"] != width:  # before room is made for them
             raise ValueError(f"channels: got {spec['channels']!r}, expected {width}, the width of its vectors")
         return build_student(spec)
-    except Exception as error:  # whatever networks of others make of arguments that they were never meant for
+    except Exception as error:  # other libraries may raise anything for unexpected arguments
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error
 
 

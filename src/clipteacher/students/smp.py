@@ -103,7 +103,7 @@ class SMPStudent(nn.Module):
 def drop_unread_stages(encoder: nn.Module) -> None:
     """Take out the last stages of an encoder whose maps no decoder reads; what it gives stays the same to the bit.
 
-    timm's EfficientNets and MobileNets keep, and run, all their stages however few are asked for: with
+    timm's EfficientNets and MobileNets keep, and run, all their stages even if fewer are used: with
     `encoder_depth: 4` that is three quarters of EfficientNet-Lite0's parameters.
 
     Args:

@@ -118,9 +118,9 @@ def _settings(
     photos: FolderDataModule,
     student: nn.Module,
     teacher: Teacher,
-    model: Any,
-    trainer: Any,
-    seed: int,  # noqa: ANN401
+    model: dict[str, Any],
+    trainer: dict[str, Any],
+    seed: int,
 ) -> str:
     """Write down what decides a step, under the names that a configuration has."""
     data = {

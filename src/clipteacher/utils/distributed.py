@@ -99,7 +99,7 @@ def mean_over_ranks(values: Tensor, weight: float = 1.0) -> Tensor:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes that share a batch. `CLIPTeacher` decides once which they are; modules ask this object.
+    """The processes that share a batch. `CLIPTeacher` decides once which they are; modules use this object.
 
     Attributes:
         together: Whether the batch is that of all ranks. If not, every method answers for this process alone and there
@@ -131,4 +131,4 @@ class Ranks:
 
 
 ALONE: Final = Ranks(together=False)
-"""A process by itself, whatever others there are."""
+"""One process by itself, even if there are others."""
