@@ -487,7 +487,8 @@ def test_other_prompts_beside_a_protocol_are_refused(
         )
     message = capsys.readouterr().err
     assert (
-        "model.teacher.templates: got ['the {}'] together with protocol voc12-15-5, which has ['a photo of a {}']" in message
+        "model.teacher.templates: got ['the {}'] together with protocol voc12-15-5, which has ['a photo of a {}']"
+        in message
     )
     assert not (tmp_path / "run").exists()
 
