@@ -97,7 +97,7 @@ def _bias(bias: SeenBias) -> tuple[str, Table]:
 
 def _pseudo_labels(found: PseudoLabels) -> Table:
     title = f"Pseudo labels on unseen pixels, %; {found.masks:.1f} latent masks a photo"
-    table = _table(title, "class", "region_pooling", "purity", "recall", "token is right", last="else most often")
+    table = _table(title, "class", "regions", "purity", "recall", "token is right", last="else most often")
     for each in (*found.classes, found.total):
         numbers = map(percent, (each.purity, each.recall, each.named))
         table.add_row(each.name, str(each.regions), *numbers, each.instead or "", end_section=each is found.classes[-1])
