@@ -63,7 +63,7 @@ def small(config: dict[str, Any], tiny_clip: tuple[Path, Path]) -> dict[str, Any
     teacher = {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1])}
     config["model"]["student"]["init_args"] = student
     config["model"]["teacher"] = {"class_path": "clipteacher.teachers.openclip.OpenClipTeacher", "init_args": teacher}
-    config["model"]["plm"] = {"windows": [4, 8]}
+    config["model"]["method"] = {"plm": {"windows": [4, 8]}}
     config["trainer"] |= {"max_steps": 2, "accelerator": "cpu", "devices": 1, "logger": False}
     return config
 
