@@ -249,6 +249,7 @@ def test_no_unseen_class(trained: tuple[Path, Path], tmp_path: Path, capsys: pyt
         ("model: {teacher: {class_path: torch.nn.Identity}}", "Identity without width"),
         ("model: {teacher: {class_path: no.such.Thing}}", "no.such"),
         ("model: {teacher: {class_path: torch.nn.Identity}, method: {glm: {scal: 1}}}", "scal"),
+        ("model: {teacher: {class_path: torch.nn.Identity}, glm: {scale: 1}}", "under model.method"),
         ("model: {teacher: {spec: {name: x}}}", "was started from Python"),
         ("preset: best\nmodel: {teacher: {class_path: torch.nn.Identity}}", "preset: got 'best'"),
     ],

@@ -10,7 +10,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from torch import nn
 
-from clipteacher.method.config import MethodConfig
+from clipteacher.method.config import MethodConfig, preset_defaults
 from clipteacher.teachers.teacher import Teacher, check_teacher
 
 
@@ -73,15 +73,20 @@ def read_run_options(config: Path) -> RunOptions:
             f"config: {config} names no class for model.teacher, because the run was started from Python, not by "
             "`clipteacher fit`. Skip the teacher with --teacher false, or add class_path and init_args to the file."
         )
+    if older := sorted({"glm", "plm", "losses"} & set(model)):
+        raise ValueError(
+            f"config: {config} has model.{older[0]}, expected the parts of the method under model.method, where runs have "
+            "them since 2026-11-27. Move them there, or skip the teacher with --teacher false."
+        )
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(nn.Module, "teacher", required=True)
-    preset = MethodConfig.preset(settings.get("preset", "recommended"))
-    parser.add_argument("--method", type=MethodConfig, default=preset)
+    parser.add_class_arguments(MethodConfig, "method")
     try:
+        parser.set_defaults(preset_defaults(settings.get("preset", "recommended"), "method"))
         built: Any = parser.instantiate(
             parser.parse_object({key: model[key] for key in ("teacher", "method") if model.get(key)})
         )
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ValueError(f"config: {config} cannot be read: {error}") from error
     check_teacher(built.teacher)
     method: MethodConfig = built.method
