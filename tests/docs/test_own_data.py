@@ -140,7 +140,7 @@ def test_its_thresholds_are_those_of_the_code() -> None:
         f"fewer than {hints.FEW_SEEN}",
         f"fewer than {hints.FEW_PHOTOS} photos",
         f"below {100 * hints.RARE:.0f} %",
-        f"{100 * hints.TAKES:.0f} % and more",
+        f"{100 * hints.LARGE:.0f} % and more",
         f"by chance {100 * figures.HIGH:.0f} %",
     ):
         assert text in PAGE, text

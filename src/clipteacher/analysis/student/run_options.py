@@ -75,8 +75,8 @@ def read_run_options(config: Path) -> RunOptions:
         )
     if older := sorted({"glm", "plm", "losses"} & set(model)):
         raise ValueError(
-            f"config: {config} has model.{older[0]}, expected the parts of the method under model.method, where runs have "
-            "them since 2026-11-27. Move them there, or skip the teacher with --teacher false."
+            f"config: {config} has model.{older[0]}, expected the parts of the method under model.method, where "
+            "runs have them since 2026-11-27. Move them there, or skip the teacher with --teacher false."
         )
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(nn.Module, "teacher", required=True)
