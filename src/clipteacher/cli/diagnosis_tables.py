@@ -14,7 +14,8 @@ from clipteacher.analysis.student.confusions import ClassConfusion
 from clipteacher.analysis.student.cosines import ClassCosines
 from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics
 from clipteacher.analysis.student.report import Diagnosis
-from clipteacher.cli.table import percent, print_scores
+from clipteacher.cli.table import print_scores
+from clipteacher.evaluation.metrics import percent
 
 _LISTED_FROM: Final = 0.01  # share of its pixels that a seen class loses to unseen names
 
