@@ -87,7 +87,7 @@ def test_the_tokens_under_a_crop_are_those_of_its_pixels() -> None:
     flips = set()
     for seed in range(12):
         torch.manual_seed(seed)
-        crop, _, place = augment.placed(image, torch.zeros(40, 56, dtype=torch.uint8))
+        crop, _, place = augment.with_crop_box(image, torch.zeros(40, 56, dtype=torch.uint8))
         flips.add(place.flipped)
         found = crop_tokens([photo], [place], (16, 24), black, parts=1).dense
         expected = F.avg_pool2d(crop[None].float(), 4)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from clipteacher.protocols.schedule import Schedule, is_count
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teachers.prompts import check_templates
 
@@ -49,70 +50,13 @@ class TestPipeline:
             raise ValueError(f"mode: got {self.mode!r}, expected 'whole' or 'slide'. Write one of the two.")
         lengths = {"short_side": self.short_side, "crop": self.crop, "stride": self.stride}
         for name, length in lengths.items():
-            if not (_is_whole(length) or (length is None and name == "short_side")):
+            if not (is_count(length) or (length is None and name == "short_side")):
                 raise ValueError(f"{name}: got {length!r}, expected whole pixels, at least 1. Give an int such as 512.")
         if self.mode == "slide" and self.stride > self.crop:
             raise ValueError(
                 f"stride: got {self.stride} for windows of {self.crop}, expected at most {self.crop}, for longer steps "
                 "leave pixels out. Make it shorter."
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """How long and on what crops a protocol trains; the names are those of `Augment` and `OptimizerConfig`.
-
-    Attributes:
-        crop_size: Height and width of a training crop in pixels.
-        base_size: Shorter side in pixels that scale 1 means; None: the photo's own size.
-        scale: Smallest and largest ratio, drawn uniformly.
-        cat_max_ratio: Share of a crop that one class may fill; a fuller crop is drawn again.
-        flip: Probability of a horizontal flip.
-        photometric: Probability of each photometric distortion.
-        batch_size: Crops a step, over all devices together.
-        iterations: Steps.
-        lr: AdamW's learning rate at the end of warm-up.
-        head_lr_factor: Factor on it for what is not pretrained.
-        weight_decay: AdamW's; norms and biases have none.
-        warmup_steps: Steps over which the rate rises linearly.
-        power: Exponent of the polynomial decay.
-        min_lr: The rate never falls below this after warm-up.
-
-    Raises:
-        ValueError: A field is out of its range.
-    """
-
-    crop_size: tuple[int, int]
-    base_size: int | None
-    scale: tuple[float, float]
-    cat_max_ratio: float
-    flip: float
-    photometric: float
-    batch_size: int
-    iterations: int
-    lr: float
-    head_lr_factor: float
-    weight_decay: float
-    warmup_steps: int
-    power: float
-    min_lr: float
-
-    def __post_init__(self) -> None:
-        """Check every field."""
-        if not isinstance(self.crop_size, tuple) or len(self.crop_size) != 2 or not all(map(_is_whole, self.crop_size)):
-            raise ValueError(f"crop_size: got {self.crop_size!r}, expected (height, width) in whole pixels.")
-        if not isinstance(self.scale, tuple) or len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1]:
-            raise ValueError(f"scale: got {self.scale!r}, expected 0 < smallest <= largest, such as (0.5, 2.0).")
-        whole = {"batch_size": self.batch_size, "iterations": self.iterations, "base_size": self.base_size}
-        for name, count in whole.items():
-            if not (_is_whole(count) or (count is None and name == "base_size")):
-                raise ValueError(f"{name}: got {count!r}, expected a whole number, at least 1. Give an int.")
-        for name in ("cat_max_ratio", "flip", "photometric"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: got {getattr(self, name)!r}, expected a share in 0..1. Fix it.")
-        for name in ("lr", "head_lr_factor", "weight_decay", "warmup_steps", "power", "min_lr"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}: got {getattr(self, name)!r}, expected a number of 0 or more. Fix it.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,8 +118,3 @@ class Protocol:
             raise ValueError(
                 f"{self.name!r}: sources: got {self.sources!r}, expected a tuple. Say where facts are from."
             )
-
-
-def _is_whole(value: object) -> bool:
-    """Whether a value is an int of 1 or more."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
