@@ -66,7 +66,7 @@ def test_labelme_and_the_classes_wanted(tmp_path: Path, capsys: pytest.CaptureFi
         labelme(tmp_path / "in" / f"{number}.json", shapes, f"{number}.png")
     out = tmp_path / "data"
     assert convert("labelme", tmp_path / "in", "--out", out, "--classes", "dog, horse") == 2
-    assert "cat are labels, and not among the classes given" in capsys.readouterr().err
+    assert "cat are labels, but not among the given classes" in capsys.readouterr().err
     assert not out.exists()
     assert (
         convert("labelme", tmp_path / "in", "--out", out, "--classes", "dog, horse", "--drop_others", "--val", 0) == 0
