@@ -17,7 +17,6 @@ from tests.data.tiny_copies import (
 
 from clipteacher.cli.main import main
 from clipteacher.data.preparation import check_archive, check_count
-from clipteacher.data.release import Archive
 from clipteacher.data.released import RELEASES
 from clipteacher.protocols.named import protocol_named
 
@@ -47,7 +46,7 @@ def test_an_empty_folder(name: str, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert f"{part.what}: missing" in out
         assert part.home in out
         assert part.licence in out
-        assert all(archive.name in out for archive in part.archives)
+        assert all(archive in out for archive in part.archives)
     assert "[ok]" not in out
     assert not list(tmp_path.iterdir())
 
@@ -100,8 +99,8 @@ def test_an_archive_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "VOCtrainval_11-May-2012.tar: got md5 " in out
     assert "expected 6cd6e144f989b92b3379bac3b3de84fd. Download it again." in out
-    assert check_archive(tmp_path, Archive(path.name, "md5:6e7e6eb0fd0e0fbf8d1a2e2e4e8b0fbb")).fine is False
-    assert check_archive(tmp_path, Archive(path.name, "sha1:3eddda9073523f25352c6251880df46745ec7029")).fine
+    assert check_archive(path, "md5:6e7e6eb0fd0e0fbf8d1a2e2e4e8b0fbb").fine is False
+    assert check_archive(path, "sha1:3eddda9073523f25352c6251880df46745ec7029").fine
 
 
 def test_published_numbers() -> None:

@@ -24,7 +24,7 @@ from clipteacher.data.ade20k import ade20k, ade20k_full
 from clipteacher.data.coco_stuff import coco_stuff
 from clipteacher.data.context import context
 from clipteacher.data.files import DataError, read_image
-from clipteacher.data.released import RELEASES, open_source
+from clipteacher.data.released import RELEASES
 from clipteacher.data.source import Source
 from clipteacher.data.voc import voc12
 from clipteacher.protocols.named import PROTOCOLS, protocol_named
@@ -153,7 +153,7 @@ def writers() -> dict[str, Callable[[Path], Written]]:
 def test_every_protocol_opens_its_data(tmp_path: Path, protocol: Any) -> None:  # noqa: ANN401
     written = writers()[protocol.dataset](tmp_path)
     for split in ("train", "val"):
-        source = open_source(protocol, tmp_path, split)
+        source = RELEASES[protocol.dataset].open(tmp_path, split, protocol)
         assert source.names == protocol.class_split.names
         assert source.ignore == protocol.class_split.ignore
         assert len(source) == len(written[split])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.files import Record, read_colours
-from clipteacher.data.release import Archive, Part, Release, Unpacked
+from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Source, value_table
 from clipteacher.protocols.ade20k import ADE20K_150_NAMES, ADE20K_150_RAW_TO_ID, ADE20K_847_NAMES, ADE20K_847_RAW_TO_ID
 
@@ -101,7 +101,7 @@ ADE20K: Final = Release(
             "ADE20K, scene parsing of 150 classes",
             ("ADEChallengeData2016/annotations/validation", "annotations/validation"),
             # GluonCV, scripts/datasets/ade20k.py
-            (Archive("ADEChallengeData2016.zip", "sha1:219e1696abb36c8ba3a3afe7fb2f4b4606a897c7"),),
+            {"ADEChallengeData2016.zip": "sha1:219e1696abb36c8ba3a3afe7fb2f4b4606a897c7"},
             "http://sceneparsing.csail.mit.edu/",
             "research and education, not commercial; see the home page",
         ),
@@ -117,7 +117,7 @@ ADE20K_FULL: Final = Release(
         Part(
             "ADE20K, the full release of January 2021",
             ("ADE20K_2021_17_01/images/ADE/validation", "images/ADE/validation"),
-            (Archive("ADE20K_2021_17_01.zip"),),
+            {"ADE20K_2021_17_01.zip": ""},
             "https://groups.csail.mit.edu/vision/datasets/ADE20K/",
             "research and education, not commercial; free after registration at the home page",
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from clipteacher.data.release import Archive, Part, Release, Unpacked
+from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Source, value_table
 from clipteacher.protocols.coco_stuff import COCO_STUFF_NAMES, COCO_STUFF_RAW_IDS, COCO_STUFF_RAW_TO_ID
 
@@ -52,21 +52,21 @@ COCO_STUFF: Final = Release(
             "COCO 2017, photos to train on",
             tuple(f"{folder}train2017" for folder in _IMAGES),
             # PaddleDetection, dataset/download; LVIS for Detectron2 and others have the same
-            (Archive("train2017.zip", "md5:cced6f7f71b7629ddf16f17bbcfab6b2"),),
+            {"train2017.zip": "md5:cced6f7f71b7629ddf16f17bbcfab6b2"},
             _HOME,
             _LICENCE,
         ),
         Part(
             "COCO 2017, photos to test on",
             tuple(f"{folder}val2017" for folder in _IMAGES),
-            (Archive("val2017.zip", "md5:442b8da7639aecaf257c1dceb8ba8c80"),),
+            {"val2017.zip": "md5:442b8da7639aecaf257c1dceb8ba8c80"},
             _HOME,
             _LICENCE,
         ),
         Part(
             "COCO-Stuff, stuffthingmaps",
             tuple(f"{folder}train2017" for folder in _MASKS),
-            (Archive("stuffthingmaps_trainval2017.zip"),),
+            {"stuffthingmaps_trainval2017.zip": ""},
             "https://github.com/nightrome/cocostuff#downloads",
             "annotations CC BY 4.0",
         ),

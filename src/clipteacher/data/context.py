@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from clipteacher.data.files import read_values
 from clipteacher.data.mat import read_label_map
-from clipteacher.data.release import Archive, Part, Release, Unpacked
+from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Labels, Source, value_table
 from clipteacher.protocols.context import (
     CONTEXT_CONVERTED_TO_ID,
@@ -97,7 +97,7 @@ CONTEXT: Final = Release(
             "PASCAL VOC 2010, photos and lists",
             tuple(f"{folder}/JPEGImages" for folder in _DEVKITS),
             # torchvision, datasets/voc.py
-            (Archive("VOCtrainval_03-May-2010.tar", "md5:da459979d0c395079b5c75ee67908abb"),),
+            {"VOCtrainval_03-May-2010.tar": "md5:da459979d0c395079b5c75ee67908abb"},
             "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/",
             "research use; photos under Flickr's terms",
         ),
@@ -105,10 +105,10 @@ CONTEXT: Final = Release(
             "PASCAL Context, masks of 459 labels (.mat) or of 59 (PNG)",
             (*(f"{folder}/{masks}" for masks in _MASKS for folder in _DEVKITS), *_MASKS),
             # tf-image-segmentation's data_pascal_voc.py, one reader's; the home page has none
-            (
-                Archive("trainval.tar.gz", "md5:df034edb2c12aa7d33b42b20bb1796e3"),
-                Archive("59_context_labels.tar.gz", "md5:f85d450010762a0e1080304286ce30ed"),
-            ),
+            {
+                "trainval.tar.gz": "md5:df034edb2c12aa7d33b42b20bb1796e3",
+                "59_context_labels.tar.gz": "md5:f85d450010762a0e1080304286ce30ed",
+            },
             "https://cs.stanford.edu/~roozbeh/pascal-context/",
             "research use; see the home page",
         ),

@@ -160,15 +160,11 @@ class SegmentationDataset(Dataset[Sample]):
 
 
 class FolderDataset(SegmentationDataset):
-    """Photos and masks of one split in the folder format.
+    """Photos and masks of one split in the folder format; other arguments as for `SegmentationDataset`.
 
     Args:
         root: Folder with `classes.txt`, `images/<split>` and `masks/<split>`.
         split: Which photos, such as "train".
-        class_split: Seen and unseen classes; its names are those of `classes.txt`, in the same order.
-        training: As in `SegmentationDataset`, as are `augment` and `cache`.
-        augment: Augmentation of training samples.
-        cache: Keep decoded photos and their labels in memory.
 
     Raises:
         DataError: As `FolderSource`.

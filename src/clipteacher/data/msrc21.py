@@ -13,7 +13,7 @@ MSRC21: Final = Release(
         Part(
             "MSRC-21 in the folder format: classes.txt, images/{train,val}, masks/{train,val}",
             ("masks/train",),
-            (),
+            {},
             "https://www.microsoft.com/en-us/research/project/image-understanding/",
             "research use, not for redistribution",
         ),

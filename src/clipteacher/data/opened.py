@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clipteacher.data.folder import FolderSource
-from clipteacher.data.released import open_source
+from clipteacher.data.released import RELEASES
 from clipteacher.data.source import Source
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit
@@ -57,8 +57,8 @@ def open_data(
                 f"unseen: got {', '.join(unseen) or 'none'} beside protocol {known.name}, which holds back "
                 f"{', '.join(known.class_split.unseen) or 'none'}. Leave out one of the two."
             )
-        return OpenedData(open_source(known, root, split), known.class_split, known.name, True)
+        source = RELEASES[known.dataset].open(root, split, known)
+        return OpenedData(source, known.class_split, known.name, True)
     source = FolderSource(root, split)
-    names = source.names
-    class_split = ClassSplit(names, tuple(unseen if unseen is not None else default_unseen(names)))
+    class_split = ClassSplit(source.names, tuple(default_unseen(source.names) if unseen is None else unseen))
     return OpenedData(source, class_split, protocol or f"{Path(root).resolve().name}-{class_split.label}", False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clipteacher.data.files import DataError
-from clipteacher.data.release import Archive, Part, Release
+from clipteacher.data.release import Part, Release
 from clipteacher.protocols.protocol import Protocol
 
 
@@ -40,10 +40,10 @@ def inspect_release(
     """
     for part in release.parts:
         yield _presence(part, root)
-        for archive in part.archives:
-            if archive.checksum and (root / archive.name).is_file():
-                progress(f"{archive.checksum.partition(':')[0]} of {archive.name}")
-                yield check_archive(root, archive)
+        for archive, checksum in part.archives.items():
+            if checksum and (root / archive).is_file():
+                progress(f"{checksum.partition(':')[0]} of {archive}")
+                yield check_archive(root / archive, checksum)
     for split, published in release.photos.items():
         progress(f"photos of {split}")
         try:
@@ -60,14 +60,14 @@ def check_count(split: str, count: int, published: tuple[int, ...]) -> Finding:
     return Finding(False, f"{split}: got {count:,} photos with masks, expected {expected}. Unpack the archives again.")
 
 
-def check_archive(root: Path, archive: Archive) -> Finding:
-    """Compare the checksum of an archive in a folder with the published one."""
-    algorithm, _, expected = archive.checksum.partition(":")
-    with (root / archive.name).open("rb") as file:
+def check_archive(path: Path, checksum: str) -> Finding:
+    """Compare a file's checksum with the published one, such as "md5:6cd6e144…"."""
+    algorithm, _, expected = checksum.partition(":")
+    with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
     if digest == expected:
-        return Finding(True, f"{archive.name}: {algorithm} as published")
-    return Finding(False, f"{archive.name}: got {algorithm} {digest}, expected {expected}. Download it again.")
+        return Finding(True, f"{path.name}: {algorithm} as published")
+    return Finding(False, f"{path.name}: got {algorithm} {digest}, expected {expected}. Download it again.")
 
 
 def _presence(part: Part, root: Path) -> Finding:
@@ -76,7 +76,7 @@ def _presence(part: Part, root: Path) -> Finding:
     for folder in folders:
         if folder.is_dir():
             return Finding(True, f"{part.what}: {folder}")
-    archives = " or ".join(archive.name for archive in part.archives)
+    archives = " or ".join(part.archives)
     return Finding(
         False,
         f"{part.what}: missing, expected {folders[0]}\n"

@@ -12,32 +12,20 @@ from clipteacher.data.source import Source
 from clipteacher.protocols.protocol import Protocol
 
 
-class Archive(NamedTuple):
-    """A file to download.
-
-    Attributes:
-        name: Its name.
-        checksum: The published one, such as "md5:6cd6e144…"; empty if none is published.
-    """
-
-    name: str
-    checksum: str = ""
-
-
 class Part(NamedTuple):
     """What one or more archives unpack to.
 
     Attributes:
         what: Its name.
         folders: Possible folders below the root, the usual one first; one is enough.
-        archives: The archives that it comes from.
+        archives: The files that it comes from, each with its published checksum, such as "md5:6cd6e144…", or "".
         home: Home page.
         licence: What to know before use; the home page has the terms.
     """
 
     what: str
     folders: tuple[str, ...]
-    archives: tuple[Archive, ...]
+    archives: Mapping[str, str]
     home: str
     licence: str
 

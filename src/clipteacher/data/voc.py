@@ -7,7 +7,7 @@ from typing import Final
 
 from clipteacher.data.files import DataError, Record, read_values
 from clipteacher.data.mat import read_sbd_mask
-from clipteacher.data.release import Archive, Part, Release, Unpacked
+from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Source, value_table
 from clipteacher.protocols.voc import VOC_NAMES, VOC_RAW_TO_ID
 
@@ -88,7 +88,7 @@ VOC12: Final = Release(
             "PASCAL VOC 2012, photos, masks and lists",
             tuple(f"{folder}/SegmentationClass" for folder in _DEVKITS),
             # torchvision, datasets/voc.py
-            (Archive("VOCtrainval_11-May-2012.tar", "md5:6cd6e144f989b92b3379bac3b3de84fd"),),
+            {"VOCtrainval_11-May-2012.tar": "md5:6cd6e144f989b92b3379bac3b3de84fd"},
             "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
             _LICENCE,
         ),
@@ -96,7 +96,7 @@ VOC12: Final = Release(
             "SBD, more masks to train on",
             (*(f"{folder}/cls" for folder in _SBD), *(f"{folder}/SegmentationClassAug" for folder in _DEVKITS)),
             # torchvision, datasets/sbd.py
-            (Archive("benchmark.tgz", "md5:82b4d87ceb2ed10f6038a1cba92111cb"),),
+            {"benchmark.tgz": "md5:82b4d87ceb2ed10f6038a1cba92111cb"},
             "http://home.bharathh.info/pubs/codes/SBD/download.html",
             _LICENCE,
         ),
