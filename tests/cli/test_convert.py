@@ -72,7 +72,7 @@ def test_labelme_and_the_classes_wanted(tmp_path: Path, capsys: pytest.CaptureFi
         convert("labelme", tmp_path / "in", "--out", out, "--classes", "dog, horse", "--drop_others", "--val", 0) == 0
     )
     said = capsys.readouterr().out
-    assert "note: ignored, for they are not among the classes: cat." in said
+    assert "note: ignored, since they are not among the classes: cat." in said
     assert "2 classes, 4 photos for train." in said
     assert (out / "classes.txt").read_text() == "dog\nhorse\n"
     assert read_mask(out / "masks/train/0.png")[0] == [0, 0, 0, *[255] * 9]

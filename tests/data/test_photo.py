@@ -215,7 +215,7 @@ MEMORY: dict[str, tuple[Any, type[Exception], str]] = {
     "objects": (np.full((4, 5, 3), None), ValueError, "got an array of object"),
     "words": (np.full((4, 5, 3), "red"), ValueError, "got an array of <U3"),
     "255 in float": (PIXELS.astype(float), ValueError, r"got values .*expected 0\.\.1\. Divide 8-bit values by 255"),
-    "normalised": (PIXELS / 128 - 1, ValueError, "got values -.*expected 0..1. Undo the normalisation"),
+    "normalised": (PIXELS / 128 - 1, ValueError, "got values -.*expected 0..1. Undo the normalization"),
     "NaN": (np.full((4, 5, 3), np.nan), ValueError, "NaN is no colour"),
     "one NaN": (np.where(np.arange(60).reshape(4, 5, 3) == 7, np.nan, 0.5), ValueError, "NaN is no colour"),
     "inf": (np.full((4, 5, 3), np.inf), ValueError, "got values inf..inf"),

@@ -144,7 +144,7 @@ class SegmentationDataset(Dataset[Sample]):
         if self.augment is not None:
             image, mask, crop_box = self.augment.with_crop_box(image, mask)
             crop_box = crop_box._replace(photo=str(photo))
-        # Copied, for they may share memory with the cache.
+        # Copied, because they may share memory with the cache.
         return Sample(image.clone(memory_format=torch.contiguous_format), mask.clone(), photo.stem, crop_box)
 
     def _pair(self, index: int) -> tuple[NDArray[np.uint8], Labels]:

@@ -48,7 +48,7 @@ def open_data(
 
     Raises:
         DataError: A file or folder is missing or wrong.
-        ValueError: A name held back is no class, or names are given in addition to a protocol.
+        ValueError: A name held back is not a class, or names are given in addition to a protocol.
     """
     known = known_protocol(protocol)
     if known is not None:

@@ -171,7 +171,7 @@ def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray
         elif lowest >= 0 and highest <= 255:
             fix = "Divide 8-bit values by 255."
         else:
-            fix = "Undo the normalisation: the student does its own."
+            fix = "Undo the normalization: the student does its own."
         raise error(f"{name}: got values {lowest:g}..{highest:g}, expected 0..1. {fix}")
     return _fractions(array)
 
