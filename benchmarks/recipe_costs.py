@@ -73,7 +73,7 @@ def main() -> None:
             layer = 4 * schedule.batch_size * tokens * 768 * 8  # one block's tokens, queries, keys, values and MLP
             memory = max(memory, 16 * count_parameters(student) + kept + teacher_weights + layer)
             products = 3 * count_flops(student, SIDE, SIDE) + teacher_products
-            hours.append(2 * products * schedule.batch_size * schedule.iterations / SUSTAINED / 3600)
+            hours.append(2 * products * schedule.batch_size * schedule.steps / SUSTAINED / 3600)
         cells = [paper.name, f"{memory / 1e9:.0f}", *(f"{hour:.1f}" for hour in hours)]
         print(f"| {' | '.join(cells)} |", flush=True)
 

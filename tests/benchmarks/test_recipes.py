@@ -91,9 +91,9 @@ def check_saved(saved: dict[str, Any], protocol: Protocol) -> None:
     """Schedule and prompts are the protocol's where the recipe says nothing else."""
     schedule, augment = protocol.schedule, saved["data"]["augment"]
     assert schedule is not None
-    assert tuple(augment["scale"]) == schedule.scale
+    assert tuple(augment["scale"]) == schedule.augment.scale
     for option in ("base_size", "cat_max_ratio", "flip", "photometric"):
-        assert augment[option] == getattr(schedule, option), option
-    assert saved["model"]["optimizer"]["warmup_steps"] == schedule.warmup_steps
-    assert saved["model"]["optimizer"]["weight_decay"] == schedule.weight_decay
+        assert augment[option] == getattr(schedule.augment, option), option
+    assert saved["model"]["optimizer"]["warmup_steps"] == schedule.optimizer.warmup_steps
+    assert saved["model"]["optimizer"]["weight_decay"] == schedule.optimizer.weight_decay
     assert saved["model"]["optimizer"]["lr"] in (6e-4, 6e-5)

@@ -66,13 +66,13 @@ def test_labelme_and_the_classes_wanted(tmp_path: Path, capsys: pytest.CaptureFi
         labelme(tmp_path / "in" / f"{number}.json", shapes, f"{number}.png")
     out = tmp_path / "data"
     assert convert("labelme", tmp_path / "in", "--out", out, "--classes", "dog, horse") == 2
-    assert "cat are labels, and not among the classes given" in capsys.readouterr().err
+    assert "cat are labels, but not among the given classes" in capsys.readouterr().err
     assert not out.exists()
     assert (
         convert("labelme", tmp_path / "in", "--out", out, "--classes", "dog, horse", "--drop_others", "--val", 0) == 0
     )
     said = capsys.readouterr().out
-    assert "note: ignored, for they are not among the classes: cat." in said
+    assert "note: ignored, since they are not among the classes: cat." in said
     assert "2 classes, 4 photos for train." in said
     assert (out / "classes.txt").read_text() == "dog\nhorse\n"
     assert read_mask(out / "masks/train/0.png")[0] == [0, 0, 0, *[255] * 9]

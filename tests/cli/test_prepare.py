@@ -1,6 +1,7 @@
 """`clipteacher prepare`: what is there, what is missing and where it is from; nothing is written."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,8 @@ from tests.data.tiny_copies import (
 )
 
 from clipteacher.cli.main import main
-from clipteacher.data.archives import PARTS
 from clipteacher.data.preparation import check_archive, check_count
-from clipteacher.data.released import PUBLISHED_COUNTS
+from clipteacher.data.released import RELEASES
 from clipteacher.protocols.named import protocol_named
 
 WRITERS: dict[str, Callable[[Path], Written]] = {
@@ -38,15 +38,15 @@ def prepare(*arguments: str | Path) -> int:
     return 0
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", RELEASES)
 def test_an_empty_folder(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare(name, "--root", tmp_path) == 1
     out = capsys.readouterr().out
-    for part in PARTS[name]:
+    for part in RELEASES[name].parts:
         assert f"{part.what}: missing" in out
         assert part.home in out
         assert part.licence in out
-        assert all(archive.name in out for archive in part.archives)
+        assert all(archive in out for archive in part.archives)
     assert "[ok]" not in out
     assert not list(tmp_path.iterdir())
 
@@ -60,11 +60,11 @@ def test_a_tiny_copy(
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert prepare(name, "--root", tmp_path) == 1
     out = capsys.readouterr().out
-    assert out.count("[ok]") == len(PARTS[name])
-    expected = PUBLISHED_COUNTS[name]["val"][0]
+    assert out.count("[ok]") == len(RELEASES[name].parts)
+    expected = RELEASES[name].photos["val"][0]
     assert f"val: got 2 photos with masks, expected {expected:,}" in out
-    counts = {name: {split: (len(files),) for split, files in written.items()}}
-    monkeypatch.setattr("clipteacher.data.preparation.PUBLISHED_COUNTS", counts)
+    tiny = replace(RELEASES[name], photos={split: (len(files),) for split, files in written.items()})
+    monkeypatch.setattr("clipteacher.cli.prepare.RELEASES", {**RELEASES, name: tiny})
     assert prepare(name, "--root", tmp_path) == 0
     out = capsys.readouterr().out
     assert "[missing]" not in out
@@ -99,12 +99,12 @@ def test_an_archive_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "VOCtrainval_11-May-2012.tar: got md5 " in out
     assert "expected 6cd6e144f989b92b3379bac3b3de84fd. Download it again." in out
-    assert check_archive(path, "md5", "6e7e6eb0fd0e0fbf8d1a2e2e4e8b0fbb").fine is False
-    assert check_archive(path, "sha1", "3eddda9073523f25352c6251880df46745ec7029").fine
+    assert check_archive(path, "md5:6e7e6eb0fd0e0fbf8d1a2e2e4e8b0fbb").fine is False
+    assert check_archive(path, "sha1:3eddda9073523f25352c6251880df46745ec7029").fine
 
 
 def test_published_numbers() -> None:
-    assert PUBLISHED_COUNTS["voc12"] == {"train": (10582,), "train-voc": (1464,), "val": (1449,)}
-    assert check_count("train", 4996, PUBLISHED_COUNTS["context"]["train"]).fine
-    assert check_count("train", 4998, PUBLISHED_COUNTS["context"]["train"]).fine
-    assert "expected 5,105 or 5,104" in check_count("val", 5, PUBLISHED_COUNTS["context"]["val"]).text
+    assert RELEASES["voc12"].photos == {"train": (10582,), "train-voc": (1464,), "val": (1449,)}
+    assert check_count("train", 4996, RELEASES["context"].photos["train"]).fine
+    assert check_count("train", 4998, RELEASES["context"].photos["train"]).fine
+    assert "expected 5,105 or 5,104" in check_count("val", 5, RELEASES["context"].photos["val"]).text

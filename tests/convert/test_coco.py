@@ -99,8 +99,8 @@ def test_corners_outside_are_cut_off(tmp_path: Path) -> None:
         ({"segmentation": [[1, 1, 5, 1, 5]]}, "polygon of 5 numbers"),
         ({"segmentation": [[1, 1, 1e12, 1, 5, 5]]}, "on or near the photo"),
         ({"segmentation": [[1, 1, float("nan"), 1, 5, 5]]}, "on or near the photo"),
-        ({"segmentation": [["1", "2"]]}, "no list of numbers"),
-        ({"segmentation": [1, 2, 3]}, "no list of numbers"),
+        ({"segmentation": [["1", "2"]]}, "not a list of numbers"),
+        ({"segmentation": [1, 2, 3]}, "not a list of numbers"),
         ({"segmentation": "abc"}, "type str"),
         ({"segmentation": {"size": [12, 8], "counts": [96]}}, r"size \[12, 8\], expected \[8, 12\]"),
         ({"segmentation": {"size": [8, 12], "counts": [90]}}, "they cover 90 of 96"),
@@ -134,7 +134,7 @@ def test_damaged_shapes(annotation: dict[str, Any], message: str, tmp_path: Path
         ({"images": [image(1, "a.heic")]}, r"ending in \.jpg"),
         ({"images": [{"id": 1, "width": 12, "height": 8}]}, "None for a photo's file name"),
         ({"images": [image(1, "a.png", width=0)]}, "width 0"),
-        ({"images": [image(1, "missing.png"), image(2, "x/y.png")]}, r"2 of 2 photos are not there: missing\.png, x/y"),
+        ({"images": [image(1, "missing.png"), image(2, "x/y.png")]}, r"2 of 2 photos are missing: missing\.png, x/y"),
     ],
 )
 def test_damaged_files(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_photos_of_subfolders_and_of_no_annotation(tmp_path: Path) -> None:
     found = read_coco(write_json(tmp_path / "a.json", value), tmp_path, skip_missing=True)
     assert [photo.target for photo in found.photos] == ["one_a.png", "two_a.png"]
     assert [len(photo.shapes) for photo in found.photos] == [0, 1]
-    assert found.notes[0] == "1 annotations have no shape (a box alone) and were left out"
+    assert found.notes[0] == "1 annotations have no shape (a box only) and were left out"
     assert "gone.png" in found.notes[1]
     value["images"].append(image(6, "two_a.png"))
     write_photo(tmp_path / "two_a.png")
@@ -163,7 +163,7 @@ def test_photos_of_subfolders_and_of_no_annotation(tmp_path: Path) -> None:
         read_coco(write_json(tmp_path / "a.json", value), tmp_path, skip_missing=True)
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "no JSON"), ("[1]", "got a list"), ("", "no JSON")])
+@pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[1]", "got a list"), ("", "not JSON")])
 def test_what_is_no_json(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(DataError, match=message):

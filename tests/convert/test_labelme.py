@@ -117,7 +117,7 @@ def test_missing_photos_and_files(tmp_path: Path) -> None:
     write_photo(tmp_path / "a.png")
     labelme(tmp_path / "a.json", [CAT], "a.png")
     labelme(tmp_path / "b.json", [CAT], "b.png")
-    with pytest.raises(DataError, match=r"photos of 1 JSON files are not there: b\.json"):
+    with pytest.raises(DataError, match=r"photos of 1 JSON files are missing: b\.json"):
         read_labelme(tmp_path)
     found = read_labelme(tmp_path, skip_missing=True)
     assert [photo.target for photo in found.photos] == ["a.png"]
@@ -134,7 +134,7 @@ def test_missing_photos_and_files(tmp_path: Path) -> None:
         (shape("cat", [[1, float("inf")], [2, 2], [3, 3]]), "points that a polygon cannot have"),
         (shape("cat", [[1, 1]], "circle"), "points that a circle cannot have, expected 2"),
         (shape("cat", [[1, 1], [2, 2]], "cuboid"), "type 'cuboid'"),
-        (shape("cat", [[1, 1], [2, 2]], "mask", mask="*"), "no base64"),
+        (shape("cat", [[1, 1], [2, 2]], "mask", mask="*"), "not base64"),
         (shape("cat", [[1, 1], [2, 2]], "mask", mask="aGVsbG8="), "mask cannot be read"),
         (CAT | {"label": 3}, "label 3"),
         ("cat", "type ''"),

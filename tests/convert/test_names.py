@@ -31,7 +31,7 @@ def test_other_labels_are_refused_or_ignored() -> None:
         name_classes(labels, ["cat", "dog"])
     found = name_classes(labels, ["cat", "dog"], drop_others=True)
     assert found.ids == {"cat": 0, "dgo": 255}
-    assert found.notes == ("ignored, for they are not among the classes: dgo",)
+    assert found.notes == ("ignored, since they are not among the classes: dgo",)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Shapes into a mask: who lies on top, and which way is up."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def block(label: str | None, top: int, left: int, bottom: int, right: int) -> Sh
 
 
 def photo(file: Path, *shapes: Shape, size: tuple[int, int] | None = (8, 12)) -> AnnotatedPhoto:
-    return AnnotatedPhoto(file, file.name, size, shapes)
+    return AnnotatedPhoto(file, PurePosixPath(file.name), size, shapes)
 
 
 def by_hand(shapes: list[Shape], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """Split and folder: seeded, whole or not at all, photos byte for byte."""
 
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from tests.convert.drawn import labelme, read_mask, shape, write_photo
@@ -14,7 +14,7 @@ from clipteacher.data.folder import FolderSource
 
 
 def photos(count: int) -> list[AnnotatedPhoto]:
-    return [AnnotatedPhoto(Path(f"{number}.png"), f"{number}.png", None, ()) for number in range(count)]
+    return [AnnotatedPhoto(Path(f"{number}.png"), PurePosixPath(f"{number}.png"), None, ()) for number in range(count)]
 
 
 def targets(split: dict[str, list[AnnotatedPhoto]]) -> dict[str, list[str]]:

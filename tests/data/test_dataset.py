@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.data.tiny_copies import write_ade20k_full
 from torch.utils.data import DataLoader
 
+from clipteacher.data.ade20k import ade20k_full
 from clipteacher.data.augment import Augment
-from clipteacher.data.dataset import FolderDataset, Sample
+from clipteacher.data.dataset import FolderDataset, Sample, SegmentationDataset
 from clipteacher.data.files import DataError
 from clipteacher.data.sampler import StepBatchSampler
+from clipteacher.protocols.ade20k import ADE20K_847
 from clipteacher.protocols.splits import ClassSplit
 
 SPLIT = ClassSplit(names=("sky", "cat", "tree", "cow", "road"), unseen=("cat", "cow"))
@@ -45,11 +48,20 @@ def test_test_samples_are_as_stored(tmp_path: Path) -> None:
     assert len(data) == 5
     image, mask, name, _ = data[3]
     assert name == "3"
-    assert image.dtype == torch.uint8
-    assert mask.dtype == torch.uint8
+    assert (image.dtype, mask.dtype) == (torch.uint8, torch.uint8)
+    assert image.is_contiguous()
     stored = np.array(Image.open(tmp_path / "images/train/3.png"))
     np.testing.assert_array_equal(image.numpy(), stored.transpose(2, 0, 1))
     np.testing.assert_array_equal(mask.numpy(), np.array(Image.open(tmp_path / "masks/train/3.png")))
+
+
+def test_masks_of_more_than_255_classes_are_int32(tmp_path: Path) -> None:
+    written = write_ade20k_full(tmp_path)
+    data = SegmentationDataset(ade20k_full(tmp_path, "val"), ADE20K_847.class_split, training=False)
+    _, mask, name, _ = data[0]
+    assert mask.dtype == torch.int32
+    np.testing.assert_array_equal(mask.numpy(), written["val"][name])
+    assert mask.max() == 65535
 
 
 def test_training_labels(tmp_path: Path) -> None:

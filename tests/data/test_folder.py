@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipteacher.data.file_source import FileSource
 from clipteacher.data.files import DataError, Record, read_image
 from clipteacher.data.folder import FolderSource, list_folder, read_class_names
-from clipteacher.data.source import value_table
+from clipteacher.data.source import Source, value_table
 
 TABLE = value_table(256, {0: 0, 1: 1, 2: 2, 255: 255})
 
@@ -42,7 +41,7 @@ def test_class_names(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sky\ncat\nsky\n", r"classes\.txt: 'sky' stands on lines 1 and 3"),
+        ("sky\ncat\nsky\n", r"classes\.txt: 'sky' is on lines 1 and 3"),
         ("sky\n\ncat\n", r"line 2 is blank, so id 1 has no name"),
         ("\n \n", r"classes\.txt: got no name"),
         ("\n".join(map(str, range(256))), r"got 256 names, expected at most 255"),
@@ -135,8 +134,8 @@ def test_mask_value_that_is_no_class(root: Path) -> None:
 def test_pair_of_two_sizes(root: Path) -> None:
     record = FolderSource(root, "train").paths(0)
 
-    def pair(mask: Path) -> FileSource:
-        return FileSource([Record(record.image, mask)], ["sky", "plant", "cat"], TABLE, fix="")
+    def pair(mask: Path) -> Source:
+        return Source([Record(record.image, mask)], ["sky", "plant", "cat"], TABLE, fix="")
 
     image, labels = pair(record.mask).read(0)
     assert image.shape == (6, 8, 3)

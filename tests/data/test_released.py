@@ -23,14 +23,14 @@ from tests.data.tiny_copies import (
 from clipteacher.data.ade20k import ade20k, ade20k_full
 from clipteacher.data.coco_stuff import coco_stuff
 from clipteacher.data.context import context
-from clipteacher.data.file_source import FileSource
 from clipteacher.data.files import DataError, read_image
-from clipteacher.data.released import PUBLISHED_COUNTS, open_source
+from clipteacher.data.released import RELEASES
 from clipteacher.data.source import Source
 from clipteacher.data.voc import voc12
 from clipteacher.protocols.named import PROTOCOLS, protocol_named
+from clipteacher.protocols.protocol import DATASETS
 
-Reader = Callable[[Path, str], FileSource]
+Reader = Callable[[Path, str], Source]
 
 
 def check(source: Source, expected: dict[str, Any], dtype: type[Any] = np.uint8) -> None:
@@ -153,12 +153,12 @@ def writers() -> dict[str, Callable[[Path], Written]]:
 def test_every_protocol_opens_its_data(tmp_path: Path, protocol: Any) -> None:  # noqa: ANN401
     written = writers()[protocol.dataset](tmp_path)
     for split in ("train", "val"):
-        source = open_source(protocol, tmp_path, split)
+        source = RELEASES[protocol.dataset].open(tmp_path, split, protocol)
         assert source.names == protocol.class_split.names
         assert source.ignore == protocol.class_split.ignore
         assert len(source) == len(written[split])
         assert source.labels(0).shape == (48, 64)
-    assert PUBLISHED_COUNTS.keys() == writers().keys()
+    assert RELEASES.keys() == writers().keys() == set(DATASETS)
 
 
 READERS: dict[str, Reader] = {

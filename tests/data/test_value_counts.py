@@ -1,6 +1,7 @@
 """Counting values against a naive loop, and that counts are kept for the very same files alone."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,11 @@ def test_counts_are_those_of_a_loop(source: FolderSource) -> None:
     assert counts.class_pixels(source).tolist() == counts.pixels[:3].tolist()
 
 
+def flip_a_byte(data: bytes) -> bytes:
+    start = data.index(b"pixels.npy") + 40
+    return data[:start] + bytes([data[start] ^ 255]) + data[start + 1 :]
+
+
 def test_kept_until_a_mask_changes(source: FolderSource, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = kept_counts(source)
     (kept,) = cache_folder().iterdir()
@@ -57,7 +63,7 @@ def test_kept_until_a_mask_changes(source: FolderSource, monkeypatch: pytest.Mon
         patched.setattr(value_counts, "count_values", never)
         assert same(kept_counts(source), counts)
         with pytest.raises(AssertionError, match="counted again"):
-            kept_counts(source, anew=True)
+            kept_counts(source, recount=True)
     path = source.paths(0).mask
     write_grey(path, np.full((5, 6), 1))
     assert kept_counts(source).class_masks.tolist() == [3, 1, 3]
@@ -67,11 +73,11 @@ def test_kept_until_a_mask_changes(source: FolderSource, monkeypatch: pytest.Mon
         kept_counts(source)
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"total": 4, "values": [999], "pixels": [1], "masks": [1]}', "[]"])
-def test_what_is_kept_and_broken_is_counted_again(source: FolderSource, content: str) -> None:
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: b"{}", lambda data: data[:-40], flip_a_byte])
+def test_a_damaged_cache_is_counted_again(source: FolderSource, damage: Callable[[bytes], bytes]) -> None:
     counts = kept_counts(source)
     (kept,) = cache_folder().iterdir()
-    kept.write_text(content)
+    kept.write_bytes(damage(kept.read_bytes()))
     assert same(kept_counts(source), counts)
     assert same(kept_counts(source), counts)
 

@@ -1,7 +1,7 @@
 """Protocols are frozen, whole and consistent; a contradiction fails at construction."""
 
 import pickle
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, asdict, replace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from clipteacher.protocols import (
     protocol_named,
 )
 from clipteacher.protocols.protocol import DATASETS
+from clipteacher.protocols.schedule import OptimizerConfig
 from clipteacher.protocols.zegclip import SLIDE_512, schedule
 
 FIFTEEN = (
@@ -36,7 +37,7 @@ FIFTEEN = (
     "This is the {} in the scene.",
     "This is one {} in the scene.",
 )
-# Data set, prompts, iterations, background; typed from the sources.
+# Data set, prompts, steps, background; typed from the sources.
 FACTS: dict[str, tuple[str, tuple[str, ...], int | None, bool]] = {
     "voc12-15-5": ("voc12", ("a photo of a {}",), 20_000, False),
     "coco-stuff-156-15": ("coco-stuff", FIFTEEN, 80_000, False),
@@ -52,11 +53,11 @@ FACTS: dict[str, tuple[str, tuple[str, ...], int | None, bool]] = {
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_facts(protocol: Protocol) -> None:
-    dataset, templates, iterations, background = FACTS[protocol.name]
+    dataset, templates, steps, background = FACTS[protocol.name]
     assert protocol.dataset == dataset
     assert protocol.templates == templates
     assert protocol.background is background
-    assert (protocol.schedule.iterations if protocol.schedule else None) == iterations
+    assert (protocol.schedule.steps if protocol.schedule else None) == steps
     assert (protocol.schedule is None) == (protocol.class_split.unseen == ()), "only tests hold nothing back"
     assert all(len(source) > 10 for source in protocol.sources)
 
@@ -71,31 +72,29 @@ def test_the_fields_pipeline(name: str) -> None:
     protocol = protocol_named(name)
     assert protocol.test == TestPipeline(short_side=512, mode="slide", crop=512, stride=426)
     if protocol.schedule is not None:
-        assert (protocol.schedule.crop_size, protocol.schedule.base_size) == ((512, 512), 512)
-        assert (protocol.schedule.scale, protocol.schedule.cat_max_ratio) == ((0.5, 2.0), 0.75)
-        assert (protocol.schedule.batch_size, protocol.schedule.lr, protocol.schedule.head_lr_factor) == (16, 2e-5, 10)
-        assert (protocol.schedule.warmup_steps, protocol.schedule.power) == (1500, 0.9)
-        assert (protocol.schedule.min_lr, protocol.schedule.weight_decay) == (1e-6, 0.01)
+        augment, optimizer = protocol.schedule.augment, protocol.schedule.optimizer
+        assert (augment.crop_size, augment.base_size) == ((512, 512), 512)
+        assert (augment.scale, augment.cat_max_ratio) == ((0.5, 2.0), 0.75)
+        assert (augment.flip, augment.photometric) == (0.5, 0.5)
+        assert protocol.schedule.batch_size == 16
+        assert optimizer.lr == pytest.approx(10 * 2e-5), "ZegCLIP's factor on what is not pretrained"
+        assert optimizer.lr * optimizer.encoder_lr_factor == pytest.approx(2e-5)
+        assert optimizer.lr * optimizer.min_factor == pytest.approx(1e-6)
+        assert (optimizer.warmup_steps, optimizer.power, optimizer.weight_decay) == (1500, 0.9, 0.01)
 
 
 def test_msrc21_is_tested_whole_at_its_own_size() -> None:
     protocol = protocol_named("msrc21-16-5")
     assert (protocol.test.short_side, protocol.test.mode) == (None, "whole")
     assert protocol.schedule is not None
-    assert (protocol.schedule.crop_size, protocol.schedule.batch_size) == ((224, 320), 10)
+    assert (protocol.schedule.augment.crop_size, protocol.schedule.batch_size) == ((224, 320), 10)
 
 
 def test_a_schedule_fits_the_augmentation() -> None:
     for protocol in PROTOCOLS:
         if (plan := protocol.schedule) is not None:
-            Augment(
-                crop_size=plan.crop_size,
-                base_size=plan.base_size,
-                scale=plan.scale,
-                cat_max_ratio=plan.cat_max_ratio,
-                flip=plan.flip,
-                photometric=plan.photometric,
-            )
+            options = asdict(plan.augment)
+            assert asdict(Augment(**options)) == options
 
 
 def test_a_protocol_is_a_value() -> None:
@@ -176,18 +175,24 @@ def test_windows_play_no_part_in_a_whole_test() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop_size": 512}, r"crop_size: got 512"),
-        ({"crop_size": (512, 0)}, r"crop_size: got \(512, 0\)"),
-        ({"scale": (2.0, 0.5)}, r"scale: got \(2\.0, 0\.5\)"),
-        ({"iterations": 0}, r"iterations: got 0"),
+        ({"steps": 0}, r"steps: got 0"),
+        ({"steps": True}, r"steps: got True"),
         ({"batch_size": 16.0}, r"batch_size: got 16\.0"),
-        ({"base_size": 0.5}, r"base_size: got 0\.5"),
-        ({"base_size": 0}, r"base_size: got 0"),
-        ({"flip": 1.5}, r"flip: got 1\.5"),
-        ({"lr": -1.0}, r"lr: got -1\.0"),
-        ({"lr": float("nan")}, r"lr: got nan"),
     ],
 )
 def test_bad_schedules(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(schedule(10), **changes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lr": -1.0}, r"optimizer\.lr: got -1\.0"),
+        ({"lr": float("nan")}, r"optimizer\.lr: got nan"),
+        ({"min_factor": 1.5}, r"optimizer\.min_factor: got 1\.5"),
+    ],
+)
+def test_bad_optimizers(options: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        OptimizerConfig(**options)  # type: ignore[arg-type]

@@ -76,31 +76,31 @@ def test_a_whole_photo_has_the_teachers_tokens_to_half_precision(tmp_path: Path,
 
 
 def test_a_hit_has_the_bits_of_a_miss_and_asks_nobody(tmp_path: Path, photo: Path) -> None:
-    places = [whole(str(photo), 48, 64), whole(str(photo), 48, 64)._replace(top=8, rows=32, flipped=True)]
+    boxes = [whole(str(photo), 48, 64), whole(str(photo), 48, 64)._replace(top=8, rows=32, flipped=True)]
     images = torch.zeros(2, 3, 48, 64)
     first, full = cache_in(tmp_path), cache_in(tmp_path / "other", gigabytes=1e-8)
-    missed = first.tokens(images, places)
+    missed = first.tokens(images, boxes)
     assert first.teacher.asked == [(1, 3, 48, 64)] * 2  # type: ignore[attr-defined]  # black, and the photo once
     second = cache_in(tmp_path)
-    hit = second.tokens(images, places)
+    hit = second.tokens(images, boxes)
     assert second.teacher.asked == [(1, 3, 48, 64)]  # type: ignore[attr-defined]
     with pytest.warns(UserWarning, match="no more tokens are kept"):
-        unkept = full.tokens(images, places)
+        unkept = full.tokens(images, boxes)
     for other in (hit, unkept):
         assert all(torch.equal(one, two) for one, two in zip(missed, other, strict=True))
 
 
 def test_a_photo_that_changes_is_seen_again(tmp_path: Path, photo: Path) -> None:
-    cache, place = cache_in(tmp_path), whole(str(photo), 48, 64)
-    before = cache.tokens(torch.zeros(1, 3, 48, 64), [place]).dense
+    cache, box = cache_in(tmp_path), whole(str(photo), 48, 64)
+    before = cache.tokens(torch.zeros(1, 3, 48, 64), [box]).dense
     Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(photo)
     os.utime(photo, ns=(1, 1))
-    after = cache.tokens(torch.zeros(1, 3, 48, 64), [place]).dense
+    after = cache.tokens(torch.zeros(1, 3, 48, 64), [box]).dense
     assert not torch.allclose(before, after)
     torch.testing.assert_close(after, Teacher().encode_image(pixels(photo)).dense, rtol=1e-3, atol=1e-3)
     photo.unlink()
     with pytest.raises(DataError, match=r"photo.png: cannot be found any more .* --resume"):
-        cache.tokens(torch.zeros(1, 3, 48, 64), [place])
+        cache.tokens(torch.zeros(1, 3, 48, 64), [box])
 
 
 def test_other_knobs_and_teachers_have_other_keys(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_parts_give_the_map_of_the_whole_where_the_teacher_looks_at_blocks(photo
 def test_what_cannot_be(tmp_path: Path, photo: Path) -> None:
     with pytest.raises(ValueError, match="got tokens of Teacher above 65504, the largest number of half precision"):
         photo_tokens(Teacher(1e7), pixels(photo)[0], parts=1, short_side=None)
-    with pytest.raises(ValueError, match="got a sample that does not say which photo it is of"):
+    with pytest.raises(ValueError, match="got a sample that does not name its photo"):
         cache_in(tmp_path).tokens(torch.zeros(1, 3, 48, 64), [NOWHERE])
     for options in ({"gigabytes": 0.0}, {"parts": 0}, {"short_side": 0}, {"folder": ""}):
         with pytest.raises(ValueError, match=f"teacher_cache.{next(iter(options))}: got"):
@@ -142,10 +142,10 @@ def test_samples_say_where_they_lie(folder: Path) -> None:
     plain = FolderDataset(folder, "train", split, training=True)[0]
     assert plain.crop_box == whole(photo, 70, 90)
     for draw in range(5):
-        image, _, _, place = data[0, draw]
-        assert place.photo == photo
-        cut = plain.image[:, place.top : place.top + place.rows, place.left : place.left + place.columns]
-        assert torch.equal(cut.flip(2) if place.flipped else cut, image)
+        image, _, _, box = data[0, draw]
+        assert box.photo == photo
+        cut = plain.image[:, box.top : box.top + box.rows, box.left : box.left + box.columns]
+        assert torch.equal(cut.flip(2) if box.flipped else cut, image)
     batch = torch.utils.data.default_collate([data[0, 0], data[1, 1]])
     assert separate(batch.crop_box) == [data[0, 0].crop_box, data[1, 1].crop_box]
 

@@ -12,19 +12,19 @@ from clipteacher.teacher_cache.photo import PhotoTokens, view_boxes
 from clipteacher.teachers.teacher import TeacherTokens
 
 
-def naive_crop(dense: Tensor, place: CropBox, size: tuple[int, int], black: Tensor) -> Tensor:
-    """One crop's tokens, one at a time: what the place says, pixel by pixel."""
+def naive_crop(dense: Tensor, box: CropBox, size: tuple[int, int], black: Tensor) -> Tensor:
+    """One crop's tokens, one at a time: what the box says, pixel by pixel."""
     _, h, w = dense.shape
     out = black.clone()
     for i in range(black.shape[1]):
         for j in range(black.shape[2]):
             y, x = (i + 0.5) * size[0] / black.shape[1], (j + 0.5) * size[1] / black.shape[2]
-            if y >= place.rows or x >= place.columns:
+            if y >= box.rows or x >= box.columns:
                 continue
-            x = place.columns - x if place.flipped else x
-            v, u = (place.top + y) / place.height * h, (place.left + x) / place.width * w
-            tall = max(1.0, size[0] / black.shape[1] / place.height * h)
-            wide = max(1.0, size[1] / black.shape[2] / place.width * w)
+            x = box.columns - x if box.flipped else x
+            v, u = (box.top + y) / box.height * h, (box.left + x) / box.width * w
+            tall = max(1.0, size[0] / black.shape[1] / box.height * h)
+            wide = max(1.0, size[1] / black.shape[2] / box.width * w)
             total, token = 0.0, torch.zeros(len(dense))
             for k in range(h):
                 for m in range(w):
@@ -34,7 +34,7 @@ def naive_crop(dense: Tensor, place: CropBox, size: tuple[int, int], black: Tens
     return out
 
 
-PLACES = [
+BOXES = [
     CropBox("a", 60, 80, 0, 0, 48, 64, False),
     CropBox("b", 60, 80, 12, 16, 48, 64, True),
     CropBox("c", 30, 40, 0, 0, 30, 40, False),  # smaller than the crop: padded right and below
@@ -51,10 +51,10 @@ def test_crops_as_a_loop_computes_them() -> None:
         for size in sizes
     ]
     black = TeacherTokens(torch.zeros(1, 4), torch.randn(1, 4, 6, 4, generator=generator))
-    cls, dense = crop_tokens(photos, PLACES, (48, 64), black, parts=1)
+    cls, dense = crop_tokens(photos, BOXES, (48, 64), black, parts=1)
     assert cls.dtype == dense.dtype == torch.float32
-    for number, (photo, place) in enumerate(zip(photos, PLACES, strict=True)):
-        expected = naive_crop(photo.dense.float(), place, (48, 64), black.dense[0])
+    for number, (photo, box) in enumerate(zip(photos, BOXES, strict=True)):
+        expected = naive_crop(photo.dense.float(), box, (48, 64), black.dense[0])
         torch.testing.assert_close(dense[number], expected, rtol=1e-4, atol=1e-5)
         assert torch.equal(cls[number], photo.cls[0].float())
 
@@ -72,8 +72,8 @@ def test_a_flipped_crop_is_the_mirrored_crop() -> None:
         torch.zeros(1, 2).half(), torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0)).half()
     )
     black = TeacherTokens(torch.zeros(1, 2), torch.zeros(1, 2, 4, 6))
-    place = CropBox("a", 50, 70, 3, 11, 40, 40, False)
-    plain, flipped = crop_tokens([photo] * 2, [place, place._replace(flipped=True)], (40, 40), black, parts=1).dense
+    box = CropBox("a", 50, 70, 3, 11, 40, 40, False)
+    plain, flipped = crop_tokens([photo] * 2, [box, box._replace(flipped=True)], (40, 40), black, parts=1).dense
     torch.testing.assert_close(flipped, plain.flip(2))
 
 
@@ -87,9 +87,9 @@ def test_the_tokens_under_a_crop_are_those_of_its_pixels() -> None:
     flips = set()
     for seed in range(12):
         torch.manual_seed(seed)
-        crop, _, place = augment.placed(image, torch.zeros(40, 56, dtype=torch.uint8))
-        flips.add(place.flipped)
-        found = crop_tokens([photo], [place], (16, 24), black, parts=1).dense
+        crop, _, box = augment.with_crop_box(image, torch.zeros(40, 56, dtype=torch.uint8))
+        flips.add(box.flipped)
+        found = crop_tokens([photo], [box], (16, 24), black, parts=1).dense
         expected = F.avg_pool2d(crop[None].float(), 4)
         inner = (found - expected)[..., 1:-1, 1:-1]  # at the photo's edge the map is cut off
         assert inner.abs().max() < 0.1

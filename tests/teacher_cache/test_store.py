@@ -114,7 +114,7 @@ def test_two_writers_of_the_same_entries(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(
-        ValueError, match=r"teacher_cache.folder: got .*file, which cannot be used \(.*Name one that can"
+        ValueError, match=r"teacher_cache.folder: got .*file, which cannot be used \(.*Choose one that can"
     ):
         TokenStore(tmp_path / "file", "key", 1.0)
 

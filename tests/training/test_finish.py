@@ -262,7 +262,7 @@ def test_each_photo_is_decoded_once_and_those_of_the_report_again(
         decoded.append(path.name)
         return read_image(path)
 
-    monkeypatch.setattr("clipteacher.data.file_source.read_image", spy)
+    monkeypatch.setattr("clipteacher.data.source.read_image", spy)
     finish_run(run, segmenter(1), val_set, "drawn-3-1", None, 1)
     assert len(decoded) == len(val_set) + 1
 

@@ -1,4 +1,4 @@
-"""`clipteacher audit`: counts the ids in the masks of a data set and tells what is wrong with them."""
+"""`clipteacher audit`: counts the ids in the masks of a data set and reports what is wrong with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clipteacher.protocols.splits import listed_names
 
 
 def audit(arguments: Sequence[str]) -> None:
-    """Show the histogram of ids, the classes that never occur, and known mistakes with their cures."""
+    """Show the histogram of ids, the classes that never occur, and known mistakes with their fixes."""
     parser = ArgumentParser(prog="clipteacher audit", description=audit.__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
     parser.add_argument(
@@ -30,12 +30,12 @@ def audit(arguments: Sequence[str]) -> None:
         help="such as voc12-15-5, whose data set is then read as released; default: a folder with classes.txt, images/ "
         "and masks/",
     )
-    parser.add_argument("--split", type=str, default="train", help="which masks of it")
+    parser.add_argument("--split", type=str, default="train", help="which masks")
     parser.add_argument(
         "--unseen",
         type=list[str] | str | None,
         default=None,
-        help='"cat, car": names held back in a folder of one\'s own, which may well be in no mask',
+        help='"cat, car": names held back in a folder of your own, which need not occur in any mask',
     )
     given = parser.parse_args(list(arguments))
     console = Console()
@@ -44,7 +44,7 @@ def audit(arguments: Sequence[str]) -> None:
         data = open_data(given.data, given.split, given.protocol, unseen)
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("Counting", total=len(data.source))
-            counts = kept_counts(data.source, anew=True, progress=lambda done: progress.update(task, completed=done))
+            counts = kept_counts(data.source, recount=True, progress=lambda done: progress.update(task, completed=done))
         found = audit_labels(data.source, counts, () if data.released else data.class_split.unseen)
     console.print(histogram(data.source, counts, f"{data.protocol}, {given.split}: {counts.total} masks"))
     for kind, texts in (("fault", found.faults), ("warning", found.warnings)):
@@ -60,24 +60,20 @@ def histogram(source: Source, counts: ValueCounts, title: str) -> Table:
 
     Args:
         source: The masks.
-        counts: What stands in them.
-        title: Stands over it.
+        counts: What they contain.
+        title: Title of the table.
 
     Returns:
-        A row for each class, and one for what is ignored and for what is no class.
+        A row for each class, one for ignored pixels, and one for values that are no class.
     """
     table = Table(title=title)
-    for column, justify in (("id", "right"), ("class", "left"), ("masks", "right"), ("pixels, %", "right")):
-        table.add_column(column, justify="right" if justify == "right" else "left")
+    for column in ("id", "class", "masks", "pixels, %"):
+        table.add_column(column, justify="left" if column == "class" else "right")
     total = max(1, int(counts.pixels.sum()))
     pixels = counts.class_pixels(source)
     for label, name in enumerate(source.names):
-        row = (
-            (str(int(counts.class_masks[label])), percent(int(pixels[label]) / total))
-            if pixels[label]
-            else ("0", "never")
-        )
-        table.add_row(str(label), name, *row)
+        share = percent(int(pixels[label]) / total) if pixels[label] else "never"
+        table.add_row(str(label), name, str(counts.class_masks[label]), share)
     ignored = int(counts.pixels[source.table == source.ignore].sum())
     table.add_row(str(source.ignore), "ignored", "", percent(ignored / total))
     other = total - ignored - int(pixels.sum())

@@ -1,4 +1,4 @@
-"""`clipteacher convert`: annotations of other tools become a folder of photographs and masks."""
+"""`clipteacher convert`: turns annotations of other tools into a folder of photos and masks."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def convert(arguments: Sequence[str]) -> None:
     )
     coco.add_argument("--val_images", type=Path | None, default=None, help="its photos; default: those of --images")
     coco.add_argument(
-        "--crowd", choices=get_args(Crowd), default="ignore", help="crowd regions: not labelled, or of their class"
+        "--crowd", choices=get_args(Crowd), default="ignore", help="crowd regions: not labelled, or their class"
     )
-    labelme = ArgumentParser(description="Labelme's JSON files, one a photo.")
+    labelme = ArgumentParser(description="Labelme's JSON files, one per photo.")
     labelme.add_argument("folder", type=Path, metavar="DIR", help="folder of JSON files and photos")
     for each in (coco, labelme):
         each.add_argument("--out", type=Path, required=True, help="folder to write, new or empty")
@@ -43,8 +43,8 @@ def convert(arguments: Sequence[str]) -> None:
             default=None,
             help='"cat, dog": the classes, in the order of their ids; default: all labels',
         )
-        each.add_argument("--drop_others", action="store_true", help="ignore labels that are not among --classes")
-        each.add_argument("--skip_missing", action="store_true", help="go on without photos that are not there")
+        each.add_argument("--drop_others", action="store_true", help="ignore all labels that are not among --classes")
+        each.add_argument("--skip_missing", action="store_true", help="continue without missing photos")
         each.add_argument("--link", action="store_true", help="hard links to the photos instead of copies")
     kinds.add_subcommand("coco", coco)
     kinds.add_subcommand("labelme", labelme)
@@ -71,7 +71,7 @@ def convert(arguments: Sequence[str]) -> None:
 
 
 def _read_coco(options: Namespace) -> tuple[Annotations, dict[str, Sequence[AnnotatedPhoto]]]:
-    """Read one or two of COCO's files and share their photos out."""
+    """Read one or two of COCO's files and split their photos."""
     read = read_coco(options.json, options.images, crowd=options.crowd, skip_missing=options.skip_missing)
     if options.val_json is None:
         if options.val_images is not None:
@@ -83,6 +83,6 @@ def _read_coco(options: Namespace) -> tuple[Annotations, dict[str, Sequence[Anno
 
 
 def _read_labelme(options: Namespace) -> tuple[Annotations, dict[str, Sequence[AnnotatedPhoto]]]:
-    """Read a folder of Labelme's files and share the photos out."""
+    """Read a folder of Labelme's files and split the photos."""
     read = read_labelme(options.folder, skip_missing=options.skip_missing)
     return read, dict(split_photos(read.photos, options.val, options.seed))

@@ -1,4 +1,4 @@
-"""`clipteacher world`: draws a data set of the drawn world, of any size."""
+"""`clipteacher world`: draws a data set of the drawn world of any size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clipteacher.demo.drawn_world import UNSEEN, write_world
 
 
 def world(arguments: Sequence[str]) -> None:
-    """Draw scenes with masks and captions in the folder format, to train, score and experiment on."""
+    """Draw scenes with masks and captions in the folder format, to train, evaluate and experiment with."""
     parser = ArgumentParser(prog="clipteacher world", description=world.__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write, new or empty")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same scenes")

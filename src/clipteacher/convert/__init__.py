@@ -1,1 +1,1 @@
-"""Annotations of other tools written as a folder of photographs and masks: COCO's JSON and Labelme's."""
+"""Annotations of other tools, COCO's JSON and Labelme's, written in the folder format."""

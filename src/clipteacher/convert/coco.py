@@ -1,6 +1,6 @@
 """COCO's JSON of instances, as COCO releases it and as CVAT, Label Studio, Roboflow and others export it.
 
-Polygons are drawn by pycocotools, COCO's own code, so that pixels come out as COCO counts them.
+Polygons are drawn by pycocotools, COCO's own code, so they cover the pixels that COCO counts.
 
 Source: <https://cocodataset.org/#format-data>, "Object Detection".
 """
@@ -15,23 +15,14 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.convert.annotated import (
-    AnnotatedPhoto,
-    Annotations,
-    Shape,
-    checked_photos,
-    flat_name,
-    inner_path,
-    read_json,
-    shortened,
-)
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json, shortened
 from clipteacher.data.files import DataError
 
 Crowd = Literal["ignore", "class"]
-"""What becomes of a crowd region (`iscrowd: 1`), which rings a group loosely: 255, or its class."""
+"""What a crowd region (`iscrowd: 1`), a loose outline of a group, becomes: 255, or its class."""
 
-_CORNERS: Final = 3  # of a polygon, at least; pycocotools takes two for a box
-_FAR: Final = 10  # sides away from the photo's corner that no hand draws to
+_CORNERS: Final = 3  # fewest corners of a polygon; pycocotools takes two for a box
+_FAR: Final = 10  # no hand draws this many sides away from the photo's corner
 
 
 def read_coco(
@@ -41,75 +32,82 @@ def read_coco(
 
     Args:
         path: The JSON file.
-        images: Folder that its `file_name`s are relative to.
-        crowd: What becomes of crowd regions.
-        skip_missing: Leave out photos that are not there instead of refusing.
+        images: Folder to which its `file_name`s are relative.
+        crowd: What crowd regions become.
+        skip_missing: Leave out missing photos instead of raising an error.
 
     Returns:
-        Photos and shapes; labels in the order of the category ids. A photo without a shape stays, with no
-        pixel labelled. Annotations with a box alone are left out, and noted.
+        Photos and shapes; labels in the order of the category ids. A photo without a shape is kept, with no
+        pixel labelled. Annotations with only a box are left out, and noted.
 
     Raises:
-        DataError: The file is no such JSON, an id is unknown or given twice, a shape is damaged, photos are missing, or
-            no annotation has a shape.
+        DataError: The file is not such a JSON, an id is unknown or given twice, photos are missing, or no annotation
+            has a shape. A damaged shape raises it when drawn.
         ImportError: pycocotools is not installed.
     """
     check_pycocotools()
     path, images = Path(path), Path(images)
     data = read_json(path)
-    photos_of = _by_id(data, "images", path)
-    names = {key: _category_name(entry, path) for key, entry in sorted(_by_id(data, "categories", path).items())}
+    entries = _by_id(data, "images", path)
     if not images.is_dir():
         raise DataError(f"{images}: no such folder, expected that of the photos. Correct --images.")
+    shapes, labels, notes = _shapes(data, path, set(entries), crowd)
+    photos, missing = [], []
+    for key, entry in entries.items():
+        where = f"{path}: image {key}"
+        inner = inner_path(entry.get("file_name"), where)
+        if (images / inner).is_file():
+            size = _size(entry, where)
+            photos.append(AnnotatedPhoto(images / inner, inner, size, tuple(shapes.get(key, ()))))
+        else:
+            missing.append(str(inner))
+    if missing and not skip_missing:
+        raise DataError(
+            f"{images}: {len(missing)} of {len(entries)} photos are missing: {shortened(missing)}. Correct --images, "
+            "or continue without them with --skip_missing."
+        )
+    if missing:
+        notes.append(f"{len(missing)} photos are not in {images} and were left out: {shortened(missing)}")
+    return collect(str(path), photos, labels, notes)
+
+
+def _shapes(
+    data: dict[str, Any], path: Path, images: set[int], crowd: Crowd
+) -> tuple[dict[int, list[Shape]], Counter[str], list[str]]:
+    """Read the annotations: shapes by image id, the number of shapes of each label, and notes."""
+    names = {key: _category_name(entry, path) for key, entry in sorted(_by_id(data, "categories", path).items())}
+    shapes: dict[int, list[Shape]] = {}
     labels = Counter(dict.fromkeys(names.values(), 0))
-    shapes: dict[int, list[Shape]] = {key: [] for key in photos_of}
-    boxes: list[str] = []
+    boxes = 0
     for number, entry in enumerate(_list(data, "annotations", path)):
         where = f"{path}: annotation {entry.get('id', f'number {number}')}"
         image_id, category = entry.get("image_id"), entry.get("category_id")
-        if image_id not in photos_of or category not in names:
+        if image_id not in images or category not in names:
             raise DataError(
                 f"{where}: got image_id {image_id!r} and category_id {category!r}, expected ids that images and "
                 "categories have. Export it again, or remove the annotation."
             )
         if not entry.get("segmentation"):
-            boxes.append(where)
+            boxes += 1
             continue
         name = names[category]
         labels[name] += 1
         ignored = crowd == "ignore" and bool(entry.get("iscrowd", 0))
         draw = partial(_draw, entry["segmentation"], where)
-        shapes[image_id].append(Shape(None if ignored else name, where, draw))
-    if not sum(labels.values()):
+        shapes.setdefault(image_id, []).append(Shape(None if ignored else name, where, draw))
+    if not shapes:
         raise DataError(
-            f"{path}: got {len(boxes)} annotations and no shape, expected polygons or run lengths under "
-            "`segmentation`. Export masks rather than boxes."
+            f"{path}: got {boxes} annotations and no shape, expected polygons or run lengths under `segmentation`. "
+            "Export masks rather than boxes."
         )
-    notes = [f"{len(boxes)} annotations have no shape (a box alone) and were left out"] if boxes else []
-    photos, missing = [], []
-    for key, entry in photos_of.items():
-        where = f"{path}: image {key}"
-        inner = inner_path(entry.get("file_name"), where)
-        file = images / inner
-        if file.is_file():
-            photos.append(AnnotatedPhoto(file, flat_name(inner), _size(entry, where), tuple(shapes[key])))
-        else:
-            missing.append(str(inner))
-    if missing and not skip_missing:
-        raise DataError(
-            f"{images}: {len(missing)} of {len(photos_of)} photos are not there: {shortened(missing)}. Correct "
-            "--images, or go on without them with --skip_missing."
-        )
-    if missing:
-        notes.append(f"{len(missing)} photos are not in {images} and were left out: {shortened(missing)}")
-    return Annotations(checked_photos(photos, str(path)), labels, tuple(notes))
+    return shapes, labels, [f"{boxes} annotations have no shape (a box only) and were left out"] if boxes else []
 
 
 def check_pycocotools() -> None:
-    """Check that pycocotools is there.
+    """Check that pycocotools is installed.
 
     Raises:
-        ImportError: It is not; the message says how to install it.
+        ImportError: It is not.
     """
     try:
         import pycocotools.mask  # noqa: F401
@@ -121,26 +119,24 @@ def check_pycocotools() -> None:
 
 
 def _list(data: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
-    """One of the file's three lists of objects."""
+    """Return one of the file's three lists of objects."""
     value = data.get(key)
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         got = "none" if value is None else "something else"
         raise DataError(
-            f"{path}: got {got} for {key!r}, expected a list of objects, as in COCO's instances_*.json. Is it another "
-            "format, such as captions or panoptic?"
+            f"{path}: got {got} for {key!r}, expected a list of objects, as in COCO's instances_*.json. It may have "
+            "another format, such as captions or panoptic."
         )
     return value
 
 
 def _by_id(data: dict[str, Any], key: str, path: Path) -> dict[int, dict[str, Any]]:
-    """Objects of a list by their ids, each of which may be there once."""
+    """Return the objects of a list by their ids."""
     found: dict[int, dict[str, Any]] = {}
     for entry in _list(data, key, path):
         number = entry.get("id")
         if not isinstance(number, int) or number in found:
-            raise DataError(
-                f"{path}: got id {number!r} in {key}, expected a number that no other has. Export it again."
-            )
+            raise DataError(f"{path}: got id {number!r} in {key}, expected a unique number. Export it again.")
         found[number] = entry
     return found
 
@@ -148,12 +144,12 @@ def _by_id(data: dict[str, Any], key: str, path: Path) -> dict[int, dict[str, An
 def _category_name(entry: dict[str, Any], path: Path) -> str:
     name = entry.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise DataError(f"{path}: got category {entry.get('id')} with the name {name!r}, expected text. Name it.")
+        raise DataError(f"{path}: got category {entry.get('id')} with the name {name!r}, expected a string. Name it.")
     return name
 
 
 def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
-    """Height and width, where both are there."""
+    """Return height and width if both are given."""
     height, width = entry.get("height"), entry.get("width")
     if height is None or width is None:
         return None
@@ -180,10 +176,10 @@ def _draw(segmentation: object, where: str, height: int, width: int) -> NDArray[
 
 
 def _polygon(polygon: object, where: str, side: int) -> list[float]:
-    """Check a polygon x, y, x, y, … on a photo whose longer side is given."""
+    """Check a polygon x, y, x, y, … on a photo with this longer side."""
     if not isinstance(polygon, list) or not all(isinstance(number, int | float) for number in polygon):
-        raise DataError(f"{where}: got a polygon that is no list of numbers x, y, x, y, … Export it again.")
-    # Corners a little outside are cut off at the edge. pycocotools walks along every side, so far ones are refused.
+        raise DataError(f"{where}: got a polygon that is not a list of numbers x, y, x, y, … Export it again.")
+    # Corners slightly outside are cut off at the edge. pycocotools walks along every side, so far ones are refused.
     if len(polygon) % 2 or not all(abs(number) <= _FAR * side for number in polygon):
         raise DataError(
             f"{where}: got a polygon of {len(polygon)} numbers, expected pairs x, y on or near the photo, whose longer "
@@ -202,10 +198,10 @@ def _decoded(segmentation: dict[str, Any], where: str, height: int, width: int) 
         )
     try:
         runs = counts if isinstance(counts, list) else _run_lengths(str(counts))
-        # pycocotools leaves memory as it was where runs end early, so they are added up here.
+        # pycocotools leaves memory uninitialized if the runs end early.
         if sum(runs) != height * width:
             raise ValueError(f"they cover {sum(runs)} of {height * width} pixels")
-        # From the top down and then to the right, outside first.
+        # Column by column, starting with pixels outside.
         return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape((height, width), order="F")
     except (OverflowError, TypeError, ValueError) as error:
         raise DataError(f"{where}: got run lengths that cannot be read ({error}). Export it again.") from error
@@ -214,15 +210,15 @@ def _decoded(segmentation: dict[str, Any], where: str, height: int, width: int) 
 def _run_lengths(text: str) -> list[int]:
     """Unpack COCO's compressed run lengths (maskApi.c, rleFrString).
 
-    A letter has five bits, the lowest first, and a sixth that says whether more follow; from the fourth on, a run is
-    written as the difference to the last but one.
+    A letter has five bits, the lowest first, and a sixth that tells whether more follow; from the fourth on, a run is
+    stored as the difference to the one before the last.
     """
     runs: list[int] = []
     value = shift = 0
     for letter in text:
         bits = ord(letter) - 48
         if not 0 <= bits < 64:
-            raise ValueError(f"letter {letter!r} is none of theirs")
+            raise ValueError(f"letter {letter!r} is not allowed")
         value |= (bits & 31) << shift
         shift += 5
         if bits & 32:

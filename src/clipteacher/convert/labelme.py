@@ -1,7 +1,6 @@
-"""Labelme's JSON, one file a photo: polygons, rectangles, circles and masks.
+"""Labelme's JSON, one file per photo: polygons, rectangles, circles and masks.
 
-Shapes are filled by Pillow as Labelme itself fills them when it exports. Labelme is not used for it: the package is a
-desktop program, with Qt.
+Shapes are filled by Pillow, as Labelme fills them when it exports. Labelme itself is a desktop program that needs Qt.
 
 Source: `labelme/utils/shape.py` and `labelme/_label_file.py` of <https://github.com/wkentaro/labelme>.
 """
@@ -20,23 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from clipteacher.convert.annotated import (
-    AnnotatedPhoto,
-    Annotations,
-    Shape,
-    checked_photos,
-    flat_name,
-    inner_path,
-    read_json,
-    shortened,
-)
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json, shortened
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 
 IGNORED_LABEL: Final = "__ignore__"
-"""The label that Labelme itself takes for pixels to be ignored."""
+"""Labelme's own label for pixels to be ignored."""
 
 _POINTS: Final = {"polygon": None, "oriented_rectangle": 4, "rectangle": 2, "circle": 2, "mask": 2}
-"""Kinds of shape that have an area, with their numbers of points; a polygon has three or more."""
+"""Kinds of shapes with an area, and their numbers of points; a polygon has three or more."""
 
 _THIN: Final = ("line", "linestrip", "point", "points")
 
@@ -45,12 +35,12 @@ def read_labelme(folder: str | Path, *, skip_missing: bool = False) -> Annotatio
     """Read a folder of Labelme's JSON files and their photos.
 
     Args:
-        folder: The folder; subfolders are not opened.
-        skip_missing: Leave out JSON files whose photos are not there instead of refusing.
+        folder: The folder; subfolders are not read.
+        skip_missing: Leave out JSON files whose photos are missing instead of raising an error.
 
     Returns:
-        Photos and shapes; labels in alphabetical order, upper and lower case alike. Lines and points have no area and
-        are left out, photos without a JSON file too; both are noted.
+        Photos and shapes; labels in alphabetical order, ignoring case. Lines and points, which have no area, and photos
+        without a JSON file are left out, and noted.
 
     Raises:
         DataError: There is no JSON file, one is not Labelme's, a shape is damaged, or a photo is neither on disk nor
@@ -58,46 +48,38 @@ def read_labelme(folder: str | Path, *, skip_missing: bool = False) -> Annotatio
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder, expected one of Labelme's JSON files and their photos. Correct it.")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".json" and file.name[0] != ".")
+        raise DataError(
+            f"{folder}: no such folder, expected one with Labelme's JSON files and their photos. Correct it."
+        )
+    visible = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     labels: Counter[str] = Counter()
-    photos: list[AnnotatedPhoto] = []
     thin: list[str] = []
-    missing: list[str] = []
-    for file in files:
-        photo = _read(file, labels, thin)
-        if photo is None:
-            missing.append(file.name)
-        else:
-            photos.append(photo)
+    read = {file: _read(file, labels, thin) for file in visible if file.suffix.lower() == ".json"}
+    photos = [photo for photo in read.values() if photo is not None]
+    missing = [file.name for file, photo in read.items() if photo is None]
     if missing and not skip_missing:
         raise DataError(
-            f"{folder}: the photos of {len(missing)} JSON files are not there: {shortened(missing)}. Put them beside "
-            "the JSON files, or go on without them with --skip_missing."
+            f"{folder}: the photos of {len(missing)} JSON files are missing: {shortened(missing)}. Put them beside the "
+            "JSON files, or continue without them with --skip_missing."
         )
     known = {photo.file.resolve() for photo in photos}
-    bare = sorted(
-        each.name
-        for each in folder.iterdir()
-        if each.suffix.lower() in IMAGE_SUFFIXES and each.name[0] != "." and each.resolve() not in known
-    )
-    notes = []
-    if thin:
-        notes.append(f"{len(thin)} lines or points have no area and were left out: {shortened(thin)}")
-    if missing:
-        notes.append(f"{len(missing)} JSON files have no photo and were left out: {shortened(missing)}")
-    if bare:
-        notes.append(f"{len(bare)} photos have no JSON file and were left out: {shortened(bare)}")
+    bare = [each.name for each in visible if each.suffix.lower() in IMAGE_SUFFIXES and each.resolve() not in known]
+    reasons = {
+        "lines or points have no area": thin,
+        "JSON files have no photo": missing,
+        "photos have no JSON file": bare,
+    }
+    notes = [f"{len(out)} {why} and were left out: {shortened(out)}" for why, out in reasons.items() if out]
     in_order = Counter({label: labels[label] for label in sorted(labels, key=lambda label: (label.casefold(), label))})
-    return Annotations(checked_photos(photos, str(folder)), in_order, tuple(notes))
+    return collect(str(folder), photos, in_order, notes)
 
 
 def _read(file: Path, labels: Counter[str], thin: list[str]) -> AnnotatedPhoto | None:
-    """Read one JSON file, count its labels and note its lines; None where its photo is not there."""
+    """Read one JSON file, count its labels and note its lines; return None if its photo is missing."""
     data = read_json(file)
     entries = data.get("shapes")
     if not isinstance(entries, list) or "imagePath" not in data:
-        raise DataError(f"{file}: no `shapes` and `imagePath`, expected a file of Labelme. Take it out of the folder.")
+        raise DataError(f"{file}: no `shapes` and `imagePath`, expected a file of Labelme. Remove it from the folder.")
     shapes = []
     for number, entry in enumerate(entries):
         where = f"{file}: shape {number}"
@@ -110,7 +92,7 @@ def _read(file: Path, labels: Counter[str], thin: list[str]) -> AnnotatedPhoto |
         if kind not in _POINTS or not isinstance(label, str):
             raise DataError(
                 f"{where}: got a shape of type {kind!r} with the label {label!r}, expected one of "
-                f"{', '.join(_POINTS)} and a text. Draw it again."
+                f"{', '.join(_POINTS)} and a string. Draw it again."
             )
         points = _points(entry.get("points"), kind, where)
         draw = (
@@ -121,7 +103,7 @@ def _read(file: Path, labels: Counter[str], thin: list[str]) -> AnnotatedPhoto |
         if label != IGNORED_LABEL:
             labels[label] += 1
         shapes.append(Shape(None if label == IGNORED_LABEL else label, where, draw))
-    photo, target = _photo(file, data["imagePath"])
+    photo, inner = _photo(file, data["imagePath"])
     content = None
     if not photo.is_file():
         if not data.get("imageData"):
@@ -129,28 +111,28 @@ def _read(file: Path, labels: Counter[str], thin: list[str]) -> AnnotatedPhoto |
         content = _bytes(data["imageData"], f"{file}: imageData")
     height, width = data.get("imageHeight"), data.get("imageWidth")
     size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    return AnnotatedPhoto(photo, target, size, tuple(shapes), content)
+    return AnnotatedPhoto(photo, inner, size, tuple(shapes), content)
 
 
-def _photo(file: Path, written: object) -> tuple[Path, str]:
-    """Find the photo of a JSON file, and name it in a folder that has no subfolders.
+def _photo(file: Path, written: object) -> tuple[Path, PurePosixPath]:
+    """Find the photo of a JSON file, and its path inside the folder of photos.
 
-    Labelme writes the way from the JSON file to the photo, which may lead out of the folder (`../photos/a.jpg`). Where
-    the photo is not at its end, as in a folder that was moved, it is looked for beside the JSON file.
+    Labelme writes the path from the JSON file to the photo, which may lead out of the folder (`../photos/a.jpg`). If
+    the photo is not there, as after the folder was moved, it is looked for beside the JSON file.
     """
     if isinstance(written, str):
         path = PurePosixPath(PureWindowsPath(written).as_posix())
         if ".." in path.parts or path.is_absolute() or PureWindowsPath(written).drive:
             inner = inner_path(path.name, str(file))
             there = file.parent / path
-            return (there if there.is_file() else file.parent / inner), flat_name(inner)
+            return (there if there.is_file() else file.parent / inner), inner
     inner = inner_path(written, str(file))
     there, beside = file.parent / inner, file.parent / inner.name
-    return (beside if beside.is_file() and not there.is_file() else there), flat_name(inner)
+    return (beside if beside.is_file() and not there.is_file() else there), inner
 
 
 def _points(points: object, kind: str, where: str) -> list[tuple[float, float]]:
-    """Check the points of a shape; a polygon may have any number of them."""
+    """Check the points of a shape; a polygon may have any number."""
     good = isinstance(points, list) and all(
         isinstance(point, list)
         and len(point) == 2
@@ -189,8 +171,8 @@ def _placed(patch: NDArray[np.bool_], points: list[tuple[float, float]], height:
     mask = np.zeros((height, width), dtype=bool)
     left, top = (round(number) for number in points[0])
     rows, columns = slice(max(top, 0), max(top + patch.shape[0], 0)), slice(max(left, 0), max(left + patch.shape[1], 0))
-    place = mask[rows, columns]
-    place[:] = patch[max(-top, 0) :, max(-left, 0) :][: place.shape[0], : place.shape[1]]
+    target = mask[rows, columns]
+    target[:] = patch[max(-top, 0) :, max(-left, 0) :][: target.shape[0], : target.shape[1]]
     return mask
 
 
@@ -203,9 +185,9 @@ def _stored_mask(text: object, where: str) -> NDArray[np.bool_]:
         raise DataError(f"{where}: its mask cannot be read ({error}), expected a PNG. Draw it again.") from error
 
 
-def _bytes(text: Any, where: str) -> bytes:  # noqa: ANN401 (whatever JSON may hold)
+def _bytes(text: Any, where: str) -> bytes:  # noqa: ANN401 (any JSON value)
     """Decode base64."""
     try:
         return base64.b64decode(text, validate=True)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: no base64 ({error}), as Labelme writes it. Save it again from Labelme.") from error
+        raise DataError(f"{where}: not base64 ({error}), which Labelme writes. Save it again from Labelme.") from error

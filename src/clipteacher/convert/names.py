@@ -1,4 +1,4 @@
-"""Labels as people type them, made into class names with ids."""
+"""Class names and ids from labels as people type them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class NamedClasses(NamedTuple):
 
     Attributes:
         names: The class names, in the order of their ids.
-        ids: Class id or `IGNORE` by label, as it was written.
-        notes: What was made one, and what was left out.
+        ids: Class id or `IGNORE` by label, as written.
+        notes: What was merged, and what was left out.
     """
 
     names: tuple[str, ...]
@@ -25,7 +25,7 @@ class NamedClasses(NamedTuple):
 
 
 def folded(label: str) -> str:
-    """Bring a label to the form in which it is compared: case and spare blanks do not count.
+    """Return a label in the form in which it is compared, without case and extra spaces.
 
     Example:
         >>> folded(" Traffic  Sign ") == folded("traffic sign")
@@ -39,12 +39,12 @@ def name_classes(
 ) -> NamedClasses:
     """Give ids to labels.
 
-    Labels that differ by case and blanks alone are one class, spelled as it is spelled most often.
+    Labels that differ only in case and spaces are one class, with the most frequent spelling.
 
     Args:
-        labels: How many shapes have each label, in the order that ids are to have.
+        labels: Number of shapes of each label, in the order of the ids.
         wanted: The class names, in the order of their ids; None takes all labels in their order.
-        drop_others: Whether shapes of labels that are not wanted are ignored.
+        drop_others: Whether shapes of all other labels are ignored.
 
     Raises:
         DataError: There is no class, there are more than 255, a label is blank, a wanted name is blank or given twice,
@@ -76,19 +76,21 @@ def name_classes(
         if others and not drop_others:
             first = spelled[others[0]]
             raise DataError(
-                f"classes: {', '.join(spelled[key] for key in others)} are labels, and not among the classes given. "
+                f"classes: {', '.join(spelled[key] for key in others)} are labels, but not among the given classes. "
                 f"{suggestion(first, names)} Add them, or ignore their pixels with --drop_others."
             )
         if others:
-            notes.append(f"ignored, for they are not among the classes: {', '.join(spelled[key] for key in others)}")
+            notes.append(f"ignored, since they are not among the classes: {', '.join(spelled[key] for key in others)}")
     if not 1 <= len(names) <= IGNORE:
-        raise DataError(f"classes: got {len(names)}, expected 1..{IGNORE}, for id {IGNORE} means ignore. Name others.")
-    place = {folded(name): index for index, name in enumerate(names)}
-    return NamedClasses(names, {label: place.get(folded(label), IGNORE) for label in labels}, tuple(notes))
+        raise DataError(
+            f"classes: got {len(names)}, expected 1..{IGNORE}, since id {IGNORE} means ignore. Name others."
+        )
+    id_of = {folded(name): index for index, name in enumerate(names)}
+    return NamedClasses(names, {label: id_of.get(folded(label), IGNORE) for label in labels}, tuple(notes))
 
 
 def _check_wanted(names: tuple[str, ...]) -> None:
-    """Check names given by hand: none blank, no two alike."""
+    """Check given names: none blank, no two alike."""
     seen: dict[str, str] = {}
     for name in names:
         if not name.strip():

@@ -1,4 +1,4 @@
-"""Shapes into one mask: the smaller object lies on top, and the mask stands upright as its photo does."""
+"""Shapes drawn into one mask: the smaller one is on top, and the mask is upright, as its photo is."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What stands a photo upright whose EXIF orientation changes its sides about (Exif 2.3, tag 0x0112)."""
+"""What turns a photo upright whose EXIF orientation swaps its sides (Exif 2.3, tag 0x0112)."""
 
 
 class Painted(NamedTuple):
-    """A mask that was painted.
+    """A painted mask.
 
     Attributes:
-        mask: Class ids (H, W), uint8, values 0..N-1, 255 = not labelled; as large as the upright photo.
-        blank: Shapes that cover no pixel, by file and place.
+        mask: Class ids (H, W), uint8, values 0..N-1, 255 = not labelled; the size of the upright photo.
+        blank: Shapes that cover no pixel, by file and position.
     """
 
     mask: NDArray[np.uint8]
@@ -38,12 +38,11 @@ class Painted(NamedTuple):
 def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> Painted:
     """Paint the mask of a photo.
 
-    Where shapes lie over each other the smaller one is on top, by the pixels that each covers; of two that are equal,
-    the one drawn later. So a cup on a table is a cup, in whatever order they were drawn. Shapes to be ignored take part
-    in this as all others do, with 255.
+    Where shapes overlap, the one that covers fewer pixels is on top; of two equal ones, the one drawn later. So a cup
+    on a table is a cup, in whatever order they were drawn. Shapes to be ignored are treated like all others, with 255.
 
-    Shapes are taken to be drawn on the upright photo; where the tool's own size says that they were drawn on the photo
-    as it is stored, lying on its side, the mask is turned.
+    Shapes are assumed to be drawn on the upright photo; if the tool's size shows that they were drawn on the photo as
+    stored, on its side, the mask is rotated.
 
     Args:
         photo: The photo and its shapes.
@@ -53,14 +52,14 @@ def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> Painted:
         The mask.
 
     Raises:
-        DataError: The photo cannot be opened, or has another size than the one its shapes were drawn on.
+        DataError: The photo cannot be opened, or its shapes were drawn on another size.
     """
     upright, stored, orientation = _sizes(photo)
     size = photo.size or upright
     if size not in (upright, stored):
         raise DataError(
             f"{photo.file}: got {upright[1]}x{upright[0]} (width x height), expected {size[1]}x{size[0]}, on which its "
-            "shapes were drawn. The photo was resized since: put the original here, or annotate this one."
+            "shapes were drawn. The photo was resized since then: put the original here, or annotate this one."
         )
     mask = np.full(size, IGNORE, dtype=np.uint8)
     blank, regions = [], []
@@ -70,7 +69,7 @@ def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> Painted:
         if not len(rows):
             blank.append(shape.where)
             continue
-        # The box alone is kept: a large photo may have hundreds of shapes.
+        # Only the box is kept: a large photo may have hundreds of shapes.
         box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
         region = drawn[box].copy()
         label_id = IGNORE if shape.label is None else ids[shape.label]
@@ -83,15 +82,15 @@ def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> Painted:
 
 
 def _sizes(photo: AnnotatedPhoto) -> tuple[tuple[int, int], tuple[int, int], int]:
-    """Height and width of the upright photo and of the stored one, and its EXIF orientation."""
+    """Return height and width of the upright photo and of the stored one, and its EXIF orientation."""
     try:
         with Image.open(photo.file if photo.content is None else io.BytesIO(photo.content)) as image:
             orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
             stored = image.height, image.width
-    except Exception as error:  # a decoder may raise nearly anything on broken bytes
+    except Exception as error:  # a decoder may raise almost anything on broken bytes
         raise DataError(
-            f"{photo.file}: cannot be opened ({type(error).__name__}: {error}), expected a photo. Save it anew, or "
-            "take its annotations out."
+            f"{photo.file}: cannot be opened ({type(error).__name__}: {error}), expected a photo. Save it again, or "
+            "remove its annotations."
         ) from error
     upright = stored[::-1] if orientation in _TURNS else stored
     return upright, stored, orientation

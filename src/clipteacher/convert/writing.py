@@ -1,4 +1,4 @@
-"""Annotations written in the folder format: whole, or not at all."""
+"""Annotations written in the folder format, completely or not at all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Converted:
     Attributes:
         names: The class names, in the order of their ids.
         counts: Number of photos by split.
-        notes: What was left out or made one, in words.
+        notes: What was left out or merged.
     """
 
     names: tuple[str, ...]
@@ -43,14 +43,14 @@ def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dic
 
     Args:
         photos: All photos, sorted; the same photos and the same seed give the same split.
-        val: Share of them to score on, 0 or more and below 1. 0 leaves all to train on.
+        val: Share of them to score on, 0 or more and below 1; 0 leaves all to train on.
         seed: 0 or more.
 
     Returns:
-        Photos by split, in the order in which they came; no split without a photo.
+        Photos by split, in their original order; no split without a photo.
 
     Raises:
-        ValueError: The share or the seed is out of range, or there are too few photos for a share of them.
+        ValueError: The share or the seed is out of range, or there are too few photos.
     """
     if not 0 <= val < 1:
         raise ValueError(f"val: got {val}, expected a share of the photos, 0 or more and below 1, such as 0.2")
@@ -71,10 +71,10 @@ def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dic
 
 
 def merged(train: Annotations, val: Annotations) -> Annotations:
-    """Join the labels and notes of two files of one data set, such as COCO's two; the photos stay where they are.
+    """Join the labels and notes of two files of one data set, such as COCO's two, without their photos.
 
     Raises:
-        DataError: The two have other classes, or the same ones in another order.
+        DataError: The two have different classes, or the same ones in another order.
     """
     one, other = ([folded(label) for label in each.labels] for each in (train, val))
     if one != other:
@@ -83,7 +83,7 @@ def merged(train: Annotations, val: Annotations) -> Annotations:
             "score on, expected the same in the same order. Export both from one project."
         )
     labels = Counter(train.labels)
-    labels.update(val.labels)  # a sum by + would drop classes without a shape, and with them the order
+    labels.update(val.labels)  # a sum by + would drop classes without a shape, and so the order
     return Annotations((), labels, (*train.notes, *val.notes))
 
 
@@ -97,52 +97,40 @@ def write_converted(
     link: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Converted:
-    """Write `classes.txt`, `images/<split>/` and `masks/<split>/`; pixels without a shape become 255, not labelled.
+    """Write `classes.txt`, `images/<split>/` and `masks/<split>/`; pixels without a shape are 255, not labelled.
 
-    Photos are taken over byte for byte. All is written beside `out` and moved there at the end, so that a failure
-    leaves nothing.
+    Photos are copied byte for byte. Everything is written beside `out` and moved there at the end, so a failure leaves
+    nothing behind.
 
     Args:
         out: Folder to write; new or empty.
         splits: Photos by split.
-        read: Labels and notes of the annotations that the photos are from.
+        read: Labels and notes of the annotations that the photos belong to.
         classes: The class names, in the order of their ids; None takes all labels in their order.
         drop_others: Whether shapes of other labels are ignored.
-        link: Hard links to the photos instead of copies: no space is taken, and both names are one file.
+        link: Create hard links to the photos instead of copies, which take no space; both names are then one file.
         progress: Called after each photo with the number of photos done.
 
     Returns:
         What was written.
 
     Raises:
-        DataError: A photo or a shape cannot be used, or the labels cannot be made into classes.
-        FileExistsError: There is something in the folder.
-        OSError: The folder cannot be written, or a photo cannot be linked to it.
+        DataError: A photo or a shape cannot be used, or the labels cannot become classes.
+        FileExistsError: The folder is not empty.
+        OSError: The folder cannot be written, or a photo cannot be linked.
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"out: {out} is not empty, expected a new folder. Name another; nothing was written.")
     named = name_classes(read.labels, classes, drop_others=drop_others)
-    blank: list[str] = []
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         fresh.chmod(0o755)  # mkdtemp makes folders that nobody else may read
-        done = 0
-        for split, photos in splits.items():
-            images, masks = fresh / "images" / split, fresh / "masks" / split
-            images.mkdir(parents=True)
-            masks.mkdir(parents=True)
-            for photo in photos:
-                painted = paint(photo, named.ids)
-                blank += painted.blank
-                Image.fromarray(painted.mask).save(masks / f"{Path(photo.target).stem}.png")
-                _take_over(photo, images / photo.target, link)
-                done += 1
-                progress(done)
+        blank = _write_pairs(fresh, splits, named.ids, link, progress)
         (fresh / "classes.txt").write_text("\n".join(named.names) + "\n", encoding="utf-8")
         if out.exists():
-            out.rmdir()  # an empty one, which not every system writes over
+            out.rmdir()  # an empty one, which not every system overwrites
         fresh.rename(out)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -153,8 +141,32 @@ def write_converted(
     return Converted(named.names, {split: len(photos) for split, photos in splits.items()}, tuple(notes))
 
 
-def _take_over(photo: AnnotatedPhoto, target: Path, link: bool) -> None:
-    """Copy or link a photo, or write the one that was kept inside a JSON file."""
+def _write_pairs(
+    root: Path,
+    splits: Mapping[str, Sequence[AnnotatedPhoto]],
+    ids: Mapping[str, int],
+    link: bool,
+    progress: Callable[[int], None],
+) -> list[str]:
+    """Write photos and masks; return the shapes that cover no pixel."""
+    blank: list[str] = []
+    done = 0
+    for split, photos in splits.items():
+        images, masks = root / "images" / split, root / "masks" / split
+        images.mkdir(parents=True)
+        masks.mkdir(parents=True)
+        for photo in photos:
+            painted = paint(photo, ids)
+            blank += painted.blank
+            Image.fromarray(painted.mask).save(masks / f"{Path(photo.target).stem}.png")
+            _copy_photo(photo, images / photo.target, link)
+            done += 1
+            progress(done)
+    return blank
+
+
+def _copy_photo(photo: AnnotatedPhoto, target: Path, link: bool) -> None:
+    """Copy or link a photo, or write the one that was stored inside a JSON file."""
     if photo.content is not None:
         target.write_bytes(photo.content)
     elif link:
@@ -162,8 +174,8 @@ def _take_over(photo: AnnotatedPhoto, target: Path, link: bool) -> None:
             os.link(photo.file.resolve(), target)
         except OSError as error:
             raise OSError(
-                f"link: {photo.file} cannot be linked from there ({error.strerror}); both must lie on one disk. Leave "
-                "--link out to copy."
+                f"link: {photo.file} cannot be linked from there ({error.strerror}); both must be on one disk. Leave "
+                "out --link to copy."
             ) from error
     else:
         shutil.copyfile(photo.file, target)

@@ -8,22 +8,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.data.file_source import FileSource
-from clipteacher.data.files import DataError, Record, read_colours
-from clipteacher.data.layout import advice, check_split, first_folder, folder_stems, listed_records
-from clipteacher.data.source import value_table
+from clipteacher.data.files import Record, read_colours
+from clipteacher.data.release import Part, Release, Unpacked
+from clipteacher.data.source import Source, value_table
 from clipteacher.protocols.ade20k import ADE20K_150_NAMES, ADE20K_150_RAW_TO_ID, ADE20K_847_NAMES, ADE20K_847_RAW_TO_ID
 
 _FOLDERS: Final = {"train": "training", "val": "validation"}
-_KEY: Final = "ade20k"
-_FULL_KEY: Final = "ade20k-full"
 
 
-def ade20k(root: str | Path, split: str) -> FileSource:
+def ade20k(root: str | Path, split: str) -> Source:
     """Open one split of ADE20K with 150 classes (ADEChallengeData2016).
 
     Args:
-        root: Folder that holds `ADEChallengeData2016`, or it itself.
+        root: Folder that holds `ADEChallengeData2016`, or that folder itself.
         split: "train" (20,210 photos) or "val" (2,000).
 
     Returns:
@@ -32,26 +29,26 @@ def ade20k(root: str | Path, split: str) -> FileSource:
     Raises:
         DataError: A folder or file is missing.
     """
-    check_split(split, tuple(_FOLDERS), _KEY)
+    data = Unpacked(ADE20K.name, root, split, _FOLDERS)
     images, masks = (
-        first_folder(root, [f"{base}{kind}/{_FOLDERS[split]}" for base in ("ADEChallengeData2016/", "")], kind, _KEY)
+        data.folder([f"{base}{kind}/{_FOLDERS[split]}" for base in ("ADEChallengeData2016/", "")], kind)
         for kind in ("images", "annotations")
     )
-    return FileSource(
-        listed_records(folder_stems(images, ".jpg", _KEY, root), images, masks, (".jpg", ".png"), _KEY, root),
+    return Source(
+        data.records(data.stems(images, ".jpg"), images, masks),
         ADE20K_150_NAMES,
         value_table(256, {value: int(ADE20K_150_RAW_TO_ID[value]) for value in range(151)}),
-        fix="Use the masks as released: 0 = other, classes 1..150; they are renumbered at reading, once.",
+        fix="Use the masks as released: 0 = other, classes 1..150; they are renumbered as they are read, once.",
     )
 
 
-def ade20k_full(root: str | Path, split: str) -> FileSource:
+def ade20k_full(root: str | Path, split: str) -> Source:
     """Open one split of the full ADE20K with 847 classes (ADE20K_2021_17_01).
 
     Photos lie in folders by scene, each with its `_seg.png` beside it, whose red and green hold the class.
 
     Args:
-        root: Folder that holds `ADE20K_2021_17_01`, or it itself.
+        root: Folder that holds `ADE20K_2021_17_01`, or that folder itself.
         split: "train" (25,574 photos) or "val" (2,000).
 
     Returns:
@@ -60,20 +57,18 @@ def ade20k_full(root: str | Path, split: str) -> FileSource:
     Raises:
         DataError: A folder or file is missing.
     """
-    check_split(split, tuple(_FOLDERS), _FULL_KEY)
-    places = [f"{base}images/ADE/{_FOLDERS[split]}" for base in ("ADE20K_2021_17_01/", "")]
-    folder = first_folder(root, places, "photos", _FULL_KEY)
+    data = Unpacked(ADE20K_FULL.name, root, split, _FOLDERS)
+    folder = data.folder([f"{base}images/ADE/{_FOLDERS[split]}" for base in ("ADE20K_2021_17_01/", "")], "photos")
     files = {path.name: path for path in sorted(folder.rglob("*")) if not path.name.startswith(".")}
-    photos = {name: path for name, path in files.items() if name.endswith(".jpg")}
-    missing = [path for name, path in photos.items() if _mask_name(name) not in files]
-    if missing or not photos:
-        first = f"{missing[0]}: no {_mask_name(missing[0].name)} beside it" if missing else f"{folder}: got no photo"
-        raise DataError(
-            f"{first} ({len(missing)} of {len(photos)} have none), expected a photo and its mask in one folder. "
-            f"{advice(_FULL_KEY, root)}"
+    mask_names = {name: name.removesuffix(".jpg") + "_seg.png" for name in sorted(files) if name.endswith(".jpg")}
+    missing = [name for name, mask in mask_names.items() if mask not in files]
+    if missing or not mask_names:
+        first = f"{files[missing[0]]}: no {mask_names[missing[0]]} beside it" if missing else f"{folder}: got no photo"
+        raise data.error(
+            f"{first} ({len(missing)} of {len(mask_names)} have none), expected a photo and its mask in one folder"
         )
-    return FileSource(
-        [Record(path, files[_mask_name(name)]) for name, path in sorted(photos.items())],
+    return Source(
+        [Record(files[name], files[mask]) for name, mask in mask_names.items()],
         ADE20K_847_NAMES,
         value_table(65536, {value: int(label) for value, label in enumerate(ADE20K_847_RAW_TO_ID)}),
         decode=read_full_ids,
@@ -93,12 +88,41 @@ def read_full_ids(path: Path) -> NDArray[np.uint16]:
         Raw ids (H, W), uint16, 0 = none, up to 6655.
 
     Raises:
-        DataError: The file is no PNG of mode RGB.
+        DataError: The file is not a PNG of mode RGB.
     """
     colours = read_colours(path).astype(np.uint16)
     return colours[..., 0] // 10 * 256 + colours[..., 1]
 
 
-def _mask_name(photo: str) -> str:
-    """Name the mask of a photo."""
-    return photo.removesuffix(".jpg") + "_seg.png"
+ADE20K: Final = Release(
+    "ade20k",
+    (
+        Part(
+            "ADE20K, scene parsing of 150 classes",
+            ("ADEChallengeData2016/annotations/validation", "annotations/validation"),
+            # GluonCV, scripts/datasets/ade20k.py
+            {"ADEChallengeData2016.zip": "sha1:219e1696abb36c8ba3a3afe7fb2f4b4606a897c7"},
+            "http://sceneparsing.csail.mit.edu/",
+            "research and education, not commercial; see the home page",
+        ),
+    ),
+    {"train": (20_210,), "val": (2_000,)},
+    lambda root, split, protocol: ade20k(root, split),
+)
+"""The data set of 150 classes as released."""
+
+ADE20K_FULL: Final = Release(
+    "ade20k-full",
+    (
+        Part(
+            "ADE20K, the full release of January 2021",
+            ("ADE20K_2021_17_01/images/ADE/validation", "images/ADE/validation"),
+            {"ADE20K_2021_17_01.zip": ""},
+            "https://groups.csail.mit.edu/vision/datasets/ADE20K/",
+            "research and education, not commercial; free after registration at the home page",
+        ),
+    ),
+    {"train": (25_574,), "val": (2_000,)},
+    lambda root, split, protocol: ade20k_full(root, split),
+)
+"""The data set of 847 classes as released."""

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from clipteacher.data.file_source import FileSource
-from clipteacher.data.files import DataError, read_values
-from clipteacher.data.layout import advice, check_split, first_folder, listed_records, read_list
+from clipteacher.data.files import read_values
 from clipteacher.data.mat import read_label_map
-from clipteacher.data.source import Labels, value_table
+from clipteacher.data.release import Part, Release, Unpacked
+from clipteacher.data.source import Labels, Source, value_table
 from clipteacher.protocols.context import (
     CONTEXT_CONVERTED_TO_ID,
     CONTEXT_CONVERTED_TO_ID_BG,
@@ -22,22 +21,16 @@ from clipteacher.protocols.context import (
 )
 from clipteacher.protocols.protocol import BACKGROUND
 
-DEVKIT_PLACES: Final = ("VOCdevkit/VOC2010", "VOC2010", ".")
-"""Where VOCtrainval_03-May-2010.tar may lie below the root."""
-
-_KEY: Final = "context"
-# mmseg's converter writes the first two; the last two are VOC 2010's own, 4,998 and 5,105 photos.
-_LISTS: Final = {
-    split: (f"ImageSets/SegmentationContext/{split}.txt", f"{split}.txt", f"ImageSets/Main/{split}.txt")
-    for split in ("train", "val")
-}
+_DEVKITS: Final = ("VOCdevkit/VOC2010", "VOC2010", ".")
+# mmseg's converter writes the first two; the last are VOC 2010's own, 4,998 and 5,105 photos.
+_LISTS: Final = ("ImageSets/SegmentationContext", ".", "ImageSets/Main")
 
 
 class _Masks(NamedTuple):
-    """One of the forms in which the masks are to be had."""
+    """One of the forms in which the masks are available: a folder of files with values 0..last."""
 
     folder: str
-    ending: str
+    suffix: str
     decode: Callable[[Path], Labels]
     size: int
     last: int
@@ -45,34 +38,27 @@ class _Masks(NamedTuple):
     background: Labels
 
 
+# The two kinds of PNGs have the same values for other classes: mmseg's converter wrote the first (alphabetical order),
+# the second are those of the data set's home page (VOC's 20 classes first).
 _FORMS: Final = (
     _Masks("trainval", ".mat", read_label_map, 65536, 459, CONTEXT_MAT_TO_ID, CONTEXT_MAT_TO_ID_BG),
     _Masks(
-        "SegmentationClassContext",
-        ".png",
-        read_values,
-        256,
-        59,
-        CONTEXT_CONVERTED_TO_ID,
-        CONTEXT_CONVERTED_TO_ID_BG,
+        "SegmentationClassContext", ".png", read_values, 256, 59, CONTEXT_CONVERTED_TO_ID, CONTEXT_CONVERTED_TO_ID_BG
     ),
     _Masks("59_context_labels", ".png", read_values, 256, 59, CONTEXT_PNG_TO_ID, CONTEXT_PNG_TO_ID_BG),
 )
-
-MASK_FOLDERS: Final = tuple(form.folder for form in _FORMS)
-"""Folders of masks, below the devkit or the root; the first that is there is read. `trainval` holds the 459-label .mat
-files, `SegmentationClassContext` the 59-class PNGs that mmseg's converter wrote (alphabetical order), and
-`59_context_labels` those of the data set's home page (VOC's 20 classes first): same values, other classes."""
+_MASKS: Final = tuple(form.folder for form in _FORMS)
 
 
-def context(root: str | Path, split: str, *, background: bool = False) -> FileSource:
+def context(root: str | Path, split: str, *, background: bool = False) -> Source:
     """Open one split of PASCAL Context.
 
     The split is VOC 2010's: train.txt and val.txt of `ImageSets/SegmentationContext` (mmseg's, 4,996 and 5,104 photos)
-    or of the root, else those of `ImageSets/Main` (4,998 and 5,105).
+    or of the root, else those of `ImageSets/Main` (4,998 and 5,105). Masks are those of the first folder that exists,
+    in VOC2010 or in the root: `trainval` (459 labels), `SegmentationClassContext` (mmseg's), `59_context_labels`.
 
     Args:
-        root: Folder that holds `VOCdevkit/VOC2010`, or it itself.
+        root: Folder that holds `VOCdevkit/VOC2010`, or that folder itself.
         split: "train" or "val".
         background: Whether background, which is every label outside the 59, is class 0 of 60, or ignored.
 
@@ -82,24 +68,52 @@ def context(root: str | Path, split: str, *, background: bool = False) -> FileSo
     Raises:
         DataError: A folder, list or file is missing.
     """
-    check_split(split, ("train", "val"), _KEY)
-    root = Path(root)
-    present = [place for place in DEVKIT_PLACES if (root / place / "JPEGImages").is_dir()]
-    devkit = first_folder(root, present or DEVKIT_PLACES[:1], "VOC 2010", _KEY)
-    places = [(form, base / form.folder) for form in _FORMS for base in (devkit, root)]
-    form, masks = next(((form, folder) for form, folder in places if folder.is_dir()), (None, None))
+    data = Unpacked(CONTEXT.name, root, split, CONTEXT.photos)
+    present = [folder for folder in _DEVKITS if (data.root / folder / "JPEGImages").is_dir()]
+    devkit = data.folder(present or _DEVKITS[:1], "VOC 2010")
+    folders = [(form, base / form.folder) for form in _FORMS for base in (devkit, data.root)]
+    form, masks = next(((form, folder) for form, folder in folders if folder.is_dir()), (None, None))
     if form is None or masks is None:
-        raise DataError(
-            f"{devkit}: got no masks, expected a folder {', '.join(MASK_FOLDERS[:-1])} or {MASK_FOLDERS[-1]} in it or "
-            f"in {root}. {advice(_KEY, root)}"
+        raise data.error(
+            f"{devkit}: got no masks, expected a folder {', '.join(_MASKS[:-1])} or {_MASKS[-1]} in it or in "
+            f"{data.root}"
         )
-    lists = [base / name for name in _LISTS[split] for base in (devkit, root)]
-    listed = read_list(next((path for path in lists if path.is_file()), lists[0]), _KEY, root)
+    lists = [base / folder / f"{split}.txt" for folder in _LISTS for base in (devkit, data.root)]
+    listed = data.listed(next((path for path in lists if path.is_file()), lists[0]))
     ids = form.background if background else form.ignored
-    return FileSource(
-        listed_records(listed, devkit / "JPEGImages", masks, (".jpg", form.ending), _KEY, root),
+    return Source(
+        data.records(listed, devkit / "JPEGImages", masks, form.suffix),
         (BACKGROUND, *CONTEXT_NAMES) if background else CONTEXT_NAMES,
         value_table(form.size, {value: int(ids[value]) for value in range(form.last + 1)}),
         decode=form.decode,
-        fix=f"Use the masks of {form.folder} as they were made: 0 = background; they are renumbered at reading.",
+        fix=f"Use the masks of {form.folder} unchanged: 0 = background; they are renumbered as they are read.",
     )
+
+
+CONTEXT: Final = Release(
+    "context",
+    (
+        Part(
+            "PASCAL VOC 2010, photos and lists",
+            tuple(f"{folder}/JPEGImages" for folder in _DEVKITS),
+            # torchvision, datasets/voc.py
+            {"VOCtrainval_03-May-2010.tar": "md5:da459979d0c395079b5c75ee67908abb"},
+            "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/",
+            "research use; photos under Flickr's terms",
+        ),
+        Part(
+            "PASCAL Context, masks of 459 labels (.mat) or of 59 (PNG)",
+            (*(f"{folder}/{masks}" for masks in _MASKS for folder in _DEVKITS), *_MASKS),
+            # tf-image-segmentation's data_pascal_voc.py, one reader's; the home page has none
+            {
+                "trainval.tar.gz": "md5:df034edb2c12aa7d33b42b20bb1796e3",
+                "59_context_labels.tar.gz": "md5:f85d450010762a0e1080304286ce30ed",
+            },
+            "https://cs.stanford.edu/~roozbeh/pascal-context/",
+            "research use; see the home page",
+        ),
+    ),
+    {"train": (4_998, 4_996), "val": (5_105, 5_104)},
+    lambda root, split, protocol: context(root, split, background=protocol.background),
+)
+"""The data set as released."""

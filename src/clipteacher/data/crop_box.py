@@ -1,4 +1,4 @@
-"""Where a training sample lies in its photo: what a crop's tokens need to be found in the photo's."""
+"""Position of a training sample in its photo, by which a crop's tokens are found in the photo's."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any, Final, NamedTuple
 
 
 class CropBox(NamedTuple):
-    """A crop of a photo that was brought to another size first. torch's default collation makes a column of each entry.
+    """A crop of a photo that was resized first. torch's default collation makes a column of each field.
 
     Attributes:
         photo: Path of the photo's file.
-        height: Height of the photo in pixels when the crop was taken.
-        width: Its width then.
+        height: Height of the resized photo in pixels.
+        width: Its width.
         top: First row of the crop.
         left: First column of the crop.
         rows: Rows of the photo in the crop; a sample with more has padding below.
         columns: Columns of the photo in the crop; a sample with more has padding to the right.
-        flipped: Whether the crop was mirrored, left to right, after it was taken and before it was padded.
+        flipped: Whether the crop was flipped horizontally, after it was taken and before it was padded.
     """
 
     photo: str
@@ -34,7 +34,7 @@ NOWHERE: Final = CropBox("", 0, 0, 0, 0, 0, 0, False)
 
 
 def whole(photo: str, height: int, width: int) -> CropBox:
-    """Return the box of a whole photo as it is.
+    """Return the box of a whole photo at its own size.
 
     Example:
         >>> whole("a.png", 20, 30)[1:]
@@ -43,8 +43,8 @@ def whole(photo: str, height: int, width: int) -> CropBox:
     return CropBox(photo, height, width, 0, 0, height, width, False)
 
 
-def separate(boxes: Any) -> list[CropBox]:  # noqa: ANN401 (collation makes lists and tensors of a CropBox's entries)
-    """Take the collated boxes of a batch apart.
+def separate(boxes: Any) -> list[CropBox]:  # noqa: ANN401 (collation makes lists and tensors of a CropBox's fields)
+    """Separate the collated boxes of a batch.
 
     Args:
         boxes: A `CropBox` of columns: a list of B paths, and tensors (B,) on any device.

@@ -1,4 +1,4 @@
-"""Photos and masks as a torch dataset, with the inductive label rule applied at reading."""
+"""Photos and masks as a torch dataset, with the inductive label rule applied as masks are read."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Sample(NamedTuple):
     """One photo, ready for a batch.
 
     Attributes:
-        image: (3, H, W), uint8, RGB in 0..255. It becomes floating point on the device that uses it, see
-            `clipteacher.inference.image.float_images`.
-        mask: (H, W), uint8 with ignore = 255; int32 with ignore = 65535 for a test set of more than 255 classes.
+        image: (3, H, W), uint8, RGB in 0..255. `clipteacher.inference.image.float_images` makes a batch floating point
+            on its device.
+        mask: (H, W), uint8 with ignore = 255, or int32 with ignore = 65535 in a test set of more than 255 classes.
             Training: seen classes renumbered 0..N_s-1. Test: class ids 0..N-1.
-        name: The photo's file name without its ending.
-        crop_box: Where the sample lies in its photo.
+        name: The photo's file name without its suffix.
+        crop_box: Position of the sample in its photo.
     """
 
     image: Tensor
@@ -43,14 +43,14 @@ class SegmentationDataset(Dataset[Sample]):
     """Photos and masks of a source.
 
     A training mask is renumbered as it is read, before it is cropped, cached or counted: values of unseen classes
-    reach nothing else. A test sample is neither resized nor renumbered.
+    go no further. A test sample is neither resized nor renumbered.
 
     Args:
         source: Where photos and labels are read from.
-        class_split: Seen and unseen classes; its names are the source's, in order.
+        class_split: Seen and unseen classes; its names are the source's, in the same order.
         training: Whether masks become training labels.
         augment: Augmentation of training samples; None leaves them as they are.
-        cache: Keep decoded photos and their labels in memory. Each worker process keeps its own, but for what
+        cache: Keep decoded photos and their labels in memory. Each worker process keeps its own, except for what
             `verify` read before the workers were forked.
 
     Raises:
@@ -77,8 +77,8 @@ class SegmentationDataset(Dataset[Sample]):
             raise ValueError("augment: got an augmentation with training=False, expected None: tests see whole photos.")
         if training and not class_split.seen:
             raise ValueError(
-                f"unseen: got all {len(class_split.names)} classes, expected at least one seen class, for nothing "
-                "would be left to train on. Take a name out of unseen."
+                f"unseen: got all {len(class_split.names)} classes, expected at least one seen class to train on. "
+                "Take a name out of unseen."
             )
         if training and class_split.ignore != IGNORE:
             raise ValueError(
@@ -93,16 +93,15 @@ class SegmentationDataset(Dataset[Sample]):
         self._decoded: dict[int, tuple[NDArray[np.uint8], Labels]] = {}
 
     def __len__(self) -> int:
-        """Number of photos."""
+        """Return the number of photos."""
         return len(self.source)
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
         """Read one sample.
 
         Args:
-            key: An index; or (index, draw), where the integer `draw` alone decides the augmentation, so that the
-                sample is the same in any worker and after resuming. With a plain index, torch's global generator
-                decides.
+            key: An index, or (index, draw), where the integer `draw` alone seeds the augmentation, so the sample is the
+                same in any worker and after resuming. With a plain index, torch's global generator is used.
 
         Returns:
             The sample.
@@ -119,10 +118,10 @@ class SegmentationDataset(Dataset[Sample]):
         return self._sample(key)
 
     def verify(self) -> None:
-        """Read every pair once, so that a bad file shows before training and not hours into it.
+        """Read every pair once, so that a bad file is reported before training and not hours into it.
 
         Raises:
-            DataError: Some pairs cannot be used; the message holds the first few faults and the number of all.
+            DataError: Some pairs cannot be used; the message holds the first few errors and their number.
         """
         faults = []
         for index in range(len(self)):
@@ -140,17 +139,16 @@ class SegmentationDataset(Dataset[Sample]):
         pixels, labels = self._pair(index)
         image = torch.from_numpy(pixels).permute(2, 0, 1)
         mask = torch.from_numpy(labels if labels.dtype == np.uint8 else labels.astype(np.int32))
-        photo = str(self.source.paths(index).image)
-        crop_box = whole(photo, mask.shape[0], mask.shape[1])
+        photo = self.source.paths(index).image
+        crop_box = whole(str(photo), *mask.shape)
         if self.augment is not None:
-            image, mask, crop_box = self.augment.placed(image, mask)
-            crop_box = crop_box._replace(photo=photo)
-        # Copies, so that whoever writes into a sample does not write into the cache.
-        image, mask = (each.clone(memory_format=torch.contiguous_format) for each in (image, mask))
-        return Sample(image, mask, self.source.stem(index), crop_box)
+            image, mask, crop_box = self.augment.with_crop_box(image, mask)
+            crop_box = crop_box._replace(photo=str(photo))
+        # Copied, because they may share memory with the cache.
+        return Sample(image.clone(memory_format=torch.contiguous_format), mask.clone(), photo.stem, crop_box)
 
     def _pair(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
-        """Read a photo (H, W, 3), uint8, and its labels (H, W) from the cache where it has them."""
+        """Return a photo (H, W, 3), uint8, and its labels (H, W), from the cache if they are there."""
         if index in self._decoded:
             return self._decoded[index]
         pixels, labels = self.source.read(index)
@@ -162,15 +160,11 @@ class SegmentationDataset(Dataset[Sample]):
 
 
 class FolderDataset(SegmentationDataset):
-    """Photos and masks of one split of a folder in the project's own format.
+    """Photos and masks of one split in the folder format; other arguments as for `SegmentationDataset`.
 
     Args:
         root: Folder with `classes.txt`, `images/<split>` and `masks/<split>`.
         split: Which photos, such as "train".
-        class_split: Seen and unseen classes; its names are those of `classes.txt`, in order.
-        training: Whether masks become training labels.
-        augment: Augmentation of training samples; None leaves them as they are.
-        cache: Keep decoded photos and their labels in memory, as in `SegmentationDataset`.
 
     Raises:
         DataError: As `FolderSource`.

@@ -1,4 +1,4 @@
-"""Reading single files: photos upright, masks of 8 bits as they are, and what every error of them says."""
+"""Reading single files: photos upright, 8-bit masks unchanged, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""What counts as a photo in a folder, in upper or lower case."""
+"""Suffixes of photos in a folder, in upper or lower case."""
 
 
 class DataError(ValueError):
@@ -33,30 +33,27 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     """Read a photo upright, as its EXIF orientation says.
 
     Args:
-        path: A photo with 8 bits a channel; grey, palette and CMYK become RGB, what is transparent lies over white.
+        path: A photo with 8 bits per channel; grey, palette and CMYK become RGB, transparency is laid over white.
 
     Returns:
         The photo (H, W, 3), uint8, RGB, 0..255.
 
     Raises:
-        DataError: The file cannot be read to its end, or has more than 8 bits a channel.
+        DataError: The file cannot be read completely, or has more than 8 bits per channel.
     """
     image = decoded(path, upright=True)
     if image.mode.startswith(("I", "F")):
         raise DataError(
-            f"{path}: got a photo of mode {image.mode}, expected 8 bits a channel. Convert it to 8-bit RGB."
+            f"{path}: got a photo of mode {image.mode}, expected 8 bits per channel. Convert it to 8-bit RGB."
         )
     return rgb(image)
 
 
 def rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """Return the colours of a decoded picture with 8 bits a channel; what is transparent lies over white.
-
-    White is what viewers show beneath. The colours that a file stores under a transparent pixel are whatever the
-    program left there: nobody has seen them.
+    """Return the colours of a decoded picture with 8 bits per channel, laid over white, as viewers show it.
 
     Args:
-        image: Of any mode but those of deeper channels (I, I;16, F).
+        image: Of any mode except those with deeper channels (I, I;16, F).
 
     Returns:
         (H, W, 3), uint8, RGB, 0..255.
@@ -67,13 +64,13 @@ def rgb(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay colours with an opacity over white.
+    """Lay colours with opacity over white.
 
     Args:
         pixels: (H, W, 4), uint8, RGB and opacity, 0..255.
 
     Returns:
-        (H, W, 3), uint8, RGB, 0..255; the same bits where a pixel is opaque.
+        (H, W, 3), uint8, RGB, 0..255; opaque pixels are unchanged.
 
     Example:
         >>> over_white(np.array([[[9, 0, 0, 255], [9, 0, 0, 0]]], dtype=np.uint8)).tolist()
@@ -85,7 +82,7 @@ def over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def read_values(path: str | Path) -> NDArray[np.uint8]:
-    """Read the values of a mask as they are stored, whatever they mean.
+    """Read the values of a mask as they are stored.
 
     Args:
         path: A PNG with one 8-bit channel (mode L) or a palette (mode P, whose indices are the values).
@@ -94,12 +91,14 @@ def read_values(path: str | Path) -> NDArray[np.uint8]:
         Values (H, W), uint8, 0..255.
 
     Raises:
-        DataError: The file cannot be read, is no PNG, or has another mode or depth.
+        DataError: The file cannot be read, is not a PNG, or has another mode or depth.
     """
-    # A mask carries no orientation of its own: what is stored is what counts.
+    # A mask has no orientation of its own.
     image = decoded(path, upright=False)
     if image.format != "PNG":
-        raise DataError(f"{path}: got a {image.format} file, expected PNG, for lossy formats blur ids. Save it as PNG.")
+        raise DataError(
+            f"{path}: got a {image.format} file, expected PNG, since lossy formats blur ids. Save it as PNG."
+        )
     if image.mode not in ("L", "P"):
         raise DataError(
             f"{path}: got a mask of mode {image.mode}, expected one 8-bit channel of class ids (L) or a palette (P). "
@@ -115,7 +114,7 @@ def read_values(path: str | Path) -> NDArray[np.uint8]:
 
 
 def read_colours(path: str | Path) -> NDArray[np.uint8]:
-    """Read a mask whose labels are written in its colours.
+    """Read a mask whose labels are stored as colours.
 
     Args:
         path: A PNG of mode RGB.
@@ -124,7 +123,7 @@ def read_colours(path: str | Path) -> NDArray[np.uint8]:
         Colours (H, W, 3), uint8, 0..255.
 
     Raises:
-        DataError: The file cannot be read, is no PNG, or has another mode.
+        DataError: The file cannot be read, is not a PNG, or has another mode.
     """
     image = decoded(path, upright=False)
     if image.format != "PNG" or image.mode != "RGB":
@@ -136,7 +135,7 @@ def read_colours(path: str | Path) -> NDArray[np.uint8]:
 
 
 def check_one_size(record: Record, image: NDArray[np.uint8], mask: NDArray[np.unsignedinteger]) -> None:
-    """Check that a mask is as large as its photo.
+    """Check that a mask has the size of its photo.
 
     Args:
         record: Their paths, for the message.
@@ -161,16 +160,16 @@ def check_one_size(record: Record, image: NDArray[np.uint8], mask: NDArray[np.un
 
 
 def decoded(path: str | Path, *, upright: bool, max_pixels: int | None = None) -> Image.Image:
-    """Open and decode a picture to its end; of several frames the first.
+    """Open and decode a picture completely; of several frames, the first.
 
     Args:
         path: The file.
-        upright: Turn it as its EXIF orientation says.
-        max_pixels: Refuse a picture of more, by its header, before it takes memory; None leaves that to Pillow, which
+        upright: Rotate it as its EXIF orientation says.
+        max_pixels: Refuse a larger picture by its header, before it takes memory; None leaves that to Pillow, which
             refuses twice its `PIL.Image.MAX_IMAGE_PIXELS`.
 
     Raises:
-        DataError: There is no such file, it cannot be read to its end, or it is too large.
+        DataError: There is no such file, it cannot be read completely, or it is too large.
     """
     path = Path(path)
     if not path.is_file():
@@ -187,12 +186,12 @@ def decoded(path: str | Path, *, upright: bool, max_pixels: int | None = None) -
     except Image.DecompressionBombError as error:
         raise DataError(
             f"{path}: cannot be read: {error} Expected at most twice PIL.Image.MAX_IMAGE_PIXELS. Make the picture "
-            "smaller, or raise that number where you trust the file."
+            "smaller, or raise that number if you trust the file."
         ) from error
-    except Exception as error:  # a decoder may raise nearly anything on broken bytes
+    except Exception as error:  # a decoder may raise almost anything on broken bytes
         raise DataError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}), expected a whole picture. Save it anew, or "
-            "take it out."
+            f"{path}: cannot be read ({type(error).__name__}: {error}), expected an intact picture. Save it again, "
+            "or remove it."
         ) from error
 
 
@@ -206,12 +205,12 @@ def check_size(size: tuple[int, int], max_pixels: int | None, name: str) -> None
     if max_pixels is not None and width * height > max_pixels:
         raise DataError(
             f"{name}: got {width}x{height} (width x height), {width * height} pixels, expected at most {max_pixels}. "
-            "Make the picture smaller, or raise max_pixels where you trust it."
+            "Make the picture smaller, or raise max_pixels if you trust it."
         )
 
 
 def _what_is_at(path: Path) -> str:
-    """Say what is at a path that is no file."""
+    """Describe what is at a path that is not a file."""
     if path.is_symlink() and not path.exists():
         return "a link to a file that is gone"
     if path.is_dir():
@@ -220,6 +219,6 @@ def _what_is_at(path: Path) -> str:
 
 
 def _png_bit_depth(path: Path) -> int:
-    """Bits a channel, from byte 24 of the header (PNG specification, 11.2.1)."""
+    """Bits per channel, from byte 24 of the header (PNG specification, 11.2.1)."""
     with path.open("rb") as file:
         return file.read(25)[24]

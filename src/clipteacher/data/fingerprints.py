@@ -1,6 +1,6 @@
-"""Fingerprints of wrong labels: which mistake is known by which ids, and its cure in words.
+"""Fingerprints of wrong labels: which ids give away which mistake, and how to fix it.
 
-They are those of public issues: raw COCO-Stuff ids used as class ids (ZegCLIP issue 15: exactly the ids of the eleven
+They come from public issues: raw COCO-Stuff ids used as class ids (ZegCLIP issue 15: exactly the ids of the eleven
 things that COCO never annotated do not occur); labels shifted by one, or zero reduction done twice (ZegCLIP issue 2:
 the last class never occurs).
 """
@@ -13,42 +13,42 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.data.source import Source, meaning_of_values
+from clipteacher.data.source import Source
 from clipteacher.data.value_counts import ValueCounts
 from clipteacher.protocols.coco_stuff import COCO_STUFF_MISSING_RAW_IDS, COCO_STUFF_NAMES
 
 ENOUGH_MASKS: Final = 10
-"""Where every other class occurs in so many masks, a class that occurs in none is no small sample's accident: one as
-common as the rarest of them would be absent with a chance of e^-10."""
+"""If every other class occurs in this many masks, a class that occurs in none is not absent by chance: one as common as
+the rarest of them would be absent with a probability of e^-10."""
 
 UNLIKELY: Final = 1e-6
-"""Below this chance, the ids that never occur are taken for a fingerprint and not for chance."""
+"""Below this probability, a set of ids that never occur counts as a fingerprint and not as chance."""
 
-RAW_COCO_CURE: Final = (
+RAW_COCO_FIX: Final = (
     "These are raw COCO-Stuff ids 0..181, used as if they were class ids 0..170. Give the raw stuffthingmaps to "
-    "--data.protocol coco-stuff-156-15, which renumbers them at reading; or renumber the masks."
+    "--data.protocol coco-stuff-156-15, which renumbers them as they are read; or renumber the masks."
 )
-"""What to do about raw ids."""
+"""How to fix raw ids."""
 
 
 def stray_values(source: Source, counts: ValueCounts, strays: NDArray[np.intp]) -> str:
-    """Say which values are no class, where the first is, and by which mistake they came there.
+    """Say which values are no class, which mask has the first, and which mistake explains them.
 
     Args:
         source: The masks.
-        counts: What stands in them.
+        counts: What they contain.
         strays: (S,), values that occur and are `UNKNOWN`, ascending.
     """
     shown = ", ".join(f"{value} (in {counts.masks[value]} of {counts.total} masks)" for value in strays[:5])
     example = source.paths(int(counts.first[strays[0]])).mask
     return (
-        f"{example}: got value {shown}{', …' if len(strays) > 5 else ''}, expected {meaning_of_values(source)}. "
-        f"{_cure(source, counts, strays.tolist())}"
+        f"{example}: got value {shown}{', …' if len(strays) > 5 else ''}, expected {source.known_values()}. "
+        f"{_fix(source, counts, strays.tolist())}"
     )
 
 
 def looks_like_raw_coco(source: Source, absent: NDArray[np.intp]) -> bool:
-    """Whether class ids of COCO-Stuff leave out just the raw ids that never occur, beyond chance.
+    """Return whether the class ids that never occur include COCO-Stuff's missing raw ids, beyond chance.
 
     Args:
         source: The masks.
@@ -57,17 +57,17 @@ def looks_like_raw_coco(source: Source, absent: NDArray[np.intp]) -> bool:
     gaps = COCO_STUFF_MISSING_RAW_IDS
     if not (_is_coco(source) and _masks_hold_class_ids(source) and set(gaps) <= set(absent.tolist())):
         return False
-    # That all of these are among those that are absent, were the absent ones drawn at random (hypergeometric).
+    # Probability that all of these are absent if the absent ones were drawn at random (hypergeometric).
     chance = prod((len(absent) - i) / (len(source.names) - i) for i in range(len(gaps)))
     return chance < UNLIKELY
 
 
 def last_class_eaten(source: Source, counts: ValueCounts, absent: NDArray[np.intp]) -> bool:
-    """Whether the last class alone never occurs though all others are common, and pixels are ignored.
+    """Return whether only the last class never occurs, all others are common, and some pixels are ignored.
 
     Args:
         source: The masks.
-        counts: What stands in them.
+        counts: What they contain.
         absent: (A,), ids of the classes that never occur.
     """
     last = len(source.names) - 1
@@ -77,13 +77,13 @@ def last_class_eaten(source: Source, counts: ValueCounts, absent: NDArray[np.int
     )
 
 
-def _cure(source: Source, counts: ValueCounts, strays: list[int]) -> str:
-    """Tell the mistake by the values that are no class."""
+def _fix(source: Source, counts: ValueCounts, strays: list[int]) -> str:
+    """Name the mistake that explains values that are no class."""
     present = counts.masks > 0
     own_ids, count, ignore = _masks_hold_class_ids(source), len(source.names), source.ignore
     gaps = list(COCO_STUFF_MISSING_RAW_IDS)
     if _is_coco(source) and own_ids and strays[-1] < 182 and not present[gaps].any():
-        return RAW_COCO_CURE
+        return RAW_COCO_FIX
     if _is_coco(source) and not own_ids and set(strays) <= set(gaps):
         return (
             "These ids never occur in raw stuffthingmaps: the masks were converted to 0..170 before and would be "
@@ -95,13 +95,13 @@ def _cure(source: Source, counts: ValueCounts, strays: list[int]) -> str:
         )
     if strays == [ignore - 1] and not present[ignore]:
         return (
-            f"It is the ignore label {ignore} less one: one was subtracted from every value. Leave {ignore} as it is "
-            "when ids are renumbered."
+            f"It is the ignore label {ignore} minus one: one was subtracted from every value. Keep {ignore} when "
+            "renumbering ids."
         )
     if strays == [ignore]:
         return (
-            f"Masks as released do not have {ignore}: these were reduced before ({ignore} for 0, ids less one). Use "
-            "the released ones, which are renumbered at reading."
+            f"Masks as released do not have {ignore}: these were reduced before ({ignore} for 0, ids minus one). Use "
+            "the released ones, which are renumbered as they are read."
         )
     if own_ids and strays == [count] and present[0]:
         return (
@@ -115,10 +115,10 @@ def _cure(source: Source, counts: ValueCounts, strays: list[int]) -> str:
 
 
 def _masks_hold_class_ids(source: Source) -> bool:
-    """Whether the values of the masks are the class ids themselves, as in a folder of one's own."""
+    """Return whether the values of the masks are the class ids themselves, as in the folder format."""
     return bool(np.array_equal(source.table[: len(source.names)], np.arange(len(source.names))))
 
 
 def _is_coco(source: Source) -> bool:
-    """Whether a source has as many classes as COCO-Stuff."""
+    """Return whether a source has as many classes as COCO-Stuff."""
     return len(source.names) == len(COCO_STUFF_NAMES)

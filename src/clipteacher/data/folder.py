@@ -1,30 +1,29 @@
-"""Reading a dataset that is a folder: `classes.txt`, `images/<split>/*`, `masks/<split>/*.png`."""
+"""The folder format: `classes.txt`, `images/<split>/*`, `masks/<split>/*.png`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from clipteacher.data.file_source import FileSource
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError, Record
-from clipteacher.data.source import value_table
-from clipteacher.protocols.splits import IGNORE, ClassSplit
+from clipteacher.data.source import Source, value_table
+from clipteacher.protocols.splits import IGNORE
 
 
-class FolderSource(FileSource):
+class FolderSource(Source):
     """One split of a folder: masks are PNGs of class ids, 255 = ignore.
 
     Args:
         root: Folder with `classes.txt`, `images/<split>` and `masks/<split>`.
         split: Which photos, such as "train".
-        expected: The names that `classes.txt` must have, in their order; None takes what it has.
+        expected: The names that `classes.txt` must have, in this order; None accepts any.
 
     Raises:
-        DataError: As `list_folder` and `read_class_names`, or `classes.txt` has other names than expected.
+        DataError: As `list_folder` and `read_class_names`, or `classes.txt` has other names.
     """
 
     def __init__(self, root: str | Path, split: str, expected: Sequence[str] | None = None) -> None:
-        """List the files and read the names; no photo is opened yet."""
+        """List the files and read the names; no photo is opened."""
         names = read_class_names(root)
         if expected is not None:
             _check_names(Path(root) / "classes.txt", names, tuple(expected))
@@ -37,16 +36,11 @@ class FolderSource(FileSource):
         )
 
 
-def protocol_name(root: str | Path, class_split: ClassSplit) -> str:
-    """Name the protocol of a folder and a split where none is given: "<folder>-<seen>-<unseen>"."""
-    return f"{Path(root).resolve().name}-{class_split.label}"
-
-
 def read_class_names(root: str | Path) -> tuple[str, ...]:
-    """Read `classes.txt`: one name a line, the line's number less one is the class id in the masks.
+    """Read `classes.txt`: one name per line, in the order of the ids 0, 1, … in the masks.
 
     Args:
-        root: The dataset's folder.
+        root: The data set's folder.
 
     Returns:
         The names in the order of their ids.
@@ -57,31 +51,31 @@ def read_class_names(root: str | Path) -> tuple[str, ...]:
     """
     path = Path(root) / "classes.txt"
     if not path.is_file():
-        raise DataError(f"{path}: no such file, expected the class names, one a line. Write it, or correct the root.")
+        raise DataError(f"{path}: no such file, expected the class names, one per line. Write it, or correct the root.")
     try:
         # utf-8-sig: Notepad puts a byte order mark before the first name.
         names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 ({error}), expected plain text. Save it as UTF-8.") from error
     if not names:
-        raise DataError(f"{path}: got no name, expected one class name a line, in the order of the mask ids.")
+        raise DataError(f"{path}: got no name, expected one class name per line, in the order of the mask ids.")
     if len(names) > IGNORE:
-        raise DataError(f"{path}: got {len(names)} names, expected at most {IGNORE}, for id 255 means ignore.")
+        raise DataError(f"{path}: got {len(names)} names, expected at most {IGNORE}, since id 255 means ignore.")
     lines: dict[str, int] = {}
     for number, name in enumerate(names, start=1):
         if not name:
             raise DataError(f"{path}: line {number} is blank, so id {number - 1} has no name. Name it, or remove it.")
         if name in lines:
-            raise DataError(f"{path}: {name!r} stands on lines {lines[name]} and {number}, expected once. Rename one.")
+            raise DataError(f"{path}: {name!r} is on lines {lines[name]} and {number}, expected once. Rename one.")
         lines[name] = number
     return tuple(names)
 
 
 def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
-    """List the photos of a split with their masks, without opening them.
+    """List the photos of a split and their masks, without opening them.
 
     Args:
-        root: The dataset's folder.
+        root: The data set's folder.
         split: Folder under `images` and `masks`, such as "train".
 
     Returns:
@@ -108,9 +102,7 @@ def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
         entry for entry in images.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".")
     )
     if not photos:
-        raise DataError(
-            f"{images}: got no photo, expected files ending in {', '.join(IMAGE_SUFFIXES)}. Put some there."
-        )
+        raise DataError(f"{images}: got no photo, expected files ending in {', '.join(IMAGE_SUFFIXES)}. Add some.")
     stems: dict[str, Path] = {}
     for photo in photos:
         if photo.stem in stems:
@@ -124,14 +116,14 @@ def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
     if missing:
         more = f" (and {len(missing) - 1} more photos without a mask)" if len(missing) > 1 else ""
         raise DataError(
-            f"{missing[0]}: no mask, expected {masks / (missing[0].stem + '.png')}{more}. Add the mask, or take the "
-            "photo out; a mask of 255 alone means that nothing is labelled."
+            f"{missing[0]}: no mask, expected {masks / (missing[0].stem + '.png')}{more}. Add the mask, or remove "
+            "the photo; a mask of 255 only means that nothing is labelled."
         )
     return tuple(Record(photo, mask_of[photo.stem]) for photo in photos)
 
 
 def _check_names(path: Path, names: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    """Check that a class list is the split's own, to the name and to the order."""
+    """Check that a class list has the split's names, in the same order."""
     if names == expected:
         return
     if len(names) != len(expected):

@@ -24,7 +24,7 @@ def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
         VOC's ids (H, W), uint8, 0 = background, 1..20.
 
     Raises:
-        DataError: The file cannot be read, or is no such mask.
+        DataError: The file cannot be read, or is not such a mask.
     """
     values = _loaded(path, "GTcls")
     try:
@@ -32,7 +32,7 @@ def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
     except (IndexError, KeyError, ValueError) as error:
         raise DataError(
             f"{path}: got a GTcls without Segmentation ({error}), expected a file of SBD's cls/. Unpack it from "
-            "benchmark.tgz again; the files of inst/ are others."
+            "benchmark.tgz again; files of inst/ are different."
         ) from error
     return _checked(path, mask, 255).astype(np.uint8)
 
@@ -49,16 +49,16 @@ def read_label_map(path: Path) -> NDArray[np.uint16]:
         Raw ids (H, W), uint16, 1..459.
 
     Raises:
-        DataError: The file cannot be read, or is no such mask.
+        DataError: The file cannot be read, or is not such a mask.
     """
     return _checked(path, np.asarray(_loaded(path, "LabelMap")), 65535).astype(np.uint16)
 
 
-def _loaded(path: Path, key: str) -> Any:  # noqa: ANN401 (whatever MATLAB has saved)
+def _loaded(path: Path, key: str) -> Any:  # noqa: ANN401 (any MATLAB variable)
     """Load one variable."""
     try:
         content = loadmat(path)
-    except Exception as error:  # scipy raises many kinds on broken bytes
+    except Exception as error:  # scipy raises many kinds of errors on broken bytes
         raise DataError(
             f"{path}: cannot be read ({type(error).__name__}: {error}), expected a whole .mat file. Unpack it again."
         ) from error

@@ -1,4 +1,4 @@
-"""One split of data as a command line names it: a protocol's, or a folder's of one's own."""
+"""One split of data as a command line names it: of a protocol, or of your own folder."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from clipteacher.data.folder import FolderSource, protocol_name
-from clipteacher.data.released import open_source
+from clipteacher.data.folder import FolderSource
+from clipteacher.data.released import RELEASES
 from clipteacher.data.source import Source
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit
@@ -19,8 +19,8 @@ class OpenedData(NamedTuple):
     Attributes:
         source: Its photos and labels.
         class_split: Its classes.
-        protocol: The name to print beside a score.
-        released: Whether a protocol of this package decided all that; else the folder and the user did.
+        protocol: The name printed beside each score.
+        released: Whether a protocol of this package decided all this; otherwise the folder and the user did.
     """
 
     source: Source
@@ -41,14 +41,14 @@ def open_data(
     Args:
         root: The data set's folder.
         split: Which photos, such as "train".
-        protocol: Name of one of `PROTOCOLS`: it decides reader, classes and split. Any other is a name for a folder of
-            one's own; None names that after the folder and the numbers of classes.
-        unseen: Names held back in a folder of one's own; None leaves it to `default_unseen`.
-        default_unseen: Names held back, of all names.
+        protocol: Name of one of `PROTOCOLS`, which decides reader, classes and split. Any other name is for your own
+            folder; None is "<folder>-<seen>-<unseen>".
+        unseen: Names held back in your own folder; None leaves it to `default_unseen`.
+        default_unseen: Returns the names held back, given all names.
 
     Raises:
         DataError: A file or folder is missing or wrong.
-        ValueError: Names are held back that are no classes, or a protocol is given and names beside it.
+        ValueError: A name held back is not a class, or names are given in addition to a protocol.
     """
     known = known_protocol(protocol)
     if known is not None:
@@ -57,8 +57,8 @@ def open_data(
                 f"unseen: got {', '.join(unseen) or 'none'} beside protocol {known.name}, which holds back "
                 f"{', '.join(known.class_split.unseen) or 'none'}. Leave out one of the two."
             )
-        return OpenedData(open_source(known, root, split), known.class_split, known.name, True)
+        source = RELEASES[known.dataset].open(root, split, known)
+        return OpenedData(source, known.class_split, known.name, True)
     source = FolderSource(root, split)
-    names = source.names
-    class_split = ClassSplit(names, tuple(unseen if unseen is not None else default_unseen(names)))
-    return OpenedData(source, class_split, protocol or protocol_name(root, class_split), False)
+    class_split = ClassSplit(source.names, tuple(default_unseen(source.names) if unseen is None else unseen))
+    return OpenedData(source, class_split, protocol or f"{Path(root).resolve().name}-{class_split.label}", False)

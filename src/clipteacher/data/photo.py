@@ -1,4 +1,4 @@
-"""Whatever a user calls a photo, as one array: RGB, upright, 8 bits or fractions of one."""
+"""Any kind of photo as one array: RGB, upright, 8 bits or floats in [0, 1]."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Photo: TypeAlias = "str | PathLike[str] | Image.Image | NDArray[Any] | Tensor"
-"""A path, a picture of Pillow's, an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or a tensor (3, H, W)."""
+"""A path, a Pillow picture, an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or a tensor (3, H, W)."""
 
 MAX_PIXELS: Final = 89_478_485
-"""Pixels of the largest file that is decoded, Pillow's own mark of a bomb: 256 MiB of RGB."""
+"""Pixels of the largest file that is decoded, Pillow's own limit for decompression bombs: 256 MiB of RGB."""
 
 _SLACK: Final = 1e-3  # resizing and arithmetic overshoot 0..1 by rounding
 _DEEP: Final = 65535  # white with 16 bits
 
 
 def read_photo(photo: Photo, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """Read a photo from whatever it is held in.
+    """Read a photo from a file, a picture, an array or a tensor.
 
-    Grey becomes RGB. What is transparent lies over white, as viewers show it. Of an animation the first frame counts.
-    Deep channels are scaled, never clipped: 16 bits of grey keep their depth as fractions of one; of 16 bits of colour
-    in a file the 8 higher ones come, for Pillow reads no more. Colour profiles are not applied.
+    Grey becomes RGB. Transparency is laid over white, as viewers show it. Of an animation, the first frame is read.
+    Deep channels are scaled, never clipped: 16-bit grey keeps its depth as floats; of 16-bit colour in a file, only
+    the 8 higher bits are read, as Pillow does. Colour profiles are not applied.
 
     Args:
-        photo: A path; a picture of Pillow's, turned upright as a file is; an array (H, W), (H, W, 1), (H, W, 3) or
+        photo: A path; a Pillow picture, turned upright as a file is; an array (H, W), (H, W, 1), (H, W, 3) or
             (H, W, 4), uint8 in 0..255, uint16 in 0..65535 or floating point in [0, 1], the fourth channel opacity; or
             a tensor (3, H, W), or with 1 or 4 channels, of these types, on any device.
-        max_pixels: Refuse a file, or a picture of Pillow's, of more pixels, before it is decoded.
+        max_pixels: Refuse a file or a Pillow picture with more pixels before it is decoded.
 
     Returns:
-        (H, W, 3), RGB: uint8 in 0..255 where 8 bits came, else float32 in [0, 1].
+        (H, W, 3), RGB: uint8 in 0..255 for 8-bit photos, else float32 in [0, 1].
 
     Raises:
-        DataError: A file cannot be read to its end, or has more than `max_pixels`; the message names it.
-        TypeError: It is none of the things above.
+        DataError: A file cannot be read completely, or has more than `max_pixels`; the message names it.
+        TypeError: It is none of these.
         ValueError: An array or a tensor has another shape or type, is empty, or holds NaN or values out of range.
 
     Example:
@@ -55,17 +55,17 @@ def read_photo(photo: Photo, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
         return _picture_array(_upright(photo, max_pixels), _name(photo))
     if isinstance(photo, np.ndarray):
         return _checked(photo, "photo", ValueError)
-    if hasattr(photo, "detach") and hasattr(photo, "permute"):  # a tensor, told without importing torch
+    if hasattr(photo, "detach") and hasattr(photo, "permute"):  # a tensor, recognized without importing torch
         return _tensor_array(photo)
     raise TypeError(
         f"photo: got {type(photo).__name__}, expected a path, a PIL picture, an array (H, W, 3) or a tensor (3, H, W). "
-        "Of several photos hand over one at a time, or use segment_batch; bytes go through "
+        "Give one photo at a time, or several to segment_batch; open bytes with "
         "PIL.Image.open(io.BytesIO(data))."
     )
 
 
 def eight_bits(photo: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Round a photo to 8 bits, to be drawn on.
+    """Round a photo to 8 bits, for drawing.
 
     Args:
         photo: As `read_photo` returns it, (H, W, 3).
@@ -79,27 +79,27 @@ def eight_bits(photo: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uin
 
 
 def _name(picture: Image.Image) -> str:
-    """What to call a picture of Pillow's."""
+    """Name a Pillow picture for messages."""
     return str(getattr(picture, "filename", "")) or f"picture of mode {picture.mode}"
 
 
 def _upright(picture: Image.Image, max_pixels: int) -> Image.Image:
-    """Decode a picture of Pillow's, which may not have been read yet, and turn it upright."""
+    """Decode a Pillow picture, which may not have been read yet, and turn it upright."""
     check_size(picture.size, max_pixels, _name(picture))
     if not picture.width or not picture.height:
         raise DataError(f"{_name(picture)}: got {picture.width}x{picture.height}, expected at least one pixel.")
     try:
         picture.load()
         return ImageOps.exif_transpose(picture)
-    except Exception as error:  # a decoder may raise nearly anything on broken bytes
+    except Exception as error:  # a decoder may raise almost anything on broken bytes
         raise DataError(
-            f"{_name(picture)}: cannot be read ({type(error).__name__}: {error}), expected a whole picture. Open it "
-            "anew, and keep its file open until then."
+            f"{_name(picture)}: cannot be read ({type(error).__name__}: {error}), expected an intact picture. Open "
+            "it again, and keep its file open until then."
         ) from error
 
 
 def _picture_array(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """The colours of a decoded picture, (H, W, 3)."""
+    """Return the colours of a decoded picture, (H, W, 3)."""
     if picture.mode.startswith("I"):
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > _DEEP:
@@ -114,17 +114,17 @@ def _picture_array(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArr
         return rgb(picture)
     except ValueError as error:
         raise DataError(
-            f"{name}: got a picture of mode {picture.mode}, which Pillow does not turn into RGB ({error}), expected "
-            "another. Save it as RGB."
+            f"{name}: got a picture of mode {picture.mode}, which Pillow cannot convert to RGB ({error}). Save it as "
+            "RGB."
         ) from error
 
 
 def _tensor_array(tensor: Any) -> NDArray[np.uint8] | NDArray[np.float32]:  # noqa: ANN401 (a tensor of torch's)
-    """The colours of a tensor (3, H, W)."""
+    """Return the colours of a tensor (3, H, W)."""
     shape = tuple(tensor.shape)
     if len(shape) != 3 or shape[0] not in (1, 3, 4) or 0 in shape:
         if len(shape) == 4:
-            fix = "Give one image at a time; a batch goes to segment_batch."
+            fix = "Give one image at a time, or a batch to segment_batch."
         elif len(shape) == 3 and shape[2] == 3:
             fix = "Put the channels first: image.permute(2, 0, 1)."
         else:
@@ -132,7 +132,7 @@ def _tensor_array(tensor: Any) -> NDArray[np.uint8] | NDArray[np.float32]:  # no
         raise ValueError(f"photo: got a tensor of shape {shape}, expected (3, H, W). {fix}")
     tensor = tensor.detach().cpu().permute(1, 2, 0)
     if tensor.is_floating_point():
-        tensor = tensor.float()  # bfloat16 is unknown to numpy
+        tensor = tensor.float()  # numpy has no bfloat16
     elif str(tensor.dtype) not in ("torch.uint8", "torch.uint16"):
         raise ValueError(
             f"photo: got a tensor of {tensor.dtype}, expected floating point in [0, 1], or uint8. Convert it: "
@@ -142,12 +142,12 @@ def _tensor_array(tensor: Any) -> NDArray[np.uint8] | NDArray[np.float32]:  # no
 
 
 def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """Check an array and give it three channels, (H, W, 3); `name` begins a message, `error` is its type."""
+    """Check an array and give it three channels, (H, W, 3); `name` and `error` are for messages."""
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
         if array.ndim == 4:
-            fix = "Give one photo at a time; several go to segment_batch."
+            fix = "Give one photo at a time, or several to segment_batch."
         elif array.ndim == 3 and array.shape[0] in (1, 3, 4):
             fix = "Put the channels last: array.transpose(1, 2, 0)."
         else:
@@ -165,19 +165,19 @@ def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray
             "Convert it, such as array.astype(np.uint8)."
         )
     lowest, highest = float(array.min()), float(array.max())
-    if not (lowest >= -_SLACK and highest <= 1 + _SLACK):  # so written, NaN is caught too
+    if not (lowest >= -_SLACK and highest <= 1 + _SLACK):  # written so that NaN is caught too
         if np.isnan(lowest):
-            fix = "Fix it: NaN is no colour."
+            fix = "NaN is no colour: remove it."
         elif lowest >= 0 and highest <= 255:
             fix = "Divide 8-bit values by 255."
         else:
-            fix = "Undo the normalisation: the student does its own."
+            fix = "Undo the normalization: the student does its own."
         raise error(f"{name}: got values {lowest:g}..{highest:g}, expected 0..1. {fix}")
     return _fractions(array)
 
 
 def _fractions(array: NDArray[Any]) -> NDArray[np.float32]:
-    """Turn checked values (H, W, 1), (H, W, 3) or (H, W, 4) into fractions of one, (H, W, 3), float32."""
+    """Turn checked values (H, W, 1), (H, W, 3) or (H, W, 4) into floats in [0, 1], (H, W, 3), float32."""
     pixels = array.astype(np.float32, order="C")
     pixels = pixels / np.float32(_DEEP) if array.dtype.kind == "u" else pixels.clip(0, 1)
     if pixels.shape[2] == 4:

@@ -1,20 +1,19 @@
-"""What of a data set is there and whole; nothing is downloaded and nothing is written."""
+"""Which parts of a released data set are present and intact; nothing is downloaded and nothing is written."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from clipteacher.data.archives import PARTS, Part
 from clipteacher.data.files import DataError
-from clipteacher.data.released import PUBLISHED_COUNTS, open_source
-from clipteacher.protocols.named import PROTOCOLS
+from clipteacher.data.release import Part, Release
+from clipteacher.protocols.protocol import Protocol
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
         fine: Whether it is as it should be.
@@ -25,32 +24,32 @@ class Finding(NamedTuple):
     text: str
 
 
-def inspect_data(dataset: str, root: Path, progress: Callable[[str], object] = lambda what: None) -> Iterator[Finding]:
-    """Look at each part of a data set: is it there, are its archives whole, how many photos has each split.
+def inspect_release(
+    release: Release, protocol: Protocol, root: Path, progress: Callable[[str], object] = lambda what: None
+) -> Iterator[Finding]:
+    """Check each part of a data set: whether it is present, its archives are intact, its splits are complete.
 
     Args:
-        dataset: A key of `PARTS`.
-        root: The data set's folder.
-        progress: Called with what is looked at next, where it may take a while.
+        release: The data set.
+        protocol: A protocol of it, to open its splits with.
+        root: Its folder.
+        progress: Called with the name of a check that may take a while, before it starts.
 
     Yields:
-        What was found, one after another.
+        The findings, one by one.
     """
-    for part in PARTS[dataset]:
+    for part in release.parts:
         yield _presence(part, root)
-        for archive in part.archives:
-            if (root / archive.name).is_file() and archive.algorithm is not None:
-                progress(f"{archive.algorithm} of {archive.name}")
-                yield check_archive(root / archive.name, archive.algorithm, archive.digest)
-    protocol = next(protocol for protocol in PROTOCOLS if protocol.dataset == dataset)
-    for split, published in PUBLISHED_COUNTS[dataset].items():
+        for archive, checksum in part.archives.items():
+            if checksum and (root / archive).is_file():
+                progress(f"{checksum.partition(':')[0]} of {archive}")
+                yield check_archive(root / archive, checksum)
+    for split, published in release.photos.items():
         progress(f"photos of {split}")
         try:
-            count = len(open_source(protocol, root, split))
+            yield check_count(split, len(release.open(root, split, protocol)), published)
         except DataError as error:
             yield Finding(False, f"{split}: {error}")
-        else:
-            yield check_count(split, count, published)
 
 
 def check_count(split: str, count: int, published: tuple[int, ...]) -> Finding:
@@ -61,8 +60,9 @@ def check_count(split: str, count: int, published: tuple[int, ...]) -> Finding:
     return Finding(False, f"{split}: got {count:,} photos with masks, expected {expected}. Unpack the archives again.")
 
 
-def check_archive(path: Path, algorithm: Literal["md5", "sha1"], expected: str) -> Finding:
-    """Compare a file's checksum with the published one."""
+def check_archive(path: Path, checksum: str) -> Finding:
+    """Compare a file's checksum with the published one, such as "md5:6cd6e144…"."""
+    algorithm, _, expected = checksum.partition(":")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
     if digest == expected:
@@ -71,15 +71,15 @@ def check_archive(path: Path, algorithm: Literal["md5", "sha1"], expected: str) 
 
 
 def _presence(part: Part, root: Path) -> Finding:
-    """Say whether one of a part's folders is there."""
-    places = [root / place for place in part.places]
-    for place in places:
-        if place.is_dir():
-            return Finding(True, f"{part.what}: {place}")
-    archives = " or ".join(archive.name for archive in part.archives)
+    """Check whether one of a part's folders exists."""
+    folders = [root / folder for folder in part.folders]
+    for folder in folders:
+        if folder.is_dir():
+            return Finding(True, f"{part.what}: {folder}")
+    archives = " or ".join(part.archives)
     return Finding(
         False,
-        f"{part.what}: missing, expected {places[0]}\n"
+        f"{part.what}: missing, expected {folders[0]}\n"
         + (f"  Unpack below {root}: {archives}\n" if archives else "")
         + f"  Home page: {part.home}\n  Licence: {part.licence}",
     )

@@ -1,4 +1,4 @@
-"""Which photos make up each training step: a pure function of the seed and the step."""
+"""Which photos make up each training step: a pure function of seed and step."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-# The two uses of the seed; a tag keeps their random streams apart.
+# The two uses of the seed; a tag separates their random streams.
 _ORDER, _DRAW = 0, 1
 
 
 class StepBatchSampler(Sampler[list[tuple[int, int]]]):
-    """Yields the batches of a run of so many steps, as keys (index, draw) of `FolderDataset`.
+    """Yields the batches of a run, as keys (index, draw) of `SegmentationDataset`.
 
-    The photos form one endless stream of epochs, each a permutation seeded by (seed, epoch) alone. Batches run across
-    the borders of epochs, so no photo is ever dropped. `draw` seeds the augmentation of one place in the stream, by
-    (seed, place) alone. So neither resuming nor the number of workers or ranks changes what a step trains on.
+    The photos form one endless stream of epochs, each a permutation seeded by (seed, epoch) alone. Batches cross the
+    borders of epochs, so no photo is ever dropped. `draw` seeds the augmentation at one position of the stream, from
+    (seed, position) alone. So neither resuming nor the number of workers or ranks changes what a step trains on.
 
     Args:
         dataset_size: Number of photos.
-        batch_size: Photos a step over all ranks together.
+        batch_size: Photos per step, over all ranks together.
         steps: Number of steps of the whole run.
-        seed: Non-negative; decides everything.
-        start: The step to begin at when a run resumes.
+        seed: Non-negative; determines everything.
+        start: The step at which a resumed run begins.
         rank: Which slice of each batch is taken.
         world_size: Number of ranks; it divides the batch size.
 
     Raises:
-        ValueError: A number is out of its range, or the ranks do not divide the batch.
+        ValueError: A number is out of its range, or the batch size is not a multiple of the number of ranks.
 
     Example:
         >>> batches = list(StepBatchSampler(dataset_size=3, batch_size=2, steps=3, seed=0))
@@ -76,7 +76,7 @@ class StepBatchSampler(Sampler[list[tuple[int, int]]]):
         self.world_size = world_size
 
     def __len__(self) -> int:
-        """Steps of the whole run, also where iteration begins at `start`: trainers count against it."""
+        """Return the steps of the whole run, whatever `start` is: trainers count against it."""
         return self.steps
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
@@ -86,17 +86,17 @@ class StepBatchSampler(Sampler[list[tuple[int, int]]]):
         for step in range(self.start, self.steps):
             first = step * self.batch_size + self.rank * share
             batch = []
-            for place in range(first, first + share):
-                if place // self.dataset_size != epoch:
-                    epoch = place // self.dataset_size
+            for position in range(first, first + share):
+                if position // self.dataset_size != epoch:
+                    epoch = position // self.dataset_size
                     order = self._epoch_order(epoch)
-                batch.append((int(order[place % self.dataset_size]), self._draw(place)))
+                batch.append((int(order[position % self.dataset_size]), self._draw(position)))
             yield batch
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
         """Permutation of the photos (dataset_size,), int64."""
         return np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.dataset_size)
 
-    def _draw(self, place: int) -> int:
-        """Augmentation seed of a place in the stream, 0..2^63-1."""
-        return int(np.random.SeedSequence([self.seed, _DRAW, place]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    def _draw(self, position: int) -> int:
+        """Augmentation seed of a position in the stream, 0..2^63-1."""
+        return int(np.random.SeedSequence([self.seed, _DRAW, position]).generate_state(1, np.uint64)[0] >> np.uint64(1))

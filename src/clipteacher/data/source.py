@@ -1,82 +1,113 @@
-"""What the rest of the package asks of a data set, and what the values in its masks mean."""
+"""One split of a data set: pairs of files, class names, and a table from the values in the masks to class ids."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.data.files import Record
+from clipteacher.data.files import DataError, Record, check_one_size, read_image, read_values
+from clipteacher.protocols.splits import IGNORE, ignore_id
 
 UNKNOWN: Final = -1
-"""What `Source.table` holds for values that no whole file of the data set has."""
+"""What `Source.table` holds for values that no intact mask of the data set has."""
 
 Labels = NDArray[np.unsignedinteger[Any]]
 """A mask (H, W) of uint8 or uint16."""
 
 
-class Source(Protocol):
-    """One split of a data set: photos with labels, by number.
+class Source:
+    """One split of a data set: photos and their labels, by index.
+
+    Args:
+        records: Photos and masks.
+        names: The N class names, in the order of the ids.
+        table: What each value that `decode` may return means: (256,) or (65536,), int32, a class id 0..N-1, the ignore
+            label, or `UNKNOWN`.
+        fix: What to do about a value that is `UNKNOWN`; ends the error message.
+        decode: Reads a mask's values (H, W), uint8 with a table of 256, uint16 with one of 65536.
 
     Attributes:
-        names: The N class names, in the order of the ids.
+        names: The N class names.
         ignore: Label of pixels without a class: 255 up to 255 classes, else 65535.
-        table: What each value of a mask file means: (256,) or (65536,), int32, a class id 0..N-1, `ignore`, or
-            `UNKNOWN`.
+        table: The table.
     """
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The N class names, in the order of the ids."""
-
-    @property
-    def ignore(self) -> int:
-        """Label of pixels without a class: 255 up to 255 classes, else 65535."""
-
-    @property
-    def table(self) -> NDArray[np.int32]:
-        """What each value of a mask file means: (256,) or (65536,), int32: class id, `ignore` or `UNKNOWN`."""
+    def __init__(
+        self,
+        records: Sequence[Record],
+        names: Sequence[str],
+        table: NDArray[np.int32],
+        *,
+        fix: str,
+        decode: Callable[[Path], Labels] = read_values,
+    ) -> None:
+        self.names = tuple(names)
+        self.ignore = ignore_id(len(self.names))
+        self.table = table
+        self._records = tuple(records)
+        self._fix = fix
+        self._decode = decode
 
     def __len__(self) -> int:
-        """Number of photos."""
+        """Return the number of photos."""
+        return len(self._records)
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
         """Read photo and labels.
 
         Returns:
-            The photo (H, W, 3), uint8, RGB, and its labels (H, W), as `labels` gives them.
+            The photo (H, W, 3), uint8, RGB, and its labels (H, W), as `labels` returns them.
 
         Raises:
-            DataError: A file cannot be used.
+            DataError: As `labels`, or the photo cannot be read, or the two differ in size.
         """
+        record = self._records[index]
+        image, labels = read_image(record.image), self.labels(index)
+        check_one_size(record, image, labels)
+        return image, labels
 
     def labels(self, index: int) -> Labels:
-        """Read the mask alone.
+        """Read the mask only.
 
         Returns:
             Labels (H, W), uint8, or uint16 with more than 255 classes, values 0..N-1 and `ignore`.
 
         Raises:
-            DataError: The file cannot be used, or has a value that is `UNKNOWN`.
+            DataError: The file cannot be read, or has a value that is `UNKNOWN`.
         """
+        values = self.values(index)
+        ids = self.table[values]
+        if (ids == UNKNOWN).any():
+            wrong, counts = np.unique(values[ids == UNKNOWN], return_counts=True)
+            shown = ", ".join(f"{value} ({count} pixels)" for value, count in zip(wrong[:5], counts[:5], strict=True))
+            raise DataError(
+                f"{self._records[index].mask}: got value {shown}{', …' if len(wrong) > 5 else ''}, expected "
+                f"{self.known_values()}. {self._fix}"
+            )
+        return ids.astype(np.uint8 if self.ignore == IGNORE else np.uint16)
 
     def values(self, index: int) -> Labels:
-        """Read the mask as it is stored, to be looked up in `table`.
-
-        Returns:
-            Values (H, W), uint8 or uint16, any.
-
-        Raises:
-            DataError: The file cannot be read.
-        """
+        """Read the mask as it is stored, (H, W), uint8 or uint16, any value; raises DataError if it cannot be read."""
+        return self._decode(self._records[index].mask)
 
     def stem(self, index: int) -> str:
-        """Return the photo's file name without its ending."""
+        """Return the photo's file name without its suffix."""
+        return self._records[index].image.stem
 
     def paths(self, index: int) -> Record:
         """Return the two files, for messages."""
+        return self._records[index]
+
+    def known_values(self) -> str:
+        """Describe the values that masks may have, such as "values 1..20 (20 classes) or 0, 255 = ignore"."""
+        classes = np.flatnonzero((self.table != UNKNOWN) & (self.table != self.ignore))
+        ignored = np.flatnonzero(self.table == self.ignore)
+        suffix = f" or {_ranges(ignored)} = ignore" if len(ignored) else ""
+        return f"values {_ranges(classes)} ({len(self.names)} classes){suffix}"
 
 
 def value_table(size: int, meaning: Mapping[int, int]) -> NDArray[np.int32]:
@@ -84,7 +115,7 @@ def value_table(size: int, meaning: Mapping[int, int]) -> NDArray[np.int32]:
 
     Args:
         size: Number V of values that a file can hold: 256, or 65536 for 16 bits.
-        meaning: Class id or ignore by value; all other values are `UNKNOWN`.
+        meaning: Class id or ignore label by value; all other values are `UNKNOWN`.
 
     Returns:
         Table (V,), int32, read-only.
@@ -97,15 +128,6 @@ def value_table(size: int, meaning: Mapping[int, int]) -> NDArray[np.int32]:
     table[list(meaning)] = list(meaning.values())
     table.flags.writeable = False
     return table
-
-
-def meaning_of_values(source: Source) -> str:
-    """Say which values the masks of a source may have: "values 1..20 (20 classes) or 0, 255 = ignore"."""
-    table = source.table
-    classes = np.flatnonzero((table != UNKNOWN) & (table != source.ignore))
-    ignored = np.flatnonzero(table == source.ignore)
-    told = f" or {_ranges(ignored)} = ignore" if len(ignored) else ""
-    return f"values {_ranges(classes)} ({len(source.names)} classes){told}"
 
 
 def _ranges(values: NDArray[np.intp]) -> str:

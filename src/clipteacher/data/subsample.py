@@ -1,4 +1,4 @@
-"""A part of many photos that stands for all."""
+"""An evenly spread subset of many photos."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def subsample(total: int, limit: int) -> tuple[int, ...]:
-    """Choose numbers below `total`, evenly spread: file names often follow time or place.
+    """Choose indices below `total`, evenly spread, because file names often follow time or place.
 
     Args:
-        total: How many there are.
-        limit: How many to choose at most; 0 is all.
+        total: Number of photos.
+        limit: Largest number of indices; 0 means all.
 
     Returns:
-        The numbers, ascending.
+        The indices, ascending.
 
     Raises:
         ValueError: The limit is negative.

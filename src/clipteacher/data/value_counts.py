@@ -1,35 +1,35 @@
-"""How often each value stands in the masks of a source; counted once and kept, for a large set takes minutes."""
+"""How often each value occurs in the masks of a source; counted once and cached, since a large set takes minutes."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.source import UNKNOWN, Source
-from clipteacher.utils.atomic_files import user_cache, write_json
+from clipteacher.utils.atomic_files import user_cache, write_atomically
 
-# Another number forgets what earlier versions have kept.
-_VERSION: Final = 1
+# Another number invalidates what earlier versions have cached.
+_VERSION: Final = 2
+_ARRAYS: Final = ("pixels", "masks", "first", "class_masks")
 
 
 @dataclass(frozen=True, eq=False)
 class ValueCounts:
-    """What stands in the masks of a source.
+    """What the masks of a source contain.
 
     Attributes:
         total: Number of masks.
         pixels: (V,), int64: pixels of each value 0..V-1 over all masks; V is the length of the source's table.
         masks: (V,), int64: masks that hold each value.
-        first: (V,), int64: index of the first mask that holds each value; -1 where none does.
+        first: (V,), int64: index of the first mask that holds each value; -1 if none does.
         class_masks: (N,), int64: masks that hold each class.
     """
 
@@ -50,8 +50,8 @@ class ValueCounts:
 def count_values(source: Source, progress: Callable[[int], object] = lambda done: None) -> ValueCounts:
     """Read every mask once and count its values.
 
-    This looks at the files as they are, unseen classes included. Its result says whether the files are right and is
-    shown to the user; nothing of it reaches training.
+    The files are counted as they are, unseen classes included. The result tells whether the files are right and is
+    shown to the user; none of it reaches training.
 
     Args:
         source: The masks.
@@ -82,40 +82,39 @@ def count_values(source: Source, progress: Callable[[int], object] = lambda done
 
 
 def kept_counts(
-    source: Source, *, anew: bool = False, progress: Callable[[int], object] = lambda d: None
+    source: Source, *, recount: bool = False, progress: Callable[[int], object] = lambda done: None
 ) -> ValueCounts:
-    """Return the counts that were kept for the very same files, or count and keep them.
+    """Return the counts cached for the very same files, or count and cache them.
 
     They lie in the folder `clipteacher/label_audit` of the user's cache (`$XDG_CACHE_HOME`, else `~/.cache`), under a
-    name made of the path, size and time of change of every mask.
+    name made of the path, size and modification time of every mask.
 
     Args:
         source: The masks.
-        anew: Count even where counts are kept.
+        recount: Count even if counts are cached.
         progress: As for `count_values`.
 
     Raises:
         DataError: A mask cannot be read.
     """
-    path = cache_folder() / f"{_key(source)}.json"
-    if not anew:
-        try:
-            return _counts_from(json.loads(path.read_text(encoding="utf-8")), source)
-        except (OSError, ValueError, KeyError, IndexError, TypeError):
-            pass  # nothing kept, or nothing of use: count
+    path = cache_folder() / f"{_key(source)}.npz"
+    if not recount:
+        # Missing or damaged, which numpy and zipfile report in many ways: count again.
+        with suppress(Exception), np.load(path) as cached:
+            return ValueCounts(int(cached["total"]), **{name: cached[name] for name in _ARRAYS})
     counts = count_values(source, progress)
-    with suppress(OSError):  # a home that cannot be written to costs time, no more
-        write_json(path, _counts_to(counts))
+    with suppress(OSError):  # a home that cannot be written to only costs time
+        write_atomically(path, lambda temporary: np.savez_compressed(temporary, **asdict(counts)))
     return counts
 
 
 def cache_folder() -> Path:
-    """Return the folder in which counts are kept."""
+    """Return the folder of the cached counts."""
     return user_cache("label_audit")
 
 
 def _key(source: Source) -> str:
-    """Name the masks by what would change if one of them did."""
+    """Hash everything that the counts depend on."""
     digest = hashlib.sha256(f"{_VERSION} {source.names} ".encode() + source.table.tobytes())
     for index in range(len(source)):
         path = source.paths(index).mask
@@ -126,31 +125,3 @@ def _key(source: Source) -> str:
         else:
             digest.update(f"{path.absolute()} {state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
-
-
-def _counts_to(counts: ValueCounts) -> dict[str, Any]:
-    """Make JSON of counts."""
-    present = np.flatnonzero(counts.masks)
-    arrays = {"pixels": counts.pixels, "masks": counts.masks, "first": counts.first}
-    return {
-        "total": counts.total,
-        "values": present.tolist(),
-        **{name: array[present].tolist() for name, array in arrays.items()},
-        "class_masks": counts.class_masks.tolist(),
-    }
-
-
-def _counts_from(kept: dict[str, Any], source: Source) -> ValueCounts:
-    """Make counts of JSON."""
-    size = len(source.table)
-    arrays = {
-        "pixels": np.zeros(size, np.int64),
-        "masks": np.zeros(size, np.int64),
-        "first": np.full(size, -1, np.int64),
-    }
-    for name, array in arrays.items():
-        array[kept["values"]] = kept[name]
-    class_masks = np.array(kept["class_masks"], dtype=np.int64)
-    if len(class_masks) != len(source.names):
-        raise ValueError("kept for another list of classes")
-    return ValueCounts(int(kept["total"]), **arrays, class_masks=class_masks)

@@ -1,4 +1,4 @@
-"""ADE20K, with 150 and with 847 classes: tests of a student that was trained on COCO-Stuff."""
+"""ADE20K with 150 and with 847 classes, as tests of a student that was trained on COCO-Stuff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""COCO-Stuff 164k: 156 seen and 15 unseen classes; students that are tested on other sets are trained on it."""
+"""COCO-Stuff 164k: 156 seen and 15 unseen classes; students tested on other sets are trained on it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from clipteacher.protocols.protocol import Protocol, Schedule, TestPipeline
+from clipteacher.protocols.protocol import Protocol, TestPipeline
+from clipteacher.protocols.schedule import AugmentConfig, OptimizerConfig, Schedule
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teachers.prompts import SINGLE
 
@@ -27,20 +28,12 @@ MSRC21_16_5: Final = Protocol(
     templates=SINGLE,
     test=TestPipeline(short_side=None, mode="whole"),
     schedule=Schedule(
-        crop_size=(224, 320),
-        base_size=None,
-        scale=(0.75, 1.5),
-        cat_max_ratio=0.75,
-        flip=0.5,
-        photometric=0.5,
+        augment=AugmentConfig(
+            crop_size=(224, 320), base_size=None, scale=(0.75, 1.5), cat_max_ratio=0.75, flip=0.5, photometric=0.5
+        ),
+        optimizer=OptimizerConfig(lr=5e-4, weight_decay=0.01, warmup_steps=20, power=0.9, min_factor=0.0),
         batch_size=10,
-        iterations=240,
-        lr=5e-4,
-        head_lr_factor=1.0,
-        weight_decay=0.01,
-        warmup_steps=20,
-        power=0.9,
-        min_lr=0.0,
+        steps=240,
     ),
     sources=(
         "classes: Shotton et al., TextonBoost (ECCV 2006); masks: Malisiewicz and Efros (BMVC 2007)",

@@ -1,4 +1,4 @@
-"""All protocols, and one by its name."""
+"""All protocols, and access by name."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ PROTOCOLS: Final[tuple[Protocol, ...]] = (
 
 
 def known_protocol(name: str | None) -> Protocol | None:
-    """Return the protocol of a name; None for any other name, which is then a folder's of one's own, and for None."""
+    """Return the protocol of a name; None for None and for any other name, which may be that of your own folder."""
     return next((protocol for protocol in PROTOCOLS if protocol.name == name), None)
 
 
 def protocol_named(name: str) -> Protocol:
-    """Find a protocol by the name that is printed beside scores.
+    """Return a protocol by the name printed beside its scores.
 
     Args:
         name: Such as "voc12-15-5".

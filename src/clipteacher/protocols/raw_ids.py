@@ -1,4 +1,4 @@
-"""Tables from the ids that a data set's own files hold to class ids 0..N-1, so that no second copy lies on disk."""
+"""Tables from the ids in a data set's own files to class ids 0..N-1, so no second copy on disk is needed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def raw_id_table(raw_ids: Sequence[int], size: int, *, rest: int | None = None) 
     """Build the table that renumbers a mask as released: `table[mask]`.
 
     Args:
-        raw_ids: The id in the files of each of the N classes, in class order.
-        size: Number R of values that a file can hold, such as 256 for a PNG of 8 bits.
-        rest: What every other value becomes; None is ignore. PASCAL Context's background is the one other case.
+        raw_ids: Id of each of the N classes in the files, in class order.
+        size: Number R of values that a file can hold, such as 256 for an 8-bit PNG.
+        rest: What every other value becomes; None means ignore. PASCAL Context's background is the only other case.
 
     Returns:
         Table (R,), read-only: entry r is the class id of raw id r, or `rest`. uint8 with ignore = 255 up to 255
         classes, else uint16 with ignore = 65535, as `ClassSplit` has it.
 
     Raises:
-        ValueError: A raw id is given twice or lies outside 0..size-1, or `rest` is neither a class id nor ignore.
+        ValueError: A raw id is given twice or is outside 0..size-1, or `rest` is neither a class id nor ignore.
 
     Example:
         >>> raw_id_table([1, 3], size=5).tolist()

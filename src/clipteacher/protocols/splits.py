@@ -1,4 +1,4 @@
-"""Which classes are seen and which are unseen, given by name, and what that makes of a training mask."""
+"""Seen and unseen classes, given by name, and the training labels that follow from them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 IGNORE: Final = 255
-"""Label of pixels that neither a loss nor a score counts, in 8-bit masks: up to 255 classes."""
+"""Label of pixels that no loss and no score counts, in 8-bit masks: up to 255 classes."""
 
 IGNORE_16_BIT: Final = 65535
-"""The same label in 16-bit masks, which more than 255 classes need (MaskFormer's for ADE20K-847)."""
+"""The same in 16-bit masks, which more than 255 classes need (as MaskFormer's for ADE20K-847)."""
 
 _Id = TypeVar("_Id", np.uint8, np.uint16)
 
 
 def ignore_id(num_classes: int) -> int:
-    """Return the label that means "ignore" beside so many classes: 255 up to 255 classes, else 65535.
+    """Return the label that means "ignore" for a number of classes: 255 up to 255 classes, else 65535.
 
     Example:
         >>> ignore_id(171), ignore_id(255), ignore_id(256), ignore_id(847)
@@ -32,23 +32,23 @@ def ignore_id(num_classes: int) -> int:
 
 @dataclass(frozen=True)
 class ClassSplit:
-    """All classes of a protocol, and those of them that training never sees.
+    """All classes of a protocol, and those that training never sees.
 
     The inductive label rule (ZegCLIP's `seen_map`, arXiv 2212.03588): a training mask holds the seen classes
     renumbered 0..N_s-1 in the order of `names`, and 255 everywhere else. A test mask keeps the ids of `names`. With
     more than 255 classes masks are uint16 and ignore is 65535, in training labels too, however few classes are seen.
 
-    Deviation: the unseen classes are given by name. A list of indices silently means other classes as soon as the
-    class list is ordered differently (Cascade-CLIP's released Context configuration).
+    Deviation: unseen classes are given by name. A list of indices silently means other classes as soon as the class
+    list has another order (Cascade-CLIP's released Context configuration).
 
     Args:
         names: Every class, in the order of the ids in the mask files; at most 65535.
-        unseen: The names that training never sees; may be empty, or all of them where a test set has new classes
-            alone. Stored in the order of `names`.
+        unseen: The names that training never sees; may be empty, or all of them for a test set of new classes only.
+            Stored in the order of `names`.
 
     Raises:
-        ValueError: No name, more than 65535, a name that is empty, no string or given twice, or an unseen name that is
-            not in `names` or is given twice.
+        ValueError: There are no names or more than 65535, a name is empty, not a string or given twice, or an unseen
+            name is not in `names` or is given twice.
 
     Example:
         >>> split = ClassSplit(names=["sky", "cat", "tree"], unseen=["cat"])
@@ -71,8 +71,8 @@ class ClassSplit:
             raise ValueError("names: got no class, expected at least one. Give every class of the masks, in id order.")
         if len(names) > IGNORE_16_BIT:
             raise ValueError(
-                f"names: got {len(names)} classes, expected at most {IGNORE_16_BIT}, for a mask of 16 bits holds ids "
-                f"0..{IGNORE_16_BIT - 1} and {IGNORE_16_BIT} means ignore. Merge or drop classes."
+                f"names: got {len(names)} classes, expected at most {IGNORE_16_BIT}: a 16-bit mask holds ids "
+                f"0..{IGNORE_16_BIT - 1}, and {IGNORE_16_BIT} means ignore. Merge or drop classes."
             )
         known = set(names)
         for name in unseen:
@@ -116,8 +116,8 @@ class ClassSplit:
     def training_lut(self) -> NDArray[np.unsignedinteger[Any]]:
         """Table from file id to training label, read-only, values 0..N_s-1 and `ignore`.
 
-        Its shape is (256,), uint8, up to 255 classes, else (65536,), uint16. Ids that are no class map to `ignore` for
-        want of a better value; `training_labels` rejects them.
+        Its shape is (256,), uint8, up to 255 classes, else (65536,), uint16. Ids of no class map to `ignore`;
+        `training_labels` rejects them.
         """
         table = np.full(self.ignore + 1, self.ignore, dtype=self.mask_dtype)
         table[list(self.seen_ids)] = np.arange(len(self.seen_ids), dtype=self.mask_dtype)
@@ -125,7 +125,7 @@ class ClassSplit:
         return table
 
     def training_labels(self, mask: NDArray[_Id]) -> NDArray[_Id]:
-        """Renumber a mask for training; nothing of the unseen classes is left in it.
+        """Renumber a mask for training; nothing of the unseen classes remains.
 
         Args:
             mask: File ids, any shape, `mask_dtype`, values 0..N-1 and `ignore`.
@@ -134,12 +134,12 @@ class ClassSplit:
             Training labels, the same shape and dtype, values 0..N_s-1 and `ignore`.
 
         Raises:
-            ValueError: The mask is not of `mask_dtype`, or it holds an id that is no class.
+            ValueError: The mask is not of `mask_dtype`, or it holds the id of no class.
         """
         if mask.dtype != self.mask_dtype:
             raise ValueError(
                 f"mask: got dtype {mask.dtype}, expected {np.dtype(self.mask_dtype)} with ids 0..{len(self.names) - 1} "
-                f"and {self.ignore}, for there are {len(self.names)} classes. Convert it, and its ignored pixels."
+                f"and {self.ignore}, since there are {len(self.names)} classes. Convert it, and its ignored pixels."
             )
         stray = np.unique(mask[(mask >= len(self.names)) & (mask != self.ignore)])
         if stray.size:
@@ -152,7 +152,7 @@ class ClassSplit:
 
 
 def listed_names(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Return names as a tuple; a string, as typed on a command line, is cut at its commas.
+    """Return names as a tuple; a string, as typed on a command line, is split at commas.
 
     Example:
         >>> listed_names("red barn, sky"), listed_names("sky"), listed_names(["building, edifice"])
@@ -162,7 +162,7 @@ def listed_names(names: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names as a tuple, without a repetition."""
+    """Return the names as a tuple, and check that they are unique."""
     if isinstance(names, str):
         raise ValueError(f"{field}: got the string {names!r}, expected a sequence of names. Write [{names!r}].")
     names = tuple(names)
@@ -179,7 +179,7 @@ def _checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def suggestion(name: str, names: Sequence[str], what: str = "classes") -> str:
-    """Say which of the names was perhaps meant.
+    """Suggest which of the names was meant.
 
     Example:
         >>> suggestion("gras", ["grass", "tree"]), suggestion("zebra", ["grass", "tree"])

@@ -1,4 +1,4 @@
-"""A frozen teacher says the same of a photo each time: tokens on disk, by photo, which crops are cut out of."""
+"""A frozen teacher's tokens of each photo, computed once and kept on disk; crops are cut out of them."""
 
 from clipteacher.teacher_cache.cache import TeacherCache, TeacherCacheConfig
 

@@ -1,4 +1,4 @@
-"""The teacher cache: tokens of crops from tokens of photos, kept on disk."""
+"""The teacher cache: tokens of crops, cut out of tokens of photos that are kept on disk."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from clipteacher.teacher_cache.photo import PhotoTokens, photo_tokens
 from clipteacher.teacher_cache.store import TokenStore
 from clipteacher.teachers.teacher import Teacher, TeacherTokens
 
-# Another number forgets what earlier versions have kept.
+# Another number invalidates what earlier versions have kept.
 _VERSION: Final = 1
 
 
 @dataclass(frozen=True)
 class TeacherCacheConfig:
-    """Options of the teacher cache. It is no part of the paper's method: it trades exactness for time.
+    """Options of the teacher cache. It is not part of the paper's method: it trades exactness for time.
 
     Attributes:
-        folder: Where tokens are kept; runs, and processes of a run, may share it.
-        gigabytes: Room for the folder, in units of 10^9 bytes; when it is full, further photos are not kept.
-        parts: The teacher sees each photo whole; with n > 1 its dense tokens are those of n × n overlapping parts,
-            which are finer, and each part has a CLS token of its own. That costs n² + 1 forwards a photo, once.
-        short_side: Shorter side in pixels in which a photo goes to the teacher (which may resize it again); None is its
-            own size.
+        folder: Folder of the tokens; runs, and processes of a run, may share it.
+        gigabytes: Size limit of the folder, in units of 10^9 bytes; when it is full, further photos are not kept.
+        parts: With n > 1, dense tokens are those of n × n overlapping parts of each photo, which are finer, and each
+            part has a CLS token of its own. This costs n² + 1 forward passes per photo, once.
+        short_side: Shorter side in pixels to which a photo is resized for the teacher (which may resize it again); None
+            keeps its own size.
 
     Raises:
-        ValueError: A option is out of its range.
+        ValueError: An option is out of its range.
     """
 
     folder: str
@@ -57,17 +57,17 @@ class TeacherCacheConfig:
 
 
 class TeacherCache:
-    """Gives the teacher's tokens of training crops without asking the teacher again for a photo that it has seen.
+    """Returns the teacher's tokens of training crops; each photo goes through the teacher only once.
 
-    Entries are found by the teacher (its class, settings and weights), by these options and by the photo (its path,
-    size and time of change). They are kept in half precision and used so from the first time on: a step does not
-    depend, by a bit, on what was on disk before it.
+    Entries depend on the teacher (its class, settings and weights), on these options and on the photo (its path, size
+    and modification time). They are in half precision from the first use on, so no bit of a step depends on what was
+    on disk before it.
 
-    Deviation: pseudo labels are not kept. They depend on the crop and on its batch, whose mean token is taken off, and
-    K-means costs little beside a teacher's forward.
+    Deviation: pseudo labels are not kept. They depend on the crop and on its batch, whose mean token is subtracted, and
+    K-means costs little compared with a teacher's forward pass.
 
     Args:
-        teacher: The teacher; it is hashed at first use, so move it to its device and precision before.
+        teacher: The teacher; it is hashed at first use, so move it to its device and precision first.
         config: The options.
     """
 
@@ -91,15 +91,15 @@ class TeacherCache:
         return self._store
 
     @torch.no_grad()
-    def tokens(self, images: Tensor, places: Sequence[CropBox]) -> TeacherTokens:
-        """Give the teacher's tokens of a batch of crops.
+    def tokens(self, images: Tensor, crop_boxes: Sequence[CropBox]) -> TeacherTokens:
+        """Return the teacher's tokens of a batch of crops.
 
         Args:
-            images: (B, 3, H, W), the crops; of them only their size and device are looked at.
-            places: Where they lie in their photos.
+            images: (B, 3, H, W), the crops; only their size and device are used.
+            crop_boxes: Their positions in their photos.
 
         Returns:
-            CLS (B, C) and dense tokens (B, C, h', w'), float32, on the images' device; h' and w' as the teacher gives
+            CLS (B, C) and dense tokens (B, C, h', w'), float32, on the images' device; h' and w' as the teacher returns
             them for images of that size.
 
         Raises:
@@ -110,19 +110,19 @@ class TeacherCache:
         if size not in self._black:
             with torch.autocast(images.device.type, enabled=False):
                 self._black[size] = self.teacher.encode_image(torch.zeros(1, 3, *size, device=images.device))
-        photos = [self._photo(place, images.device) for place in places]
-        return crop_tokens(photos, places, size, self._black[size], parts=self.config.parts)
+        photos = [self._photo(box.photo, images.device) for box in crop_boxes]
+        return crop_tokens(photos, crop_boxes, size, self._black[size], parts=self.config.parts)
 
-    def _photo(self, place: CropBox, device: torch.device) -> PhotoTokens:
-        if not place.photo:
+    def _photo(self, path: str, device: torch.device) -> PhotoTokens:
+        if not path:
             raise ValueError(
-                "teacher_cache: got a sample that does not say which photo it is of. Fill in Sample.place, as "
+                "teacher_cache: got a sample that does not name its photo. Set Sample.crop_box, as "
                 "SegmentationDataset does, or train without the cache."
             )
-        name = photo_name(place.photo)
+        name = photo_name(path)
         found = self.store.read(name)
         if found is None:
-            pixels = torch.from_numpy(read_image(place.photo)).to(device).permute(2, 0, 1).float() / 255
+            pixels = torch.from_numpy(read_image(path)).to(device).permute(2, 0, 1).float() / 255
             config = self.config
             made = photo_tokens(self.teacher, pixels, parts=config.parts, short_side=config.short_side)
             found = PhotoTokens(made.cls.cpu(), made.dense.cpu())
@@ -131,7 +131,7 @@ class TeacherCache:
 
 
 def photo_name(path: str | Path) -> str:
-    """Name a photo by its path, its size and the time of its last change.
+    """Hash a photo's path, size and modification time.
 
     Raises:
         DataError: There is no such file.
@@ -139,7 +139,9 @@ def photo_name(path: str | Path) -> str:
     try:
         found = Path(path).stat()
     except OSError as error:
-        raise DataError(f"{path}: cannot be found any more ({error}). Put it back and add --resume.") from error
+        raise DataError(
+            f"{path}: cannot be found any more ({error}). Restore it and continue with --resume."
+        ) from error
     return _hash([str(Path(path).absolute()), found.st_size, found.st_mtime_ns])
 
 

@@ -1,4 +1,4 @@
-"""What a teacher's tokens depend on, as one hash: its classes, its settings and every weight."""
+"""One hash of all that a teacher's tokens depend on: its classes, its settings and every weight."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-# `training` says nothing of a frozen teacher, whose networks stay in eval mode.
+# A frozen teacher's networks stay in eval mode, whatever `training` is.
 _LEFT_OUT = frozenset({"training"})
 
 
 def teacher_fingerprint(teacher: object) -> str:
     """Hash a teacher: the classes of its modules, their plain attributes (sizes, modes, prompts) and all tensors.
 
-    Text towers and prompts are hashed too, although no image token depends on them: a teacher that is another in any
-    way is another, and at worst tokens are computed once more. What an attribute of another kind holds (a function, a
-    tokenizer) is not looked into; its class counts.
+    Text towers and prompts are hashed too, although no image token depends on them: at worst, tokens are computed once
+    more. Of any other attribute (a function, a tokenizer), only the class is hashed.
 
     Args:
-        teacher: An object with attributes; its weights lie anywhere.
+        teacher: An object with attributes; its weights may be on any device.
 
     Returns:
-        64 hexadecimal digits, the same in each process and on each device.
+        64 hexadecimal digits, the same in every process and on every device.
 
     Example:
         >>> layer = nn.Linear(2, 2)
@@ -41,7 +40,7 @@ def teacher_fingerprint(teacher: object) -> str:
 
 
 def _feed(digest: hashlib._Hash, value: object, above: set[int]) -> None:
-    """Add a value, its kind first, so that no two values of different kinds read alike."""
+    """Add a value, its class first, so that values of different classes never hash alike."""
     digest.update(_class(value))
     if isinstance(value, Tensor):
         digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
@@ -49,13 +48,13 @@ def _feed(digest: hashlib._Hash, value: object, above: set[int]) -> None:
     elif isinstance(value, str | bytes | int | float | complex | Path | torch.dtype | None):
         digest.update(repr(value).encode() + b"\0")
     elif isinstance(value, nn.Module | Mapping | list | tuple | set | frozenset) and id(value) not in above:
-        inside = above | {id(value)}  # a module that holds itself ends here
+        inside = above | {id(value)}  # a module that holds itself stops here
         if isinstance(value, nn.Module):
             value = vars(value)
         if isinstance(value, set | frozenset):
             value = sorted(map(repr, value))
         digest.update(f"{len(value)} ".encode())
-        # In their order: it decides, for one, which layer comes first.
+        # In order, because the order of layers matters.
         for item in value.items() if isinstance(value, Mapping) else enumerate(value):
             if item[0] not in _LEFT_OUT:
                 digest.update(repr(item[0]).encode() + b"\0")

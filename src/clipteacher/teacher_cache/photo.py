@@ -1,4 +1,4 @@
-"""A whole photo's tokens: seen by the teacher once, and in overlapping parts where finer tokens are wanted."""
+"""A teacher's tokens of a whole photo, or of overlapping parts of it for a finer grid."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _HALF_MAX = torch.finfo(torch.float16).max
 
 
 class PhotoTokens(NamedTuple):
-    """What a teacher says of a photo.
+    """A teacher's tokens of a photo.
 
     Attributes:
-        cls: (V, C), float16: the CLS token of the whole photo, then those of its parts; see `view_boxes`.
-        dense: (C, h, w), float16: local tokens over the whole photo.
+        cls: (V, C), float16: CLS tokens of the whole photo, then of its parts; see `view_boxes`.
+        dense: (C, h, w), float16: dense tokens of the whole photo.
     """
 
     cls: Tensor
@@ -26,10 +26,10 @@ class PhotoTokens(NamedTuple):
 
 
 def view_boxes(parts: int) -> list[tuple[float, float, float, float]]:
-    """List what the teacher sees of a photo, as top, left, bottom and right in shares of its sides.
+    """List the views of a photo that the teacher sees, as top, left, bottom and right in fractions of its sides.
 
-    First the whole photo; with `parts` = n > 1 then n × n parts, row by row, each 2 / (n + 1) as long as the photo, so
-    that neighbours have half in common.
+    The whole photo comes first; with `parts` = n > 1, n × n parts follow, row by row, each 2 / (n + 1) as long as the
+    photo, so neighbours overlap by half.
 
     Example:
         >>> [tuple(round(side, 2) for side in box) for box in view_boxes(2)][:3]
@@ -41,17 +41,16 @@ def view_boxes(parts: int) -> list[tuple[float, float, float, float]]:
 
 @torch.no_grad()
 def photo_tokens(teacher: Teacher, photo: Tensor, *, parts: int, short_side: int | None) -> PhotoTokens:
-    """Ask a teacher for the tokens of a whole photo.
+    """Compute a teacher's tokens of a whole photo.
 
-    The maps of the parts are laid over one another at half their length, and where two or four lie the mean counts.
-    The photo is always alone in its batch, and the trainer's mixed precision is off, so the bits do not depend on what
-    else a step holds.
+    The maps of the parts overlap by half and are averaged there. The photo is always alone in its batch, and the
+    trainer's mixed precision is off, so the bits do not depend on the rest of a step.
 
     Args:
         teacher: The teacher.
         photo: (3, H, W), float in [0, 1], on the teacher's device.
-        parts: Parts a side; 1 means the whole photo alone.
-        short_side: Length in pixels that the photo's shorter side is brought to first; None leaves it.
+        parts: Parts per side; 1 means the whole photo only.
+        short_side: Length in pixels to which the photo's shorter side is resized first; None keeps it.
 
     Returns:
         The tokens, on the teacher's device.
@@ -68,7 +67,7 @@ def photo_tokens(teacher: Teacher, photo: Tensor, *, parts: int, short_side: int
         cls, dense = teacher.encode_image(image)
         if parts > 1:
             of_parts = teacher.encode_image(_cut(image, parts))
-            cls, dense = torch.cat([cls, of_parts.cls]), _overlaid(of_parts.dense.float(), parts)
+            cls, dense = torch.cat([cls, of_parts.cls]), _averaged(of_parts.dense.float(), parts)
     if max(float(tokens.abs().amax()) for tokens in (cls, dense)) > _HALF_MAX:
         raise ValueError(
             f"teacher_cache: got tokens of {type(teacher).__name__} above {_HALF_MAX:.0f}, the largest number of half "
@@ -78,7 +77,7 @@ def photo_tokens(teacher: Teacher, photo: Tensor, *, parts: int, short_side: int
 
 
 def _cut(image: Tensor, parts: int) -> Tensor:
-    """Cut (1, 3, H, W) into parts of one size, (n·n, 3, H', W'); their edges are rounded to pixels."""
+    """Cut (1, 3, H, W) into parts of one size, (n·n, 3, H', W'), with edges rounded to pixels."""
     tall, wide = (max(1, round(2 * side / (parts + 1))) for side in image.shape[2:])
     starts = [
         [round(number * (side - length) / (parts - 1)) for number in range(parts)]
@@ -87,9 +86,9 @@ def _cut(image: Tensor, parts: int) -> Tensor:
     return torch.cat([image[:, :, y : y + tall, x : x + wide] for y in starts[0] for x in starts[1]])
 
 
-def _overlaid(maps: Tensor, parts: int) -> Tensor:
-    """Lay the parts' maps (n·n, C, h, w) over one another, (1, C, (n + 1)·h / 2, (n + 1)·w / 2)."""
-    height, width = (side + side % 2 for side in maps.shape[2:])  # half a length must be whole tokens
+def _averaged(maps: Tensor, parts: int) -> Tensor:
+    """Average the parts' maps (n·n, C, h, w) where they overlap, (1, C, (n + 1)·h / 2, (n + 1)·w / 2)."""
+    height, width = (side + side % 2 for side in maps.shape[2:])  # half a side must be a whole number of tokens
     if (height, width) != tuple(maps.shape[2:]):
         maps = F.interpolate(maps, size=(height, width), mode="bilinear", align_corners=False)
     down, right = height // 2, width // 2

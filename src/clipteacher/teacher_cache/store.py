@@ -1,4 +1,7 @@
-"""Photo tokens on disk: a file each, written whole or not at all, checked when read, in a bounded room."""
+"""Photo tokens on disk: one file each, written atomically, checked when read, within a size limit.
+
+Not diskcache: it has no checksums, its limit evicts entries or does nothing, and it needs SQLite in a writable folder.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +21,27 @@ from clipteacher.teacher_cache.photo import PhotoTokens
 from clipteacher.utils.atomic_files import write_atomically
 
 _SUFFIX: Final = ".safetensors"
-_FORGOTTEN: Final = 3600.0  # seconds after which another process's unfinished file is taken for a killed one's
-_LOOKS: Final = 8  # what is written before the room is measured anew: this part of what was left
+_ABANDONED: Final = 3600.0  # seconds after which an unfinished file counts as a killed process's
+_WRITERS: Final = 8  # a process measures the folder again when it has written this part of the space left
 
 
 class TokenStore:
-    """Keeps tokens by name under a folder. Any number of processes may share it.
+    """Keeps tokens by name in a folder, which any number of processes may share.
 
-    Each entry is one safetensors file of its own, moved into place when it is whole. It carries its full name and a
-    checksum; one that is truncated, damaged or another's counts as missing and is written anew.
+    Each entry is a safetensors file, moved into place when it is complete. It holds its key, its name and a checksum;
+    an entry that is truncated, damaged or another's counts as missing and is written again.
 
-    Full means that nothing more is written; nothing is thrown out. An epoch asks for each photo once, so that what a
-    "least recently used" rule threw out would be what the epoch asks for next. The bound is for the whole folder; with
-    up to eight processes that write at the same time it is kept, with more it may be passed by a little.
+    When the folder is full, nothing more is written and nothing is evicted. An epoch reads each photo once, so an entry
+    evicted as least recently used would be one that the epoch reads next. The limit is for the whole folder; up to
+    eight processes that write at the same time keep it, more may exceed it slightly.
 
     Args:
-        folder: The folder; it is made.
-        key: Name of what all entries here depend on; entries of other keys are never read.
-        gigabytes: Room for the folder, in units of 10^9 bytes.
+        folder: The folder; it is created if missing.
+        key: Hash of what all entries depend on; entries of other keys are never read.
+        gigabytes: Size limit of the folder, in units of 10^9 bytes.
 
     Raises:
-        ValueError: The folder cannot be made or listed.
+        ValueError: The folder cannot be created or listed.
     """
 
     def __init__(self, folder: str | Path, key: str, gigabytes: float) -> None:
@@ -51,41 +54,42 @@ class TokenStore:
             self._used = self._measure()
         except OSError as error:
             raise ValueError(
-                f"teacher_cache.folder: got {folder}, which cannot be used ({error}). Name one that can be written."
+                f"teacher_cache.folder: got {folder}, which cannot be used ({error}). Choose one that can be written."
             ) from error
         self._since = 0
 
     def path(self, name: str) -> Path:
-        """Return the file of an entry; `name` is hexadecimal digits."""
+        """Return the file of an entry; `name` is hexadecimal."""
         return self.root / self.key[:16] / name[:2] / f"{name}{_SUFFIX}"
 
     def read(self, name: str) -> PhotoTokens | None:
-        """Read an entry; None where there is none that is whole.
+        """Read an entry; None if there is none that is intact.
 
         Returns:
             CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU.
         """
         try:
             with safe_open(self.path(name), framework="pt") as file:
-                said: dict[str, str] = file.metadata() or {}
+                label: dict[str, str] = file.metadata() or {}
                 tokens = PhotoTokens(file.get_tensor("cls"), file.get_tensor("dense"))
         except (OSError, SafetensorError):
             return None
-        return tokens if said == self._said(name, tokens) else None
+        return tokens if label == self._label(name, tokens) else None
 
     def write(self, name: str, tokens: PhotoTokens) -> None:
-        """Write an entry, unless there is no room.
+        """Write an entry if there is room.
 
-        A folder or disk that cannot be written to is warned of once, and no more is written; training goes on.
+        If the folder is full or cannot be written to, there is one warning and nothing more is written; training
+        continues.
 
         Args:
-            name: Hexadecimal digits.
+            name: Hexadecimal.
             tokens: CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU.
         """
         if not self.writes:
             return
         tensors: dict[str, Any] = {"cls": tokens.cls.contiguous(), "dense": tokens.dense.contiguous()}
-        data = save(tensors, metadata=self._said(name, tokens))
+        data = save(tensors, metadata=self._label(name, tokens))
         try:
             if not self._has_room(len(data)):
                 self._stop(f"holds {self._used / 1e9:.2f} GB of {self.bytes / 1e9:g}")
@@ -97,30 +101,30 @@ class TokenStore:
         self._used += len(data)
         self._since += len(data)
 
-    def _said(self, name: str, tokens: PhotoTokens) -> dict[str, str]:
-        """What an entry says of itself."""
+    def _label(self, name: str, tokens: PhotoTokens) -> dict[str, str]:
+        """Return what identifies an intact entry."""
         return {"key": self.key, "name": name, "crc32": f"{_crc(tokens.dense, _crc(tokens.cls)):08x}"}
 
     def _stop(self, why: str) -> None:
         self.writes = False
         warnings.warn(
             f"teacher_cache: {self.root} {why}: no more tokens are kept there; those of further photos are computed "
-            "each time. Give it more room (teacher_cache.gigabytes), or remove the folders of other teachers in it.",
+            "each time. Raise teacher_cache.gigabytes, or remove the folders of other teachers in it.",
             stacklevel=4,
         )
 
     def _has_room(self, size: int) -> bool:
-        if self._since * _LOOKS > self.bytes - self._used or self._used + size > self.bytes:
+        if self._since * _WRITERS > self.bytes - self._used or self._used + size > self.bytes:
             self._used, self._since = self._measure(), 0
         return self._used + size <= self.bytes
 
     def _measure(self) -> int:
-        """Add up all files, those of other keys too; what killed processes left unfinished is removed."""
+        """Add up all files, those of other keys too, and remove what killed processes left unfinished."""
         total, now = 0, time.time()
         for path in self.root.rglob(f"*{_SUFFIX}"):
             with suppress(OSError):  # another process has moved it
                 found = path.stat()
-                if path.name.startswith(".") and now - found.st_mtime > _FORGOTTEN:
+                if path.name.startswith(".") and now - found.st_mtime > _ABANDONED:
                     path.unlink()
                 else:
                     total += found.st_size

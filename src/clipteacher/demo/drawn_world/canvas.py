@@ -1,4 +1,4 @@
-"""A canvas that keeps a picture and its mask in step: what is painted over is gone from both."""
+"""A canvas that keeps a picture and its mask in step: what is painted over disappears from both."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Colour = tuple[float, float, float]
 Points = Sequence[tuple[float, float]]
 """Corners (x, y)."""
 
-_FINER: Final = 4  # shapes are drawn so many times finer and averaged, which gives soft edges
+_FINER: Final = 4  # shapes are drawn this many times finer and averaged, for soft edges
 
 
 def noise(rng: np.random.Generator, size: int, rows: int, columns: int) -> NDArray[np.float32]:
     """Draw smooth noise: random numbers on a coarse grid, resized bicubically.
 
     Args:
-        rng: Source of chance.
+        rng: Random generator.
         size: Side of the picture, in pixels.
         rows: Cells of the grid down the picture.
         columns: Cells across it.
@@ -39,13 +39,13 @@ class Canvas:
 
     Args:
         size: Side, in pixels.
-        rng: Source of chance for grain.
+        rng: Random generator of the grain.
 
     Attributes:
         image: (size, size, 3), float32, RGB, about [0, 1] until `photograph` clips it.
         labels: (size, size), uint8, class ids.
         objects: (size, size), int64, the number of the object seen at each pixel; 0 is background.
-        light: Direction that light comes from (x, y); parts of things are brighter on that side.
+        light: Direction (x, y) of the light; parts of things are brighter on that side.
     """
 
     def __init__(self, size: int, rng: np.random.Generator) -> None:
@@ -61,7 +61,7 @@ class Canvas:
 
         Args:
             points: Corners in [0, 1], x to the right and y down.
-            texture: (size, size, 3), float32, what the region shows.
+            texture: (size, size, 3), float32, the region's colours.
             class_id: The region's class.
         """
         alpha = self._alpha([(x * self.size, y * self.size) for x, y in points], (0, 0, self.size, self.size))
@@ -75,7 +75,7 @@ class Canvas:
             colour: The part's colour.
             class_id: The thing's class.
             number: The thing's number, 1 or more.
-            gloss: How much brighter the lit side is than the other.
+            gloss: How much brighter the lit side is than the other side.
         """
         xs, ys = [x for x, _ in points], [y for _, y in points]
         box = (
@@ -94,11 +94,11 @@ class Canvas:
         self._lay(self._alpha(points, box), box, fill, class_id, number)
 
     def darken(self, points: Points, strength: float) -> None:
-        """Cast a shadow; labels stay.
+        """Cast a shadow; labels do not change.
 
         Args:
             points: Corners in pixels.
-            strength: Share of the light taken away, in [0, 1].
+            strength: Share of the light removed, in [0, 1].
         """
         box = (0, 0, self.size, self.size)
         self.image *= 1 - strength * self._alpha(points, box)[..., None]
@@ -107,7 +107,7 @@ class Canvas:
         """Finish the picture: colour of the light, exposure, contrast, and a camera's grain.
 
         Args:
-            rng: Source of chance.
+            rng: Random generator.
 
         Returns:
             (size, size, 3), uint8, RGB.
@@ -135,7 +135,7 @@ class Canvas:
         class_id: int,
         number: int,
     ) -> None:
-        """Lay a colour over a box and take its class where it covers at least half of a pixel."""
+        """Blend a colour into a box, and set its class where it covers at least half of a pixel."""
         left, top, right, bottom = box
         here = np.s_[top:bottom, left:right]
         self.image[here] += alpha[..., None] * (fill - self.image[here])

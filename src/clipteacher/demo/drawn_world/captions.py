@@ -1,4 +1,4 @@
-"""What a person would write under a scene: five captions, some of the subject alone, some of all that is seen."""
+"""Captions as a person would write them: five per scene, some of the subject only, some of all that is visible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WHOLE: Final = ("{}.", "a photo of {}.", "a picture with {}.", "a scene with {}
 
 
 def phrase(name: str, colour: str | None = None) -> str:
-    """Name a class as it stands in a sentence: "an orange car", "the sea"."""
+    """Return a class as it is named in a sentence: "an orange car", "the sea"."""
     if name in _STUFF:
         return _STUFF[name]
     words = f"{colour} {name}" if colour else name
@@ -47,16 +47,16 @@ def captions(
     """Write five captions of one scene.
 
     Args:
-        rng: Source of chance.
+        rng: Random generator.
         subject: Class of the main thing, or of the stuff that fills the scene.
-        seen: Class and colour of all else that is large enough to be mentioned, largest first.
+        seen: Class and colour of everything else that is large enough to mention, largest first.
         colour: Word of the subject's colour; None for stuff.
-        under: Class of what the subject stands on; None where it is in the air or is stuff.
+        under: Class of what the subject stands on; None if it is in the air or is stuff.
 
     Returns:
-        Two of the subject's name alone, one with its colour or place, two of the whole scene.
+        Two with only the subject's name, one with its colour or ground, two of the whole scene.
     """
-    alone = [_SUBJECT[index].format(subject) for index in rng.choice(len(_SUBJECT), 2, replace=False)]
+    short = [_SUBJECT[index].format(subject) for index in rng.choice(len(_SUBJECT), 2, replace=False)]
     main = phrase(subject, colour)
     placed = f"{main} on {phrase(under)}" if under is not None else main
     others = [phrase(name, shade if rng.random() < 0.5 else None) for name, shade in seen]
@@ -67,9 +67,9 @@ def captions(
         if kept:
             text += (" with " if rng.random() < 0.5 else ", ") + _list(kept)
         whole.append(_WHOLE[rng.integers(len(_WHOLE))].format(text))
-    return (*alone, f"{placed if rng.random() < 0.5 else main}.", *whole)
+    return (*short, f"{placed if rng.random() < 0.5 else main}.", *whole)
 
 
 def _list(words: Sequence[str]) -> str:
-    """Join words as English does: "a, b and c"."""
+    """Join words as in English: "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

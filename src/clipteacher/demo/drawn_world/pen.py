@@ -22,7 +22,7 @@ COLOURS: Final[dict[str, Colour]] = {
     "brown": (0.50, 0.33, 0.20),
     "black": (0.15, 0.15, 0.17),
 }
-"""Colours by the word that captions have for them."""
+"""Colours by their names in captions."""
 
 DARK: Final[Colour] = (0.13, 0.13, 0.15)
 WOOD: Final[Colour] = (0.45, 0.30, 0.19)
@@ -43,7 +43,7 @@ def oval(x: float, y: float, rx: float, ry: float, start: float = 0.0, end: floa
 
 
 class Pen:
-    """Draws one thing in a box of its own: x from 0 (left) to 1, y from 0 (top) to 1 (its foot).
+    """Draws one thing in its own box: x from 0 (left) to 1, y from 0 (top) to 1 (its foot).
 
     Args:
         canvas: What to draw on.
@@ -52,9 +52,9 @@ class Pen:
         height: Its height in pixels.
         class_id: The thing's class.
         number: The thing's number on the canvas, 1 or more.
-        rng: Source of chance.
+        rng: Random generator.
         colour: The thing's main colour.
-        tilt: Turn about the foot, in radians.
+        tilt: Rotation about the foot, in radians.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Pen:
         self.canvas.darken(oval(x, y, wide * self._width, 0.09 * self._width), strength)
 
     def _place(self, x: float, y: float) -> tuple[float, float]:
-        """Turn the thing's coordinates into pixels."""
+        """Convert the thing's coordinates to pixels."""
         across, down = self._flip * (x - 0.5) * self._width, (y - 1) * self._height
         return (
             self._foot[0] + across * self._cos - down * self._sin,

@@ -1,7 +1,7 @@
 """Scenes of the drawn world: a background of stuff, things on it, light over all, and captions.
 
-Everything is drawn by a generator from its seed; no picture is shipped. Places are loose on purpose: a boat may lie on
-grass and a fish on a road, so that a class cannot be told by its surroundings.
+Everything is drawn by a generator from its seed; no picture is shipped. On purpose, things may be anywhere, a boat on
+grass, a fish on a road, so that no class can be recognized by its surroundings.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ CLASSES: Final = (*TEXTURES, *THINGS)
 """Names of the 20 classes in the order of their ids: 8 of stuff, then 12 of things."""
 
 UNSEEN: Final = ("sand", "brick wall", "boat", "balloon", "flower")
-"""The five that no label is given for in training: stuff and things both."""
+"""The five classes without labels in training, both stuff and things."""
 
 _GROUNDS: Final = ("grass", "road", "sand", "snow", "sea")
 _BACKS: Final = ("sky", "sky", "sky", "brick wall", "sea")
 _MENTIONED: Final = 0.015  # a class below this share of the picture is not mentioned
-_AWAY: Final = 0.2  # share of things that are not where they are at home
+_AWAY: Final = 0.2  # share of things that are not where they belong
 
 
 class Scene(NamedTuple):
@@ -193,7 +193,7 @@ def _paint(canvas: Canvas, rng: np.random.Generator, thing: _Object, number: int
 
 
 def _seen(canvas: Canvas, objects: list[_Object], shades: list[str], subject: str) -> list[tuple[str, str | None]]:
-    """List class and colour of what is seen beside the subject, largest first, each class once."""
+    """List class and colour of everything visible except the subject, largest first, each class once."""
     shares = np.bincount(canvas.labels.ravel(), minlength=len(CLASSES)) / canvas.labels.size
     colours = {thing.name: shade for thing, shade in zip(objects, shades, strict=True)}
     order = [int(index) for index in np.argsort(-shares, kind="stable") if shares[index] >= _MENTIONED]

@@ -1,4 +1,4 @@
-"""The things of the drawn world: who paints them, how large they are and where they are at home."""
+"""The things of the drawn world: how they are painted, how large they are and where they belong."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Thing(NamedTuple):
 
     Attributes:
         painter: Paints one with a pen.
-        aspect: Least and greatest width over height.
-        colours: Words of its main colours.
-        place: Where it is at home: "ground", "sea" or "sky".
-        largest: Greatest height, in shares of the picture's side.
+        aspect: Smallest and largest width over height.
+        colours: Names of its main colours.
+        place: Where it belongs: "ground", "sea" or "sky".
+        largest: Largest height, in fractions of the picture's side.
     """
 
     painter: Callable[[Pen], None]
@@ -45,4 +45,4 @@ THINGS: Final[dict[str, Thing]] = {
     "mushroom": Thing(mushroom, (0.8, 1.1), ("red", "orange", "yellow", "purple", "white", "brown"), "ground", 0.62),
     "umbrella": Thing(umbrella, (0.8, 1.1), _ALL, "ground", 0.7),
 }
-"""Painter, shape and home of each class of things."""
+"""Painter, shape and place of each class of things."""

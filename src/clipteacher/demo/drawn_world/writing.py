@@ -1,4 +1,4 @@
-"""The drawn world written as a folder, so that every command works on it as on your own data."""
+"""The drawn world in the folder format, so every command works on it as on your own data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clipteacher.demo.drawn_world.scenes import CLASSES, Scene, draw_scene
 
 
 def scene_generator(seed: int, split: int, index: int) -> np.random.Generator:
-    """Make the generator of one scene, so that any scene can be drawn without those before it.
+    """Return the generator of one scene, so that any scene can be drawn without those before it.
 
     Args:
         seed: The world's seed, 0 or more.
@@ -45,7 +45,7 @@ def write_world(
         progress: Called after each scene with the number of scenes done.
 
     Raises:
-        FileExistsError: There is something in the folder.
+        FileExistsError: The folder is not empty.
         ValueError: A number is too small.
     """
     root = Path(root)
@@ -68,7 +68,7 @@ def write_world(
             done += 1
             progress(done)
         (captions / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    # Last: a folder that was interrupted is no data set.
+    # Written last: an interrupted folder is not a data set.
     (root / "classes.txt").write_text("\n".join(CLASSES) + "\n", encoding="utf-8")
 
 
