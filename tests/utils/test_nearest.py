@@ -18,7 +18,7 @@ def loop(labels: Tensor, height: int, width: int) -> Tensor:
 
 
 def check_as_pytorch(labels: Tensor, size: tuple[int, int]) -> None:
-    """Check (H, W) against `F.interpolate`; only a middle on the edge of two pixels may be rounded another way there."""
+    """Check (H, W) against `F.interpolate`, whose rounding may differ where a middle lies between two pixels."""
     theirs = F.interpolate(labels[None, None].double(), size=size, mode="nearest-exact")[0, 0].long()
     rows, columns = (
         (2 * torch.arange(new) + 1) * old % (2 * new) == 0 for old, new in zip(labels.shape, size, strict=True)
