@@ -30,6 +30,26 @@ def random_images(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def unit_vectors(count: int, width: int, seed: int = 1) -> Tensor:
+    """Draw unit vectors (count, width), the same for the same seed, such as text features."""
+    return F.normalize(random_tensor(count, width, seed=seed), dim=1)
+
+
+def smooth_photo(height: int, width: int, seed: int = 0) -> Tensor:
+    """Draw blobs of colour with a little noise, (3, H, W), in [0, 1] in steps of 1/255, the same for the same seed."""
+    smooth = F.interpolate(random_images(1, 3, 5, 7, seed=seed), size=(height, width), mode="bilinear")[0]
+    noisy = (smooth + 0.05 * random_tensor(3, height, width, seed=seed)).clamp(0, 1)
+    return (noisy * 255).round() / 255
+
+
+def convolutions(width: int, *more: nn.Module) -> nn.Sequential:
+    """Make a plain network of your own, as anybody writes it: C features at stride 4, and more layers after them."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, width, 3, padding=1), *more
+    )
+
+
 class StandInStudent(nn.Module):
     """Two convolutions at a stride, with the image's mean between them: features depend on size, window and padding.
 
@@ -72,16 +92,16 @@ class StandInText:
         width: Channels C of the vectors.
 
     Attributes:
-        asked: All words that it was asked for, in order.
+        asked: The words of each call.
     """
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self.asked: list[str] = []
+        self.asked: list[list[str]] = []
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Encode N names as unit vectors (N, C)."""
-        self.asked += names
+        self.asked.append(list(names))
         return word_vectors(names, self.width)
 
     def spec(self) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.stand_ins import StandInStudent, random_images, random_tensor
+from tests.stand_ins import StandInStudent, random_images, unit_vectors
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -30,7 +30,7 @@ SIZES = [(24, 32), (17, 31), (33, 16), (5, 40), (1, 1)]
 
 
 def names(count: int) -> Tensor:
-    return F.normalize(random_tensor(count, WIDTH, seed=1), dim=1)
+    return unit_vectors(count, WIDTH)
 
 
 def photos(size: tuple[int, int], count: int = 1) -> Tensor:

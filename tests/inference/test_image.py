@@ -1,15 +1,18 @@
 """From photos to images: what networks take, from 8 bits and from floating point."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from clipteacher.inference.image import float_images, image_tensor
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_photo_becomes_channels_first_and_keeps_its_type(dtype: type) -> None:
-    photo = np.random.default_rng(0).integers(0, 2, (4, 5, 3)).astype(dtype)[:, ::-1]
+def test_a_photo_becomes_channels_first_and_keeps_its_type(dtype: Any) -> None:  # noqa: ANN401
+    photo: NDArray[Any] = np.random.default_rng(0).integers(0, 2, (4, 5, 3)).astype(dtype)[:, ::-1]
     image = image_tensor(photo)
     assert image.shape == (3, 4, 5)
     assert image.is_contiguous()

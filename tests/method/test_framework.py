@@ -207,7 +207,7 @@ def test_seen_names_alone_are_encoded_and_once(setting: str) -> None:
     module = build(setting)
     for _ in range(2):
         module(*batch())
-    assert teacher_of(module).text.asked == list(SEEN)
+    assert teacher_of(module).text.asked == [list(SEEN)]
     assert module.seen == SEEN
     assert torch.equal(module.text_features, word_vectors(SEEN, WIDTH))
 
