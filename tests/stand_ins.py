@@ -68,7 +68,7 @@ class StandInStudent(nn.Module):
         super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.stem = nn.Conv2d(3, 8, 5, stride=stride, padding=2)
+            self.encoder = nn.Conv2d(3, 8, 5, stride=stride, padding=2)
             self.head = nn.Conv2d(8, width, 1)
         self.dropout = nn.Dropout(dropout)
         self.multiple = multiple
@@ -79,7 +79,7 @@ class StandInStudent(nn.Module):
         self.sizes.append(tuple(images.shape))
         if any(side % self.multiple for side in images.shape[2:]):
             raise ValueError(f"got {tuple(images.shape)}, expected sides that are multiples of {self.multiple}")
-        hidden = self.stem(images)
+        hidden = self.encoder(images)
         hidden = torch.tanh(hidden - hidden.mean(dim=(2, 3), keepdim=True) / 2)
         features: Tensor = self.head(self.dropout(hidden))
         return features

@@ -11,7 +11,7 @@ from clipteacher.students.student import Student, check_student, student_spec
 
 
 class Returns(nn.Module):
-    """Gives whatever it is told to."""
+    """Returns what it is given here."""
 
     def __init__(self, output: object) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ SETTINGS = {
     "both": MethodConfig(GLM_ON, PLM_ON, WEIGHTED),
     "recommended": MethodConfig(GLM_ON, REGIONS, LossConfig()),
 }
-# Images of each rank: as the sampler shares them out, and an uneven batch of one's own.
+# Images of each rank: as the sampler shares them out, and an uneven batch of your own.
 SPLITS = {"even": (2, 2), "uneven": (3, 1)}
 CASES = [
     *((setting, "even") for setting in SETTINGS),
