@@ -8,7 +8,6 @@ import json
 import tempfile
 import typing
 import warnings
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -22,14 +21,14 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn import functional as F
+from tests.stand_ins import StandInStudent, StandInTeacher, StandInText, random_images
+from torch import Tensor
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.crop_box import CropBox
 from clipteacher.data.dataset import Sample
 from clipteacher.inference.settings import TestSettings
-from clipteacher.method.config import SUPERVISED, LossConfig, MethodConfig
+from clipteacher.method.config import LossConfig, MethodConfig
 from clipteacher.method.distillation import DistillationConfig
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
@@ -40,7 +39,6 @@ from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.teachers import imagenet
 from clipteacher.teachers.imagenet import ImageNetTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
-from clipteacher.teachers.teacher import TeacherTokens
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
@@ -51,44 +49,6 @@ WIDTH = 8
 SPLIT = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
 
 Result = dict[str, Any]
-
-
-class Student(nn.Module):
-    """Its features depend on the mean over the whole image, so on the padding too; it drops some."""
-
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__()
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.encoder = nn.Conv2d(3, WIDTH, 4, stride=4)
-            self.head = nn.Conv2d(WIDTH, WIDTH, 1)
-        self.dropout = nn.Dropout(0.2)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.encoder(images)
-        out: Tensor = self.head(self.dropout(torch.tanh(features - 3 * features.mean(dim=(2, 3), keepdim=True))))
-        return out
-
-
-class Teacher(nn.Module):
-    """Blocks of pixels through a fixed random matrix; words through a hash."""
-
-    width = WIDTH
-
-    def __init__(self, seed: int = 7) -> None:
-        super().__init__()
-        self.matrix = torch.randn(WIDTH, 48, generator=torch.Generator().manual_seed(seed))
-
-    def encode_image(self, images: Tensor) -> TeacherTokens:
-        dense = torch.einsum("ck,bkhw->bchw", self.matrix, F.pixel_unshuffle(images, 4))
-        return TeacherTokens(dense.mean(dim=(2, 3)), dense)
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        rows = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(zlib.crc32(n.encode()))) for n in names]
-        return F.normalize(torch.stack(rows), dim=1)
-
-    def spec(self) -> dict[str, Any] | None:
-        return None
 
 
 def batch(seed: int) -> Sample:
@@ -105,32 +65,28 @@ def batch(seed: int) -> Sample:
 GLM_BASE: dict[str, Any] = {"bank_size": 8, "keep": 0.02, "keep_steps": 1}
 PLM_BASE: dict[str, Any] = {
     "windows": (2, 4),
-    "prototypes": "synthesizer",
     "iterations": 4,
     "fusion_threshold": 0.5,
+    "prototypes": "synthesizer",
     "heads": 2,
     "feedforward": 16,
 }
-TEST_BASE: dict[str, Any] = {"short_side": 40, "mode": "slide", "crop": 24, "stride": 16}
-METHOD_BASE: dict[str, Any] = {
-    "glm": GLMConfig(**GLM_BASE),
-    "plm": PLMConfig(**PLM_BASE),
-    "losses": MethodConfig.paper().losses,
-    "distillation": None,
-}
+# The paper's, for they have every term.
+METHOD = MethodConfig(GLMConfig(**GLM_BASE), PLMConfig(**PLM_BASE), MethodConfig.paper().losses)
+PIPELINE_BASE: dict[str, Any] = {"short_side": 40, "mode": "slide", "crop": 24, "stride": 16}
 OPTIMIZER_BASE: dict[str, Any] = {"lr": 0.05, "warmup_steps": 2}
 
 
 def module_of(**arguments: Any) -> TrainingModule:  # noqa: ANN401
     torch.manual_seed(0)
     base: dict[str, Any] = {
-        "student": Student(),
-        "teacher": Teacher(),
+        "student": StandInStudent(WIDTH, dropout=0.2),
+        "teacher": StandInTeacher(WIDTH),
         "class_split": SPLIT,
+        "method": METHOD,
         "optimizer": OptimizerConfig(**OPTIMIZER_BASE),
     }
-    method = {name: arguments.pop(name) for name in METHOD_BASE if name in arguments}
-    return TrainingModule(**base | {"method": MethodConfig(**METHOD_BASE | method)} | arguments)
+    return TrainingModule(**base | arguments)
 
 
 def step_losses(module: TrainingModule) -> Result:
@@ -144,46 +100,45 @@ def step_losses(module: TrainingModule) -> Result:
     return terms
 
 
+def with_method(**parts: Any) -> Result:  # noqa: ANN401
+    return step_losses(module_of(method=replace(METHOD, **parts)))
+
+
 def with_glm(**options: Any) -> Result:  # noqa: ANN401
-    return step_losses(module_of(glm=GLMConfig(**GLM_BASE | options), plm=None))
+    return with_method(glm=GLMConfig(**GLM_BASE | options), plm=None)
 
 
 def with_plm(**options: Any) -> Result:  # noqa: ANN401
-    return step_losses(module_of(glm=None, plm=PLMConfig(**PLM_BASE | options)))
+    return with_method(glm=None, plm=PLMConfig(**PLM_BASE | options))
 
 
 def with_distillation(**options: Any) -> Result:  # noqa: ANN401
-    return step_losses(module_of(glm=None, plm=None, distillation=DistillationConfig(**options)))
-
-
-def with_test_pipeline(**options: Any) -> Result:  # noqa: ANN401
-    """Labels of a photo of odd sides."""
-    module = module_of(test=TestSettings(TestPipeline(**TEST_BASE | options), pad_multiple=8))
-    picture = torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
-    return {"ids": torch.from_numpy(module.segmenter().segment(picture).labels)}
-
-
-def with_method(**options: Any) -> Result:  # noqa: ANN401
-    return step_losses(module_of(**options))
-
-
-def with_test(**options: Any) -> Result:  # noqa: ANN401
-    """Labels of a photo of odd sides, and what of it is at full size at once: memory, which changes no label."""
-    segmenter = module_of(test=TestSettings(**options)).segmenter()
-    picture = torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
-    return {"ids": torch.from_numpy(segmenter.segment(picture).labels), "at once": segmenter.settings.max_logits}
+    return with_method(glm=None, plm=None, distillation=DistillationConfig(**options))
 
 
 def with_losses(**options: Any) -> Result:  # noqa: ANN401
     """PLM leaves no pixel without a label, so what is done with those shows without it."""
-    losses = replace(MethodConfig.paper().losses, **options)
-    return {"both": step_losses(module_of(losses=losses)), "GLM": step_losses(module_of(plm=None, losses=losses))}
+    losses = replace(METHOD.losses, **options)
+    return {"both": with_method(losses=losses), "GLM": with_method(plm=None, losses=losses)}
+
+
+def with_settings(**options: Any) -> Result:  # noqa: ANN401
+    """Labels of a photo of odd sides, and how many logits are made at once."""
+    segmenter = module_of(test=TestSettings(**options)).segmenter()
+    return {
+        "ids": torch.from_numpy(segmenter.segment(random_images(3, 37, 50)).labels),
+        "at once": segmenter.settings.max_logits,  # memory alone: tests/inference/test_dense_prediction.py measures it
+    }
+
+
+def with_pipeline(**options: Any) -> Result:  # noqa: ANN401
+    return with_settings(pipeline=TestPipeline(**PIPELINE_BASE | options), pad_multiple=8)
 
 
 def with_optimizer(**options: Any) -> Result:  # noqa: ANN401
     """Weights after seven steps down a fixed slope, the last past the schedule's end."""
     config = OptimizerConfig(**OPTIMIZER_BASE | options)
-    student = Student()
+    student = StandInStudent(WIDTH)
     optimizer = build_optimizer(student, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, 6, config))
     for _ in range(7):
@@ -209,13 +164,12 @@ def with_augment(**options: Any) -> Result:  # noqa: ANN401
 
 
 def with_module(**arguments: Any) -> Result:  # noqa: ANN401
-    """Losses of a step, the rates, the memory's format, the scores of a photo of odd sides, and what is kept."""
+    """Losses of a step, the rates, the memory's format, the labels of a photo of odd sides, and what is kept."""
     module = module_of(**arguments)
     losses = step_losses(module)
     built: Any = module.configure_optimizers()
     student: Any = module.framework.student
-    segmenter, picture = module.segmenter(), torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
-    ids = torch.from_numpy(segmenter.segment(picture).labels)
+    ids = torch.from_numpy(module.segmenter().segment(random_images(3, 37, 50)).labels)
     rates = [group["initial_lr"] for group in built["optimizer"].param_groups]
     for _ in range(2):  # down a fixed slope, by steps that show
         for group in built["optimizer"].param_groups:
@@ -241,7 +195,7 @@ def with_cache(**options: Any) -> Result:  # noqa: ANN401
         config = TeacherCacheConfig(**{"folder": "tokens"} | options)
         pixels = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(root / "photo.png")
-        cache = TeacherCache(Teacher(), replace(config, folder=str(root / config.folder)))
+        cache = TeacherCache(StandInTeacher(WIDTH), replace(config, folder=str(root / config.folder)))
         place = CropBox(str(root / "photo.png"), 48, 48, 4, 8, 32, 32, flipped=True)
         cls, dense = cache.tokens(torch.zeros(1, 3, 32, 32), [place])
         kept = [path.relative_to(root).parts[0] for path in root.rglob("*.safetensors")]
@@ -253,16 +207,16 @@ def with_student(**arguments: Any) -> Result:  # noqa: ANN401
     base: dict[str, Any] = {"architecture": "FPN", "encoder": "tu-test_efficientnet", "channels": 4}
     student = SMPStudent(**base | arguments).eval()
     with torch.no_grad():
-        return {"features": student(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))}
+        return {"features": student(random_images(1, 3, 64, 64))}
 
 
 def said_by(teacher: Any) -> Result:  # noqa: ANN401
-    cls, dense = teacher.encode_image(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    cls, dense = teacher.encode_image(random_images(1, 3, 64, 64))
     return {"cls": cls, "dense": dense, "text": teacher.encode_text(["cat", "road"])}
 
 
 # Another value of every option, by what has it. Paths are filled in by the fixture `values`.
-KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
+OPTIONS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
     GLMConfig: (
         with_glm,
         {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1}
@@ -286,13 +240,13 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
     DistillationConfig: (with_distillation, {"weight": 2.0, "ignored_only": True}),
     MethodConfig: (
         with_method,
-        {"glm": None, "plm": None, "losses": LossConfig(ce=3.0), "distillation": DistillationConfig()},
+        {"glm": None, "plm": None, "losses": LossConfig(), "distillation": DistillationConfig()},
     ),
     TestSettings: (
-        with_test,
-        {"pipeline": TestPipeline(**TEST_BASE), "pad_multiple": 8, "max_logits": 1000, "calibration": 5.0},
+        with_settings,
+        {"pipeline": TestPipeline(**PIPELINE_BASE), "pad_multiple": 8, "max_logits": 1000, "calibration": 5.0},
     ),
-    TestPipeline: (with_test_pipeline, {"short_side": 30, "mode": "whole", "crop": 32, "stride": 8}),
+    TestPipeline: (with_pipeline, {"short_side": 30, "mode": "whole", "crop": 32, "stride": 8}),
     LossConfig: (
         with_losses,
         {
@@ -333,14 +287,14 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
     TrainingModule: (
         with_module,
         {
-            "student": Student(seed=1),
-            "teacher": Teacher(seed=8),
+            "student": StandInStudent(WIDTH, dropout=0.2, seed=1),
+            "teacher": StandInTeacher(WIDTH, seed=8),
             "class_split": ClassSplit(names=SPLIT.names, unseen=("house",)),
-            "method": SUPERVISED,
+            "method": MethodConfig.recommended(),
             "teacher_cache": TeacherCacheConfig("tokens"),
             "optimizer": OptimizerConfig(lr=1.0),
             "channels_last": False,
-            "test": TestSettings(TestPipeline(**TEST_BASE)),
+            "test": TestSettings(calibration=5.0),
             "ema": 0.5,
             "seed": 1,
         },
@@ -375,29 +329,25 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
 }
 
 
-def knobs_of(owner: Any) -> set[str]:  # noqa: ANN401
+def options_of(owner: Any) -> set[str]:  # noqa: ANN401
     return {field.name for field in fields(owner)} if is_dataclass(owner) else set(inspect.signature(owner).parameters)
 
 
-@pytest.mark.parametrize("owner", KNOBS, ids=lambda owner: owner.__name__)
-def test_no_knob_is_left_out(owner: Any) -> None:  # noqa: ANN401
-    assert KNOBS[owner][1].keys() == knobs_of(owner)
+@pytest.mark.parametrize("owner", OPTIONS, ids=lambda owner: owner.__name__)
+def test_no_option_is_left_out(owner: Any) -> None:  # noqa: ANN401
+    assert OPTIONS[owner][1].keys() == options_of(owner)
 
 
-def test_no_group_of_knobs_is_left_out() -> None:
-    """What the trainer's two classes take as a dataclass is in the table, and what those take in their turn."""
-    groups: set[Any] = set()
-    owners: list[Any] = [TrainingModule, FolderDataModule]
-    while owners:
-        owner = owners.pop()
-        for hint in typing.get_type_hints(owner if is_dataclass(owner) else owner.__init__).values():
-            new = {part for part in (hint, *typing.get_args(hint)) if is_dataclass(part)} - groups
-            owners += new
-            groups |= new
-    own = {MethodConfig, GLMConfig, PLMConfig, DistillationConfig, LossConfig, OptimizerConfig, Augment}
-    own |= {TestSettings, TestPipeline, TeacherCacheConfig}
-    assert groups - {ClassSplit} == own
-    assert groups - {ClassSplit} <= KNOBS.keys()
+def test_no_group_of_options_is_left_out() -> None:
+    """What the trainer's two classes take as a dataclass, and the dataclasses in those, are in the table."""
+
+    def groups_of(owner: Any) -> set[Any]:  # noqa: ANN401
+        hints = typing.get_type_hints(owner if is_dataclass(owner) else owner.__init__).values()
+        own = {part for hint in hints for part in (hint, *typing.get_args(hint)) if is_dataclass(part)}
+        return own.union(*map(groups_of, own))
+
+    groups = groups_of(TrainingModule) | groups_of(FolderDataModule)
+    assert groups - {ClassSplit} == {owner for owner in OPTIONS if is_dataclass(owner)}
 
 
 @pytest.fixture(scope="module")
@@ -417,9 +367,9 @@ def values(tmp_path_factory: pytest.TempPathFactory, tiny_clip: tuple[Path, Path
 def _small_imagenet_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Random weights and hashed words in place of ImageNetTeacher's packages."""
 
-    class Words(Teacher):
+    class Words(StandInText):
         def __init__(self, templates: Sequence[str]) -> None:
-            super().__init__()
+            super().__init__(WIDTH)
             self.templates = tuple(templates)
 
         def encode_text(self, names: Sequence[str]) -> Tensor:
@@ -445,12 +395,12 @@ def differ(one: Any, other: Any) -> bool:  # noqa: ANN401
     ("owner", "option"),
     [
         pytest.param(owner, option, id=f"{owner.__name__}.{option}")
-        for owner, (_, table) in KNOBS.items()
+        for owner, (_, table) in OPTIONS.items()
         for option in table
     ],
 )
-def test_each_knob_changes_a_result(owner: Any, option: str, values: dict[str, dict[str, Any]]) -> None:  # noqa: ANN401
-    run, table = KNOBS[owner]
+def test_each_option_changes_a_result(owner: Any, option: str, values: dict[str, dict[str, Any]]) -> None:  # noqa: ANN401
+    run, table = OPTIONS[owner]
     base = values.get(owner.__name__, {})
     other = table[option]
     if isinstance(other, str):

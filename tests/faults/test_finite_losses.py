@@ -38,8 +38,12 @@ def test_the_first_bad_step_is_told_however_late_one_looks() -> None:
         watcher.look(TRAINER)
 
 
-def test_nothing_to_look_at() -> None:
-    FiniteLosses().look(TRAINER)
+def test_a_look_before_the_first_step_stops_nothing_and_hides_nothing() -> None:
+    watcher = FiniteLosses()
+    watcher.look(TRAINER)
+    watcher.note(terms(math.nan, 2.0), 0)
+    with pytest.raises(NonFiniteLossError, match="in step 1 of 9"):
+        watcher.look(TRAINER)
 
 
 class Module(nn.Module):

@@ -1,4 +1,4 @@
-"""Scores and labels: whole, in windows and in pieces, against twins that loop over windows and pixels."""
+"""Dense prediction: whole, in windows and in tiles, against twins that loop over windows and pixels."""
 
 import math
 from itertools import product
@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from tests.stand_ins import StandInStudent, random_images, unit_vectors
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from clipteacher.inference import Best, DensePrediction, TestSettings, TextClassifier
+from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.settings import MAX_LOGITS
 from clipteacher.protocols.protocol import TestPipeline
@@ -28,51 +29,23 @@ PIPELINES = {
 SIZES = [(24, 32), (17, 31), (33, 16), (5, 40), (1, 1)]
 
 
-class Student(nn.Module):
-    """A convolution of a stride whose sums hang on the whole image, so on size, window and padding."""
-
-    def __init__(self, stride: int = 4, width: int = WIDTH) -> None:
-        super().__init__()
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            self.conv = nn.Conv2d(3, width, 5, stride=stride, padding=2)
-        self.sizes: list[tuple[int, ...]] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.sizes.append(tuple(images.shape))
-        features: Tensor = self.conv(images)
-        return features - features.mean(dim=(2, 3), keepdim=True) / 2
-
-
 def names(count: int) -> Tensor:
-    return F.normalize(torch.randn(count, WIDTH, generator=torch.Generator().manual_seed(1)), dim=1)
+    return unit_vectors(count, WIDTH)
 
 
 def photos(size: tuple[int, int], count: int = 1) -> Tensor:
-    return torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(2))
+    return random_images(count, 3, *size, seed=2)
 
 
-def predicted(
-    student: nn.Module,
+def predict(
+    network: nn.Module,
     images: Tensor,
-    multiple: int,
     pipeline: TestPipeline = OWN_SIZE,
     *,
+    multiple: int = 8,
     max_logits: int = MAX_LOGITS,
 ) -> DensePrediction:
-    return DensePrediction(student, images, TestSettings(pipeline, pad_multiple=multiple, max_logits=max_logits))
-
-
-def class_logits(student: nn.Module, text: Tensor, *how: Any, bias: Tensor | None = None, **more: Any) -> Tensor:  # noqa: ANN401
-    return predicted(student, *how, **more).logits(TextClassifier(text, bias))
-
-
-def class_labels(student: nn.Module, text: Tensor, *how: Any, bias: Tensor | None = None, **more: Any) -> Tensor:  # noqa: ANN401
-    return predicted(student, *how, **more).labels(TextClassifier(text, bias))
-
-
-def class_bests(student: nn.Module, text: Tensor, *how: Any, groups: Any, **more: Any) -> tuple[Best, ...]:  # noqa: ANN401
-    return predicted(student, *how, **more).best_of(groups, TextClassifier(text))
+    return DensePrediction(network, images, TestSettings(pipeline, multiple, max_logits))
 
 
 def enlarged(scores: Tensor, size: tuple[int, int]) -> Tensor:
@@ -116,12 +89,13 @@ def twin(student: nn.Module, text: Tensor, images: Tensor, multiple: int, pipeli
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 @torch.no_grad()
-def test_scores_and_labels_as_the_loops_give_them(pipeline: TestPipeline, size: tuple[int, int]) -> None:
-    student, text, images = Student(), names(5), photos(size, 2)
+def test_logits_and_labels_as_the_loops_give_them(pipeline: TestPipeline, size: tuple[int, int]) -> None:
+    student, text, images = StandInStudent(WIDTH), names(5), photos(size, 2)
     expected = twin(student, text, images, 8, pipeline)
-    logits = class_logits(student, text, images, 8, pipeline)
+    prediction = predict(student, images, pipeline)
+    logits = prediction.logits(TextClassifier(text))
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
-    labels = class_labels(student, text, images, 8, pipeline)
+    labels = prediction.labels(TextClassifier(text))
     assert (labels.shape, labels.dtype) == ((2, *size), torch.int64)
     assert torch.equal(labels, logits.argmax(dim=1))
     best = expected.amax(dim=1)
@@ -136,63 +110,136 @@ def test_scores_and_labels_as_the_loops_give_them(pipeline: TestPipeline, size: 
 def test_a_few_names_at_a_time_are_all_at_once_to_the_bit(
     pipeline: TestPipeline, size: tuple[int, int], count: int
 ) -> None:
-    student, text, images = Student(), names(count), photos(size, 2)
-    whole = class_logits(student, text, images, 8, pipeline, max_logits=10**9)
+    student, classifier, images = StandInStudent(WIDTH), TextClassifier(names(count)), photos(size, 2)
+    whole = predict(student, images, pipeline, max_logits=10**9).logits(classifier)
     for max_logits in (1, 2 * 3 * 40 * 32, 2 * 3 * 96 * 72, 10**9):
-        assert torch.equal(class_logits(student, text, images, 8, pipeline, max_logits=max_logits), whole)
-        labels = class_labels(student, text, images, 8, pipeline, max_logits=max_logits)
-        assert torch.equal(labels, whole.argmax(dim=1))
+        prediction = predict(student, images, pipeline, max_logits=max_logits)
+        assert torch.equal(prediction.logits(classifier), whole)
+        assert torch.equal(prediction.labels(classifier), whole.argmax(dim=1))
 
 
 @pytest.mark.parametrize("stride", [1, 3, 4, 5, 8])
 @pytest.mark.parametrize("pipeline", [OWN_SIZE, SLIDE], ids=["whole", "slide"])
 @torch.no_grad()
 def test_more_names_than_channels(pipeline: TestPipeline, stride: int) -> None:
-    """Features are kept and scored a few names at a time; a product of matrices rounds by its size."""
-    student, text, images = Student(stride), names(40), photos((33, 45))
-    whole = class_logits(student, text, images, 15, pipeline)
+    """Features are kept and classified a few names at a time; a product of matrices rounds by its size."""
+    student, classifier, images = StandInStudent(WIDTH, stride), TextClassifier(names(40)), photos((33, 45))
+    whole = predict(student, images, pipeline, multiple=15).logits(classifier)
     for max_logits in (1, 5 * 45 * 45, 10**9):
-        logits = class_logits(student, text, images, 15, pipeline, max_logits=max_logits)
+        prediction = predict(student, images, pipeline, multiple=15, max_logits=max_logits)
+        logits = prediction.logits(classifier)
         torch.testing.assert_close(logits, whole, rtol=0, atol=1e-5)
-        labels = class_labels(student, text, images, 15, pipeline, max_logits=max_logits)
-        assert torch.equal(labels, logits.argmax(dim=1)), "with the same max_logits to the bit"
+        assert torch.equal(prediction.labels(classifier), logits.argmax(dim=1)), "with the same max_logits to the bit"
+
+
+@pytest.mark.parametrize("count", [5, 40])
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@torch.no_grad()
+def test_a_network_that_gives_logits_itself_needs_no_classifier(pipeline: TestPipeline, count: int) -> None:
+    """The names as the network's last layer, as in a closed-set network or a file of ONNX."""
+    student, text, images = StandInStudent(WIDTH), names(count), photos((33, 45), 2)
+    fused = nn.Sequential(student, nn.Conv2d(WIDTH, count, 1, bias=False))
+    fused[1].load_state_dict({"weight": text[:, :, None, None]})
+    expected = predict(student, images, pipeline).logits(TextClassifier(text))
+    for max_logits in (1, 7 * 33 * 45, 10**9):
+        prediction = predict(fused, images, pipeline, max_logits=max_logits)
+        logits = prediction.logits()
+        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+        assert torch.equal(prediction.labels(), logits.argmax(dim=1))
+        (best,) = prediction.best_of([range(count)])
+        assert torch.equal(best.ids, prediction.labels())
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 0.0, 0.6, 1.0])
+@pytest.mark.parametrize("count", [5, 40])
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@torch.no_grad()
+def test_a_threshold_adds_a_class_for_none_of_the_names(pipeline: TestPipeline, count: int, threshold: float) -> None:
+    """Its logits are t·|R|, which is a feature (R, |R|) against the text feature (0, t)."""
+
+    def with_norm(images: Tensor) -> Tensor:
+        features = student(images)
+        return torch.cat([features, features.square().sum(dim=1, keepdim=True).sqrt()], dim=1)
+
+    student, text, images = StandInStudent(WIDTH), names(count), photos((17, 31), 2)
+    wider = torch.zeros(count + 1, WIDTH + 1)
+    wider[:count, :WIDTH], wider[count, WIDTH] = text, threshold
+    expected = DensePrediction(with_norm, images, TestSettings(pipeline, 8)).logits(TextClassifier(wider))
+    for max_logits in (1, 3 * 17 * 31, 10**9):
+        prediction = predict(student, images, pipeline, max_logits=max_logits)
+        classifier = TextClassifier(text, threshold=threshold)
+        assert classifier.num_classes == count + 1
+        logits = prediction.logits(classifier)
+        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+        assert torch.equal(prediction.labels(classifier), logits.argmax(dim=1))
+
+
+@torch.no_grad()
+def test_a_pixel_is_none_of_the_names_where_no_cosine_reaches_the_threshold() -> None:
+    images = photos((9, 11))
+    features = images - 0.4
+    cosines = torch.einsum("bchw,nc->bnhw", F.normalize(features, dim=1), torch.eye(3)[:2])
+    for threshold in (-0.5, 0.2, 0.9):
+        none = DensePrediction(nn.Identity(), features, TestSettings(pad_multiple=1)).labels(
+            TextClassifier(torch.eye(3)[:2], threshold=threshold)
+        )
+        assert torch.equal(none == 2, (cosines < threshold).all(dim=1))
+        assert 0 < (none == 2).sum() < none.numel()
 
 
 @pytest.mark.parametrize("count", [1, 2])
+@torch.no_grad()
 def test_a_tile_of_names_is_within_the_bound(count: int) -> None:
-    def tiles(max_logits: int) -> list[tuple[int, int]]:
-        with torch.no_grad():
-            prediction = predicted(Student(), photos((15, 31), count), 16, max_logits=max_logits)
-            return [(first, last) for first, last, _ in prediction._tiles(TextClassifier(names(10)))]
-
     a_name = count * 16 * 32  # at the padded size, which is the largest
-    assert tiles(3 * a_name) == [(0, 3), (3, 6), (6, 9), (9, 10)]
-    assert tiles(3 * a_name - 1) == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
-    assert tiles(1) == [(name, name + 1) for name in range(10)]
-    assert tiles(10**9) == [(0, 10)]
+    for max_logits, step in ((3 * a_name, 3), (3 * a_name - 1, 2), (1, 1), (10**9, 10)):
+        prediction = predict(StandInStudent(WIDTH), photos((15, 31), count), multiple=16, max_logits=max_logits)
+        tiles = [(first, last) for first, last, _ in prediction._tiles(TextClassifier(names(10)))]
+        assert tiles == [(first, min(first + step, 10)) for first in range(0, 10, step)]
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 @torch.no_grad()
 def test_of_equal_names_the_first_is_taken(pipeline: TestPipeline) -> None:
-    text = names(3)[[0, 1, 1, 0, 2, 2]]
-    labels = [class_labels(Student(), text, photos((21, 30)), 8, pipeline, max_logits=m) for m in (1, 10**9)]
-    assert torch.equal(*labels)
-    assert set(labels[0].flatten().tolist()) <= {0, 1, 4}
-    blank = class_labels(Student(), torch.zeros(4, WIDTH), photos((21, 30)), 8, pipeline, max_logits=500)
+    student, classifier = StandInStudent(WIDTH), TextClassifier(names(3)[[0, 1, 1, 0, 2, 2]])
+    one, many = (predict(student, photos((21, 30)), pipeline, max_logits=m).labels(classifier) for m in (1, 10**9))
+    assert torch.equal(one, many)
+    assert set(one.flatten().tolist()) <= {0, 1, 4}
+    blank = predict(student, photos((21, 30)), pipeline, max_logits=500).labels(TextClassifier(torch.zeros(4, WIDTH)))
     assert not blank.any()
 
 
 @torch.no_grad()
 def test_the_network_sees_each_window_once_at_its_size() -> None:
+    classifier = TextClassifier(names(2))
     for max_logits in (1, 10**9):
-        student = Student()
-        class_labels(student, names(2), photos((10, 30)), 8, PIPELINES["resized slide"], max_logits=max_logits)
+        student = StandInStudent(WIDTH, multiple=8)
+        prediction = predict(student, photos((10, 30)), PIPELINES["resized slide"], max_logits=max_logits)
+        for _ in range(2):
+            prediction.labels(classifier)
+            prediction.logits(classifier)
         # 10 × 30 becomes 29 × 87: three rows of nine windows of 16, all multiples of 8 as they are.
         assert student.sizes == [(1, 3, 16, 16)] * 27
-    student = Student()
-    class_labels(student, names(2), photos((10, 30)), 8, SLIDE)
+        assert [maps.shape for maps in prediction.features] == [(1, WIDTH, 4, 4)] * 27
+    student = StandInStudent(WIDTH)
+    predict(student, photos((10, 30)), SLIDE).labels(classifier)
     assert student.sizes == [(1, 3, 16, 16)] * 3, "10 × 16 of a photo lower than the window, padded to the multiple"
+
+
+@torch.no_grad()
+def test_features_are_the_networks_output() -> None:
+    student, images = StandInStudent(WIDTH), photos((16, 24), 2)
+    (features,) = predict(student.half(), images.half()).features
+    assert features.dtype == torch.float32
+    assert torch.equal(features, student(images.half()).float())
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@torch.no_grad()
+def test_photos_of_8_bits_are_divided_by_255(pipeline: TestPipeline) -> None:
+    student, classifier = StandInStudent(WIDTH), TextClassifier(names(5))
+    images = (255 * photos((17, 31), 2)).to(torch.uint8)
+    expected = predict(student, images.float() / 255, pipeline).logits(classifier)
+    assert torch.equal(predict(student, images, pipeline).logits(classifier), expected)
 
 
 class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -212,30 +259,25 @@ class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
 @pytest.mark.parametrize("pipeline", ["whole", "resized", "slide", "resized slide"])
 @torch.no_grad()
 def test_no_tensor_grows_with_the_names(pipeline: str) -> None:
-    """Neither full-size scores nor those at the network's stride: what is held are features."""
-    student, images, budget = Student(), photos((64, 80)), 10 * 64 * 80
+    """Neither logits at full size nor those at the network's stride: what is held are features."""
+    student, images, budget = StandInStudent(WIDTH), photos((64, 80)), 10 * 64 * 80
     for count in (100, 400, 847):
+        classifier = TextClassifier(names(count), threshold=0.1)
         with Largest() as watch:
-            class_labels(student, names(count), images, 8, PIPELINES[pipeline], max_logits=budget)
+            predict(student, images, PIPELINES[pipeline], max_logits=budget).labels(classifier)
         assert watch.values <= budget
     assert watch.values < 0.25 * 847 * 64 * 80
 
 
-@pytest.mark.parametrize("max_logits", [0, -1])
-def test_no_scores_at_all(max_logits: int) -> None:
-    with pytest.raises(ValueError, match=rf"max_logits: got {max_logits}, expected at least 1. Leave .*{MAX_LOGITS}"):
-        TestSettings(max_logits=max_logits)
-
-
 @pytest.mark.parametrize("max_logits", [1, 700, MAX_LOGITS])
 @pytest.mark.parametrize("pipeline", PIPELINES)
-def test_the_best_of_each_group_is_that_of_its_scores(pipeline: str, max_logits: int) -> None:
-    student, text, images = Student(), names(7), photos((17, 31), 2)
+@torch.no_grad()
+def test_the_best_of_each_group_is_that_of_its_logits(pipeline: str, max_logits: int) -> None:
+    classifier, images = TextClassifier(names(7)), photos((17, 31), 2)
+    prediction = predict(StandInStudent(WIDTH), images, PIPELINES[pipeline], max_logits=max_logits)
     groups: list[list[int]] = [[1, 4, 6], [], [0, 2, 3, 5]]
-    how = (8, PIPELINES[pipeline])
-    logits = class_logits(student, text, images, *how, max_logits=max_logits)
-    bests = class_bests(student, text, images, *how, groups=groups, max_logits=max_logits)
-    for group, best in zip(groups, bests, strict=True):
+    logits = prediction.logits(classifier)
+    for group, best in zip(groups, prediction.best_of(groups, classifier), strict=True):
         if not group:
             assert (best.values == -torch.inf).all()
             assert (best.ids == -1).all()
@@ -243,52 +285,33 @@ def test_the_best_of_each_group_is_that_of_its_scores(pipeline: str, max_logits:
         values, places = logits[:, group].max(dim=1)
         assert torch.equal(best.values, values), "to the bit"
         assert torch.equal(best.ids, torch.tensor(group)[places])
-    (everything,) = class_bests(student, text, images, *how, groups=[range(7)], max_logits=max_logits)
-    assert torch.equal(everything.ids, class_labels(student, text, images, *how, max_logits=max_logits))
+    (everything,) = prediction.best_of([range(7)], classifier)
+    assert torch.equal(everything.ids, prediction.labels(classifier))
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
-@torch.no_grad()
-def test_below_the_threshold_a_pixel_is_none_of_the_names(pipeline: TestPipeline) -> None:
-    """One more class, whose logit is t·|R|, brought to full size as the others are."""
-    student, text, images = Student(), names(5), photos((21, 30), 2)
-    prediction = predicted(student, images, 8, pipeline)
-    for threshold in (-1.0, 0.2, 1.0):
-        logits = prediction.logits(TextClassifier(text, threshold=threshold))
-        assert logits.shape == (2, 6, 21, 30)
-        torch.testing.assert_close(logits[:, :5], prediction.logits(TextClassifier(text)))
-        assert torch.equal(prediction.labels(TextClassifier(text, threshold=threshold)), logits.argmax(dim=1))
-    if pipeline == OWN_SIZE:  # at the network's own positions it is the cosine that decides
-        (features,) = prediction.features
-        cosines = torch.einsum("bchw,nc->bnhw", F.normalize(features, dim=1), text).amax(dim=1)
-        found = TextClassifier(text, threshold=0.2).logits(features).argmax(dim=1)
-        assert torch.equal(found == 5, cosines < 0.2)
-    assert (prediction.labels(TextClassifier(text, threshold=1.0)) == 5).all()
-    with pytest.raises(ValueError, match=r"threshold: got 1\.5, expected a cosine"):
-        TextClassifier(text, threshold=1.5)
+def test_no_name_at_all() -> None:
+    with pytest.raises(ValueError, match="labels: got no class, expected at least one name"):
+        predict(StandInStudent(WIDTH), photos((8, 8))).labels(TextClassifier(torch.zeros(0, WIDTH)))
 
 
-@torch.no_grad()
-def test_one_prediction_answers_every_call_and_the_network_runs_once() -> None:
-    student = Student()
-    prediction = predicted(student, photos((17, 31)), 8, SLIDE)
-    first = prediction.labels(TextClassifier(names(3)))
-    assert torch.equal(prediction.labels(TextClassifier(names(3))), first)
-    assert prediction.logits(TextClassifier(names(7))).shape == (1, 7, 17, 31)
-    assert len(student.sizes) == len(prediction.features)
+@pytest.mark.parametrize("threshold", [-1.01, 2.0, math.nan])
+def test_a_threshold_that_is_no_cosine(threshold: float) -> None:
+    with pytest.raises(ValueError, match=rf"threshold: got {threshold}, expected a cosine, -1\.\.1, or None"):
+        TextClassifier(names(2), threshold=threshold)
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
-@torch.no_grad()
-def test_a_network_of_logits_and_photos_of_8_bits(pipeline: TestPipeline) -> None:
-    student, text = Student(), names(5)
-    bytes_ = (photos((21, 30), 2) * 255).round().to(torch.uint8)
-    expected = predicted(student, bytes_.float() / 255, 8, pipeline).logits(TextClassifier(text))
-    assert torch.equal(predicted(student, bytes_, 8, pipeline).logits(TextClassifier(text)), expected)
-
-    def network(images: Tensor) -> Tensor:
-        return torch.einsum("bchw,nc->bnhw", student(images), text)
-
-    closed = DensePrediction(network, bytes_, TestSettings(pipeline, pad_multiple=8))
-    assert torch.equal(closed.logits(), expected)
-    assert torch.equal(closed.labels(), expected.argmax(dim=1))
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("max_logits", 0, rf"max_logits: got 0, expected at least 1\. Leave it out for {MAX_LOGITS}"),
+        ("max_logits", -1, "max_logits: got -1, expected at least 1"),
+        ("pad_multiple", 0, r"pad_multiple: got 0, expected a whole number in 1\.\.4096"),
+        ("pad_multiple", 4097, "pad_multiple: got 4097, expected a whole number"),
+        ("pad_multiple", 8.0, r"pad_multiple: got 8\.0, expected a whole number"),
+        ("pad_multiple", True, "pad_multiple: got True, expected a whole number"),
+        ("calibration", math.nan, "calibration: got nan, expected a finite number"),
+    ],
+)
+def test_settings_out_of_their_range(option: str, value: Any, message: str) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=message):
+        TestSettings(**{option: value})

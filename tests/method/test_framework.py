@@ -1,12 +1,12 @@
 """CLIPTeacher: which terms each setting has, what reaches the student, and what of the teacher stays outside."""
 
-import zlib
-from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from tests.stand_ins import StandInStudent, StandInTeacher, word_vectors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,75 +20,47 @@ from clipteacher.method.losses.distillation import dense_distillation
 from clipteacher.method.losses.nel import dice, sigmoid_focal
 from clipteacher.method.pixel_logits import cross_image_similarity, pixel_logits
 from clipteacher.method.plm.module import PLMConfig
-from clipteacher.teachers.teacher import Frozen, TeacherTokens
 
 WIDTH = 16
 SEEN = ("sky", "grass", "house")
+# The paper's, for they have every term.
+WEIGHTED = MethodConfig.paper().losses
 GLM_ON = GLMConfig(bank_size=8)
 PLM_ON = PLMConfig(
-    prototypes="synthesizer", windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16
+    windows=(2, 4), iterations=3, fusion_threshold=0.9, prototypes="synthesizer", heads=2, feedforward=16
 )
-SETTINGS: dict[str, dict[str, Any]] = {
-    "supervised": {"glm": None, "plm": None},
-    "dense distillation": {"glm": None, "plm": None, "distillation": DistillationConfig()},
-    "GLM": {"glm": GLM_ON, "plm": None},
-    "PLM": {"glm": None, "plm": PLM_ON},
-    "both": {"glm": GLM_ON, "plm": PLM_ON},
+SETTINGS = {
+    "supervised": MethodConfig(None, None, WEIGHTED),
+    "dense distillation": MethodConfig(None, None, WEIGHTED, DistillationConfig()),
+    "GLM": MethodConfig(GLM_ON, None, WEIGHTED),
+    "PLM": MethodConfig(None, PLM_ON, WEIGHTED),
+    "region pooling": MethodConfig(None, replace(PLM_ON, prototypes="region_pooling"), WEIGHTED),
+    "both": MethodConfig(GLM_ON, PLM_ON, WEIGHTED),
 }
 TERMS = {
     "supervised": {"focal", "dice", "ce"},
     "dense distillation": {"focal", "dice", "ce", "distillation"},
     "GLM": {"glm", "focal", "dice", "ce"},
     "PLM": {"bce", "focal", "dice", "ce"},
+    "region pooling": {"focal", "dice", "ce"},
     "both": {"glm", "bce", "focal", "dice", "ce"},
 }
-PAPER = MethodConfig.paper().losses
 WEIGHTS = ("glm", "focal", "dice", "ce", "bce")
 
 
-class TinyStudent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(3, 8, 3, stride=4, padding=1)
-        self.head = nn.Conv2d(8, WIDTH, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.head(self.stem(images).tanh())
-        return features
-
-
-class TinyTeacher(nn.Module):
-    """A frozen convolution for images, hashes for words."""
-
-    width = WIDTH
-
-    def __init__(self) -> None:
-        super().__init__()
-        with torch.random.fork_rng():
-            torch.manual_seed(7)
-            self.tower = Frozen(nn.Sequential(nn.Conv2d(3, WIDTH, 8, 8), nn.BatchNorm2d(WIDTH), nn.Tanh()))
-        self.encoded: list[list[str]] = []
-        self.images = 0
-
-    def encode_image(self, images: Tensor) -> TeacherTokens:
-        self.images += len(images)
-        dense = self.tower(images)
-        return TeacherTokens(dense.mean(dim=(2, 3)), dense)
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        self.encoded.append(list(names))
-        seeds = [zlib.crc32(name.encode()) for name in names]
-        rows = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-        return F.normalize(torch.stack(rows), dim=1)
-
-    def spec(self) -> dict[str, Any] | None:
-        return None
+def of(method: MethodConfig) -> CLIPTeacher:
+    torch.manual_seed(0)  # of the synthesizer
+    return CLIPTeacher(StandInStudent(WIDTH), StandInTeacher(WIDTH, patch=8), SEEN, method)
 
 
 def build(setting: str = "both", /, **losses: Any) -> CLIPTeacher:  # noqa: ANN401
-    torch.manual_seed(0)
-    method = MethodConfig(losses=replace(PAPER, **losses), **SETTINGS[setting])
-    return CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, method)
+    method = SETTINGS[setting]
+    return of(replace(method, losses=replace(method.losses, **losses)))
+
+
+def teacher_of(module: CLIPTeacher) -> StandInTeacher:
+    assert isinstance(module.teacher, StandInTeacher)
+    return module.teacher
 
 
 def batch(images: int = 3, ignored: str = "some") -> tuple[Tensor, Tensor]:
@@ -129,7 +101,7 @@ def test_every_term_alone_reaches_the_student(term: str) -> None:
     module = build(**{name: float(name == term) for name in WEIGHTS})
     losses = module(*batch())
     assert losses.keys() == {term}
-    gradient = gradients(module, losses)["student.stem.weight"]
+    gradient = gradients(module, losses)["student.encoder.weight"]
     assert gradient is not None
     assert (gradient != 0).any()
 
@@ -151,7 +123,7 @@ def test_a_term_of_weight_zero_is_absent_and_the_others_stay(setting: str, term:
         torch.testing.assert_close(loss, plain[name])
 
 
-def test_the_student_alone_as_its_parts_give_it() -> None:
+def test_the_supervised_baseline_as_its_parts_give_it() -> None:
     module = build("supervised", alpha=2.0)
     images, labels = batch()
     features = module.student(images)
@@ -159,7 +131,7 @@ def test_the_student_alone_as_its_parts_give_it() -> None:
     small[small == 255] = IGNORE_INDEX
     logits = torch.zeros(3, 3, 8, 8)
     for n, name in enumerate(SEEN):
-        logits[:, n] = 2 * (features * TinyTeacher().encode_text([name]).view(1, WIDTH, 1, 1)).sum(dim=1)
+        logits[:, n] = 2 * (features * word_vectors([name], WIDTH).view(1, WIDTH, 1, 1)).sum(dim=1)
     losses = module(images, labels)
     torch.testing.assert_close(losses["focal"], 100 * sigmoid_focal(logits, small, ignore_index=IGNORE_INDEX).mean())
     torch.testing.assert_close(losses["dice"], dice(logits, small, ignore_index=IGNORE_INDEX).mean())
@@ -185,8 +157,8 @@ def test_everything_ignored_stays_finite(setting: str, negatives: bool) -> None:
     losses = module(*batch(ignored="all"))
     assert losses.keys() == TERMS[setting]
     assert all(loss.isfinite() for loss in losses.values())
-    if "bce" in losses:
-        assert losses["bce"] == 0
+    if module.plm is not None:
+        assert losses.get("bce", 0) == 0
         assert losses["ce"] > 0  # the latent ids are all there is to learn
     elif not negatives:
         assert losses["focal"] == losses["dice"] == losses["ce"] == 0
@@ -215,7 +187,7 @@ def test_images_with_different_numbers_of_latent_ids_stay_finite() -> None:
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_nothing_of_the_teacher_is_saved_or_trained(setting: str) -> None:
     module = build(setting).train()
-    teacher: Any = module.teacher
+    teacher = teacher_of(module)
     before = {name: tensor.clone() for name, tensor in teacher.tower.network.state_dict().items()}
     allowed = ("student.", "glm.bank.", "plm.synthesizer.")
     assert all(name.startswith(allowed) for name in module.state_dict())
@@ -233,35 +205,76 @@ def test_nothing_of_the_teacher_is_saved_or_trained(setting: str) -> None:
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_seen_names_alone_are_encoded_and_once(setting: str) -> None:
     module = build(setting)
-    teacher: Any = module.teacher
     for _ in range(2):
         module(*batch())
-    assert teacher.encoded == [list(SEEN)]
-    torch.testing.assert_close(module.text_features, TinyTeacher().encode_text(SEEN))
+    assert teacher_of(module).text.asked == [list(SEEN)]
+    assert module.seen == SEEN
+    assert torch.equal(module.text_features, word_vectors(SEEN, WIDTH))
 
 
 @pytest.mark.parametrize(
-    ("setting", "images"),
-    [("supervised", 0), ("dense distillation", 3), ("GLM", 3), ("PLM", 3), ("both", 3)],
+    ("setting", "runs"),
+    [("supervised", 0), ("dense distillation", 1), ("GLM", 1), ("PLM", 1), ("region pooling", 1), ("both", 1)],
 )
-def test_the_teacher_looks_at_each_image_once_or_never(setting: str, images: int) -> None:
+def test_the_teacher_runs_once_a_step_or_never(setting: str, runs: int) -> None:
     module = build(setting)
     module(*batch())
-    teacher: Any = module.teacher
-    assert teacher.images == images
+    assert teacher_of(module).sizes == [(3, 3, 32, 32)] * runs
+    assert module.method.needs_teacher == bool(runs)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_tokens_that_are_known_spare_the_teacher(setting: str) -> None:
+    module, (images, labels) = build(setting), batch()
+    tokens = StandInTeacher(WIDTH, patch=8).encode_image(images)
+    losses = build(setting)(images, labels)
+    given = module(images, labels, tokens)
+    assert teacher_of(module).sizes == []
+    assert all(torch.equal(given[name], loss) for name, loss in losses.items())
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_photos_of_8_bits_and_small_labels_give_the_same_losses(setting: str) -> None:
+    """uint8 photos and uint8 or int32 masks are what travels between processes."""
+    _, labels = batch()
+    photos = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 3, 32, 32), dtype=np.uint8))
+    expected = build(setting)(photos.float() / 255, labels)
+    for dtype in (torch.uint8, torch.int32):
+        found = build(setting)(photos, labels.to(dtype))
+        assert all(torch.equal(found[name], loss) for name, loss in expected.items())
+
+
+def test_a_label_that_is_no_seen_class_is_refused() -> None:
+    images, labels = batch()
+    labels[1, 2::4, 2::4] = 3
+    with pytest.raises(ValueError, match=r"labels: got id 3, expected 0\.\.2 .*or 255 = ignore\. Renumber them with"):
+        build()(images, labels)
+
+
+def test_what_is_kept_is_the_student_with_its_names() -> None:
+    module = build()
+    plain = module.segmenter()
+    assert (plain.class_names, plain.seen, plain.unseen) == (SEEN, SEEN, ())
+    assert plain.student is module.student
+    average, settings = StandInStudent(WIDTH, seed=1), TestSettings(pad_multiple=16, calibration=0.2)
+    kept = module.segmenter(("sky", "sun", "house"), settings=settings, student=average)
+    assert kept.student is average
+    assert (kept.class_names, kept.seen, kept.unseen) == (("sky", "sun", "house"), SEEN, ("sun",))
+    assert torch.equal(kept.text_features, word_vectors(kept.class_names, WIDTH))
+    assert kept.settings == settings
+    assert kept.bias is not None
+    torch.testing.assert_close(kept.bias, torch.tensor([-0.2, 0.0, -0.2]))
 
 
 def distilled(setting: str = "supervised", /, ignored: str = "some", **options: Any) -> dict[str, Tensor]:  # noqa: ANN401
-    torch.manual_seed(0)
-    switches = SETTINGS[setting] | {"distillation": DistillationConfig(**options)}
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, MethodConfig(losses=PAPER, **switches))
-    losses: dict[str, Tensor] = module(*batch(ignored=ignored))
+    method = replace(SETTINGS[setting], distillation=DistillationConfig(**options))
+    losses: dict[str, Tensor] = of(method)(*batch(ignored=ignored))
     return losses
 
 
 def test_dense_distillation_as_its_parts_give_it() -> None:
     images, labels = batch()
-    features, dense = build("supervised").student(images), TinyTeacher().encode_image(images).dense
+    features, dense = build("supervised").student(images), StandInTeacher(WIDTH, patch=8).encode_image(images).dense
     ignored = labels[:, 2::4, 2::4] == 255
     assert torch.equal(distilled(weight=3.0)["distillation"], 3 * dense_distillation(features, dense).mean())
     only = distilled(ignored_only=True)["distillation"]
@@ -288,12 +301,9 @@ def test_dense_distillation_knows_no_class() -> None:
 
 
 def test_distillation_of_weight_0_is_no_distillation() -> None:
-    method = MethodConfig(glm=None, plm=None, losses=PAPER, distillation=DistillationConfig(0.0))
-    assert not method.needs_teacher
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, method)
+    module = of(replace(SETTINGS["supervised"], distillation=DistillationConfig(0.0)))
     assert module(*batch()).keys() == TERMS["supervised"]
-    teacher: Any = module.teacher
-    assert teacher.images == 0
+    assert teacher_of(module).sizes == []
     for weight in (-1.0, float("nan")):
         with pytest.raises(ValueError, match=r"weight: got .*expected 0 or more\. Give 0 to switch distillation off"):
             DistillationConfig(weight)
@@ -324,8 +334,7 @@ def test_beta_is_nothing_without_latent_ids() -> None:
 
 
 def test_options_of_glm_and_plm_arrive() -> None:
-    torch.manual_seed(0)
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, MethodConfig(glm=GLM_ON, plm=PLM_ON))
+    module = build()
     assert module.glm is not None
     assert module.plm is not None
     assert module.glm.config is GLM_ON
@@ -333,37 +342,37 @@ def test_options_of_glm_and_plm_arrive() -> None:
     assert module.glm.bank.tokens.shape == (8, WIDTH)
 
 
-def test_cross_image_negatives_are_negatives_of_seen_pixels_alone() -> None:
+def test_cross_image_negatives_are_those_of_seen_pixels_alone() -> None:
     """The cross-entropy as its parts give it: one image has latent pixels alone, one has seen ones alone, one both."""
     images, labels = batch()
     labels[0], labels[1] = 255, labels[1].clamp(max=2)
-    plain, foreign = build("PLM"), build("PLM", cross_image_negatives=True)
+    plain, across = build("PLM"), build("PLM", cross_image_negatives=True)
     seen: dict[str, Any] = {}
-    assert foreign.plm is not None
-    hook = foreign.plm.register_forward_hook(lambda module, arguments, output: seen.update(a=arguments, p=output))
-    found = foreign(images, labels)
+    assert across.plm is not None
+    hook = across.plm.register_forward_hook(lambda module, arguments, output: seen.update(a=arguments, p=output))
+    found = across(images, labels)
     hook.remove()
     features, _, fused, *_ = seen["a"]
-    logits = pixel_logits(features, foreign.text_features, seen["p"].pseudo, fused.valid_mask, alpha=1.0, beta=10.0)
-    image, _ = fused.valid_mask.nonzero(as_tuple=True)
-    prototypes = F.normalize(seen["p"].pseudo[fused.valid_mask], dim=1)
-    others = 10.0 * cross_image_similarity(features, prototypes, image)
+    pseudo, valid_mask = seen["p"].pseudo, fused.valid_mask
+    logits = pixel_logits(features, across.text_features, pseudo, valid_mask, alpha=1.0, beta=10.0)
+    image = torch.tensor([i for i, row in enumerate(valid_mask.tolist()) for occurs in row if occurs])
+    others = 10.0 * cross_image_similarity(features, F.normalize(pseudo[valid_mask], dim=1), image)
     others[(fused.labels >= 3).unsqueeze(1).expand_as(others)] = -torch.inf
     expected = pixel_cross_entropy(torch.cat([logits, others], dim=1), fused.labels, ignore_index=IGNORE_INDEX)
     torch.testing.assert_close(found["ce"], expected.mean())
     before = plain(images, labels)
     assert found["ce"] > before["ce"]
     assert all(torch.equal(found[name], before[name]) for name in ("focal", "dice", "bce"))
-    # One image alone has no others, and an image of latent pixels alone has nothing to be told.
+    # One image alone has no others, and an image of latent pixels alone has no seen ones.
     for some in (slice(0, 1), slice(2, 3)):
-        assert torch.equal(foreign(images[some], labels[some])["ce"], plain(images[some], labels[some])["ce"])
+        assert torch.equal(across(images[some], labels[some])["ce"], plain(images[some], labels[some])["ce"])
 
 
 def test_training_lowers_the_loss() -> None:
     module = build(focal=1.0)
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
     first = last = 0.0
-    for step in range(60):
+    for step in range(120):
         optimizer.zero_grad()
         loss = torch.stack([loss for name, loss in module(*batch()).items() if name != "glm"]).sum()
         torch.autograd.backward(loss)
@@ -375,39 +384,12 @@ def test_training_lowers_the_loss() -> None:
 
 def test_wrong_students_and_teachers() -> None:
     with pytest.raises(ValueError, match="student: got 5 channels, expected 16"):
-        CLIPTeacher(nn.Conv2d(3, 5, 1), TinyTeacher(), SEEN)
+        CLIPTeacher(nn.Conv2d(3, 5, 1), StandInTeacher(WIDTH), SEEN)
     not_a_teacher: Any = nn.Identity()
     with pytest.raises(TypeError, match="teacher: got Identity without width, encode_image, encode_text, spec"):
-        CLIPTeacher(TinyStudent(), not_a_teacher, SEEN)
+        CLIPTeacher(StandInStudent(WIDTH), not_a_teacher, SEEN)
     not_a_student: Any = "resnet50"
     with pytest.raises(TypeError, match=r"student: got str, expected an nn\.Module"):
-        CLIPTeacher(not_a_student, TinyTeacher(), SEEN)
+        CLIPTeacher(not_a_student, StandInTeacher(WIDTH), SEEN)
     with pytest.raises(ValueError, match="seen: got no class, expected at least one name to train on"):
-        CLIPTeacher(TinyStudent(), TinyTeacher(), ())
-
-
-def test_a_segmenter_knows_which_names_training_saw() -> None:
-    """The one way from the framework to what is kept: new words and the calibration follow from it."""
-    module = build()
-    segmenter = module.segmenter(["grass", "cat"], settings=TestSettings(calibration=0.5))
-    assert segmenter.student is module.student
-    assert (segmenter.class_names, segmenter.unseen, segmenter.seen) == (("grass", "cat"), ("cat",), SEEN)
-    assert segmenter.bias is not None
-    assert segmenter.bias.tolist() == [-0.5, 0.0]
-    assert module.segmenter().class_names == SEEN
-    other = TinyStudent()
-    assert module.segmenter(student=other).student is other
-
-
-def test_photos_of_8_bits_are_taken_as_they_are() -> None:
-    module, (images, labels) = build(), batch()
-    bytes_ = (images * 255).round().to(torch.uint8)
-    plain, other = build()(bytes_.float() / 255, labels), module(bytes_, labels.to(torch.uint8))
-    assert all(torch.equal(plain[name], other[name]) for name in plain)
-
-
-def test_an_id_that_is_no_seen_class_is_refused() -> None:
-    images, labels = batch()
-    labels[0, 2, 2] = 3
-    with pytest.raises(ValueError, match=r"labels: got id 3, expected 0\.\.2 \(the seen classes, renumbered\) or 255"):
-        build()(images, labels)
+        CLIPTeacher(StandInStudent(WIDTH), StandInTeacher(WIDTH), ())

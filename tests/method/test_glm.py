@@ -8,16 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipteacher.method import glm as module
-from clipteacher.method.glm import CLSBank, GLMConfig, global_attention
+from clipteacher.method.glm import GLM, CLSBank, GLMConfig, global_attention
 from clipteacher.method.losses.infonce import info_nce
-
-
-class GLM(module.GLM):
-    """GLM with its loss as a number."""
-
-    def forward(self, *arguments: Any, **options: Any) -> Tensor:  # type: ignore[override]  # noqa: ANN401
-        return super().forward(*arguments, **options).mean()
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +28,10 @@ def naive_attention(cls: Tensor, features: Tensor, scale: float, normalize: bool
     for b in range(batch):
         places = [(y, x) for y in range(height) for x in range(breadth)]
         dense = [features[b, :, y, x].tolist() for y, x in places]
-        asks = cls[b].tolist()
+        query = cls[b].tolist()
         if normalize:
-            dense, asks = [unit(vector) for vector in dense], unit(asks)
-        powers = [math.exp(scale * sum(s * r for s, r in zip(asks, vector, strict=True))) for vector in dense]
+            dense, query = [unit(vector) for vector in dense], unit(query)
+        powers = [math.exp(scale * sum(s * r for s, r in zip(query, vector, strict=True))) for vector in dense]
         for (y, x), power, vector in zip(places, powers, dense, strict=True):
             weights[b, y, x] = power / sum(powers)
             pooled[b] += weights[b, y, x] * torch.tensor(vector)
@@ -141,15 +133,15 @@ def test_bank_is_read_before_the_batch_is_enqueued() -> None:
         pooled, _ = global_attention(cls, features, scale=config.scale, normalize=True)
         return info_nce(pooled, cls, bank, temperature=config.temperature).mean()
 
-    torch.testing.assert_close(glm(first, features), expected(first, features, None))
-    torch.testing.assert_close(glm(second, more), expected(second, more, first))
+    torch.testing.assert_close(glm(first, features).mean(), expected(first, features, None))
+    torch.testing.assert_close(glm(second, more).mean(), expected(second, more, first))
     torch.testing.assert_close(glm.bank.read(), F.normalize(torch.cat([first, second]), dim=1))
 
 
 def test_no_bank() -> None:
     glm = GLM(6, GLMConfig(bank_size=0))
     cls, features = batch()
-    assert glm(cls, features) == glm(cls, features)
+    assert glm(cls, features).mean() == glm(cls, features).mean()
     assert glm.bank.read().shape == (0, 6)
 
 
@@ -159,7 +151,7 @@ def test_a_checkpoint_resumes_with_the_bank() -> None:
     assert set(glm.state_dict()) == {"bank.tokens", "bank.written"}
     resumed.load_state_dict(glm.state_dict())
     for seed in (1, 2, 3):  # past the ring's end
-        loss, again, without = (module(*batch(seed=seed)) for module in (glm, resumed, fresh))
+        loss, again, without = (module(*batch(seed=seed)).mean() for module in (glm, resumed, fresh))
         assert loss == again
         if seed == 1:
             assert loss != without
@@ -170,7 +162,7 @@ def test_two_steps_can_be_differentiated_after_both() -> None:
     """Enqueueing must not overwrite what the first step's backward still needs."""
     glm = GLM(6, GLMConfig(bank_size=4))
     leaves = [batch(seed=seed)[1].requires_grad_() for seed in (0, 1)]
-    losses = [glm(batch(seed=seed)[0], features) for seed, features in enumerate(leaves)]
+    losses = [glm(batch(seed=seed)[0], features).mean() for seed, features in enumerate(leaves)]
     torch.autograd.backward(torch.stack(losses).sum())
     for features in leaves:
         assert features.grad is not None
@@ -183,16 +175,16 @@ def test_descent_brings_the_features_to_their_image() -> None:
     features.requires_grad_()
     glm = GLM(6, GLMConfig(bank_size=0))
     optimiser = torch.optim.SGD([features], lr=1.0)
-    before = glm(cls, features).item()
+    before = glm(cls, features).mean().item()
     for _ in range(30):
         optimiser.zero_grad()
-        glm(cls, features).backward()
+        glm(cls, features).mean().backward()
         optimiser.step()
-    assert glm(cls, features).item() < 0.5 * before
+    assert glm(cls, features).mean().item() < 0.5 * before
 
 
 @pytest.mark.parametrize("keep", [0.01, 0.2, 0.5, 0.99])
-def test_only_the_positions_most_like_the_cls_token_are_asked(keep: float) -> None:
+def test_only_the_positions_most_similar_to_the_cls_token_count(keep: float) -> None:
     cls, features = batch()
     pooled, weights = global_attention(cls, features, scale=5.0, normalize=True, keep=keep)
     count = math.ceil(keep * 15)
@@ -215,17 +207,17 @@ def test_all_positions_kept_are_the_paper_to_the_bit() -> None:
     assert torch.equal(plain[1], kept[1])
 
 
-def test_ever_fewer_positions_are_asked_and_a_checkpoint_knows_how_many() -> None:
+def test_fewer_positions_count_each_step_and_a_checkpoint_knows_how_many() -> None:
     config = GLMConfig(bank_size=0, keep=0.2, keep_steps=2)
     glm, resumed = GLM(6, config), GLM(6, config)
     cls, features = batch()
-    losses = [glm(cls, features) for _ in range(4)]
+    losses = [glm(cls, features).mean() for _ in range(4)]
     for loss, share in zip(losses, (1.0, 0.6, 0.2, 0.2), strict=True):
-        assert loss == GLM(6, GLMConfig(bank_size=0, keep=share))(cls, features)
+        assert loss == GLM(6, GLMConfig(bank_size=0, keep=share))(cls, features).mean()
     resumed.load_state_dict(glm.state_dict())
-    assert resumed(cls, features) == losses[-1]
+    assert resumed(cls, features).mean() == losses[-1]
     fresh = GLM(6, config).eval()
-    assert fresh(cls, features) == fresh(cls, features) == losses[0], "steps are those of training"
+    assert fresh(cls, features).mean() == fresh(cls, features).mean() == losses[0], "steps are those of training"
 
 
 @pytest.mark.parametrize("options", [{"keep": 0.0}, {"keep": 1.1}, {"keep": math.nan}, {"keep_steps": -1}])
@@ -241,11 +233,11 @@ def test_each_option_changes_the_loss(option: dict[str, Any]) -> None:
     plain, other = GLM(6), GLM(6, GLMConfig(**option))
     for glm in (plain, other):
         glm(*batch(seed=0))
-    losses = [glm(*batch(seed=1)) for glm in (plain, other)]
+    losses = [glm(*batch(seed=1)).mean() for glm in (plain, other)]
     assert not torch.isclose(losses[0], losses[1], rtol=1e-3)
 
 
 def test_length_of_the_cls_token_does_not_matter() -> None:
     cls, features = batch()
-    losses = [GLM(6)(factor * cls, features) for factor in (1, 50)]
+    losses = [GLM(6)(factor * cls, features).mean() for factor in (1, 50)]
     torch.testing.assert_close(losses[0], losses[1])

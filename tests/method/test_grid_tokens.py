@@ -1,4 +1,4 @@
-"""Cells of GLM: the split against numpy's, the loss against GLM over each cell, and what is refused."""
+"""Grid tokens of GLM: the cut against numpy's, the loss against GLM over each cell, and what is refused."""
 
 import numpy as np
 import pytest
@@ -40,17 +40,19 @@ def test_the_loss_is_the_mean_of_the_whole_images_and_each_cells() -> None:
     glm.bank.enqueue(F.normalize(maps(1)[0], dim=1))
     cls, dense, features = maps()
     parts = []
-    for asks, part in [(cls, features), *((cell.token, cell.features) for cell in grid_cells(dense, features, 2))]:
+    for token, part in [(cls, features), *((cell.token, cell.features) for cell in grid_cells(dense, features, 2))]:
         alone = GLM(6, GLMConfig(bank_size=8))
         alone.bank.load_state_dict(glm.bank.state_dict())
-        parts.append(alone(asks, part).mean())
-    torch.testing.assert_close(glm(cls, features, dense).mean(), torch.stack(parts).mean())
+        parts.append(alone(token, part).mean())
+    loss = glm(cls, features, dense)
+    torch.testing.assert_close(loss.mean(), torch.stack(parts).mean())
+    assert loss.count == 4, "images, not cells"
     assert int(glm.bank.written) == 8, "the bank takes CLS tokens alone"
 
 
-def test_no_cells_are_the_papers_glm_to_the_bit() -> None:
+def test_no_grid_is_the_papers_glm_to_the_bit() -> None:
     cls, dense, features = maps()
-    assert torch.equal(GLM(6)(cls, features, dense).total, GLM(6)(cls, features).total)
+    assert torch.equal(GLM(6)(cls, features, dense).mean(), GLM(6)(cls, features).mean())
 
 
 def test_a_cell_teaches_its_own_features_alone() -> None:
@@ -65,7 +67,7 @@ def test_a_cell_teaches_its_own_features_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "with_dense", "message"),
+    ("grid", "with_dense", "message"),
     [
         (-1, True, "glm.grid: got -1, expected 0"),
         (
@@ -76,7 +78,7 @@ def test_a_cell_teaches_its_own_features_alone() -> None:
         (2, False, "glm.grid: got 2 without dense tokens"),
     ],
 )
-def test_what_is_refused(cells: int, with_dense: bool, message: str) -> None:
+def test_what_is_refused(grid: int, with_dense: bool, message: str) -> None:
     cls, dense, features = maps()
     with pytest.raises(ValueError, match=message):
-        GLM(6, GLMConfig(grid=cells))(cls, features, dense if with_dense else None)
+        GLM(6, GLMConfig(grid=grid))(cls, features, dense if with_dense else None)

@@ -1,38 +1,29 @@
-"""Segmenters with random weights that the tests of ONNX share."""
+"""Segmenters with random weights that the tests of ONNX, closed sets and calibration share."""
 
-import torch
+from typing import Any
+
+from tests.stand_ins import convolutions, unit_vectors
+from tests.stand_ins import smooth_photo as photo
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.settings import TestSettings
-from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmenter import Segmenter
+
+__all__ = ["NAMES", "WIDTH", "own", "photo", "segmenter", "vectors"]
 
 WIDTH = 24
 NAMES = ("sky", "cat", "sea", "old chair", "tree")
 
 
 def vectors(count: int = len(NAMES), width: int = WIDTH) -> Tensor:
-    return F.normalize(torch.randn(count, width, generator=torch.Generator().manual_seed(1)), dim=1)
+    return unit_vectors(count, width)
 
 
 def own(*more: nn.Module) -> nn.Sequential:
-    """A network of one's own at stride 4."""
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, WIDTH, 3, padding=1), *more
-    )
+    """A network of your own at stride 4."""
+    return convolutions(WIDTH, *more)
 
 
-def segmenter(student: nn.Module | None = None, pipeline: TestPipeline = OWN_SIZE) -> Segmenter:
-    return Segmenter(student or own(), NAMES, vectors(), unseen=["cat"], settings=TestSettings(pipeline))
-
-
-def photo(height: int, width: int, seed: int = 0) -> Tensor:
-    """Blobs of colour with noise, (3, H, W), in steps of 8 bits."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(1, 3, 5, 7, generator=generator)
-    smooth = F.interpolate(coarse, size=(height, width), mode="bilinear")[0]
-    noisy = (smooth + 0.05 * torch.randn(3, height, width, generator=generator)).clamp(0, 1)
-    return (noisy * 255).round() / 255
+def segmenter(student: nn.Module | None = None, **settings: Any) -> Segmenter:  # noqa: ANN401
+    """A segmenter of five names, one of them unseen; further arguments are fields of `TestSettings`."""
+    return Segmenter(student or own(), NAMES, vectors(), unseen=["cat"], settings=TestSettings(**settings))

@@ -18,12 +18,11 @@ from tests.onnx.models import NAMES, WIDTH, own, segmenter, vectors
 from torch import Tensor, nn
 
 from clipteacher import __version__
-from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.settings import TestSettings
-from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
 from clipteacher.onnx.agreement import OnnxError, drawn_images
 from clipteacher.onnx.export import OPSETS, export_onnx
 from clipteacher.pictures.colours import palette
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.deeplabv3plus import DeepLabV3PlusStudent
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.segnext import SegNeXtStudent
@@ -63,8 +62,7 @@ def test_every_student_at_every_size(kind: str, tmp_path: Path) -> None:
         given = {"images": images.numpy()} | ({"text": text.numpy()} if text_input else {})
         labels, scores = map(np.asarray, session.run(["labels", "scores"], given))
         with torch.inference_mode():
-            prediction = DensePrediction(model.student, images, model.settings)
-            expected = prediction.logits(TextClassifier(text)).numpy()
+            expected = DensePrediction(model.student, images, model.settings).logits(TextClassifier(text)).numpy()
         assert labels.dtype == np.int64
         assert labels.shape == size
         assert scores.dtype == np.float32
@@ -139,12 +137,11 @@ def test_the_segmenter_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("student", "count"), [(own(nn.ReLU()), 5), (own(), 1), (nn.PixelUnshuffle(4), 3)], ids=["unfolded", "one", "bare"]
+    ("student", "count"), [(own(nn.ReLU()), 5), (own(), 1), (nn.PixelUnshuffle(4), 3)], ids=["not fused", "one", "bare"]
 )
-def test_networks_of_ones_own(student: nn.Module, count: int, tmp_path: Path) -> None:
+def test_networks_of_your_own(student: nn.Module, count: int, tmp_path: Path) -> None:
     width = 48 if isinstance(student, nn.PixelUnshuffle) else WIDTH
-    model = segmenter()
-    model = type(model)(student, NAMES[:count], vectors(count, width), settings=TestSettings(pad_multiple=8))
+    model = Segmenter(student, NAMES[:count], vectors(count, width), settings=TestSettings(pad_multiple=8))
     assert export_onnx(model, tmp_path / "student.onnx") >= 0.999
 
 
@@ -220,4 +217,4 @@ def test_the_exporter_needs_no_further_package(tmp_path: Path, monkeypatch: pyte
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", blocked)
-    export_onnx(segmenter(), tmp_path / "student.onnx")
+    assert export_onnx(segmenter(), tmp_path / "student.onnx") >= 0.999

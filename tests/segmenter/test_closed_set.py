@@ -1,4 +1,4 @@
-"""A closed-set segmenter: the segmenter's labels at the cost of a closed-set network, and what cannot be folded."""
+"""Names fused into the network: the segmenter's labels at the cost of a closed-set network, and what does not fuse."""
 
 import copy
 import warnings
@@ -8,10 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from tests.onnx.models import NAMES, WIDTH, own, photo, segmenter, vectors
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
 from clipteacher.segmenter.fuse_text import TextHead, fuse_text
@@ -23,8 +22,6 @@ from clipteacher.students.size import count_flops, count_parameters
 from clipteacher.students.smp import SMPStudent
 from clipteacher.students.swin_upernet import SwinUPerNetStudent
 
-WIDTH = 24
-NAMES = ("sky", "cat", "sea", "old chair", "tree")
 STUDENTS: dict[str, Callable[[int], nn.Module]] = {
     "smp": lambda channels: SMPStudent("DeepLabV3Plus", "tu-test_efficientnet", channels),
     "fpn": lambda channels: SMPStudent("FPN", "tu-test_efficientnet", channels),
@@ -35,43 +32,21 @@ STUDENTS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
-def random(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def photo(height: int, width: int, seed: int = 0) -> Tensor:
-    """Blobs of colour with noise, (3, H, W)."""
-    coarse = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(seed))
-    smooth = F.interpolate(coarse, size=(height, width), mode="bilinear")[0]
-    return (smooth + 0.05 * random(3, height, width, seed=seed)).clamp(0, 1)
-
-
-def vectors(count: int = len(NAMES), width: int = WIDTH) -> Tensor:
-    return F.normalize(random(count, width, seed=1), dim=1)
-
-
-def own(*more: nn.Module) -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, WIDTH, 3, padding=1), *more
-    )
-
-
 @cache  # the larger networks take seconds to draw
 def both(kind: str) -> tuple[Segmenter, ClosedSetSegmenter]:
     torch.manual_seed(0)
-    model = Segmenter(STUDENTS[kind](WIDTH), NAMES, vectors(), unseen=["cat"])
+    model = segmenter(STUDENTS[kind](WIDTH))
     return model, model.to_closed_set()
 
 
 @pytest.mark.parametrize("kind", STUDENTS)
 def test_closed_set_and_segmenter_agree_to_the_pixel(kind: str) -> None:
-    model, compiled = both(kind)
-    assert compiled.fused
-    assert (compiled.class_names, compiled.unseen) == (NAMES, ("cat",))
+    model, closed = both(kind)
+    assert closed.fused
+    assert (closed.class_names, closed.unseen) == (NAMES, ("cat",))
     for size in ((64, 96), (97, 130), (33, 40)):
         image = photo(*size)
-        expected, found = model.segment(image, return_logits=True), compiled.segment(image, return_logits=True)
+        expected, found = model.segment(image, return_logits=True), closed.segment(image, return_logits=True)
         assert expected.logits is not None
         assert found.logits is not None
         scale = np.abs(expected.logits).max()
@@ -80,7 +55,7 @@ def test_closed_set_and_segmenter_agree_to_the_pixel(kind: str) -> None:
         clear = best - second > 2e-4 * scale  # what rounding cannot turn
         assert np.array_equal(found.labels[clear], expected.labels[clear])
         assert np.mean(found.labels == expected.labels) >= 0.999
-        assert np.array_equal(compiled.segment(image).labels, found.labels)
+        assert np.array_equal(closed.segment(image).labels, found.labels)
 
 
 @pytest.mark.parametrize("kind", STUDENTS)
@@ -96,54 +71,54 @@ def test_it_costs_what_a_network_built_for_the_names_costs(kind: str) -> None:
 def test_it_shares_no_storage_with_the_student() -> None:
     student = own()
     before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
-    compiled = Segmenter(student, NAMES, vectors()).to_closed_set()
+    closed = segmenter(student).to_closed_set()
     assert all(torch.equal(tensor, before[name]) for name, tensor in student.state_dict().items())
     storages = {tensor.data_ptr() for tensor in student.state_dict().values()}
-    assert not storages & {tensor.data_ptr() for tensor in compiled.state_dict().values()}
+    assert not storages & {tensor.data_ptr() for tensor in closed.state_dict().values()}
     image = photo(40, 52)
-    labels = compiled.segment(image).labels
+    labels = closed.segment(image).labels
     with torch.no_grad():
         for parameter in student.parameters():
             parameter.zero_()
-    assert np.array_equal(compiled.segment(image).labels, labels)
+    assert np.array_equal(closed.segment(image).labels, labels)
 
 
-def test_forward_is_a_plain_closed_set_network() -> None:
-    model = Segmenter(own(), NAMES, vectors())
-    model.train()
-    compiled, images = model.to_closed_set(), torch.stack([photo(32, 64), photo(32, 64, seed=3)])
-    assert not compiled.training
+def test_the_network_is_a_plain_closed_set_network_and_calling_it_gives_ids() -> None:
+    model = segmenter().train()
+    closed, images = model.to_closed_set(), torch.stack([photo(32, 64), photo(32, 64, seed=3)])
+    assert not closed.training
     assert model.training, "the segmenter is left as it was"
     model.eval()
     with torch.no_grad():
         expected = torch.einsum("bchw,nc->bnhw", model.student(images), model.text_features)
-        scores = compiled.network(images)
-        labels = compiled(images)
-    assert scores.shape == (2, len(NAMES), 8, 16)
-    assert labels.shape == (2, 32, 64)
-    assert torch.equal(labels, model(images))
-    torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-5)
-    assert all(parameter.requires_grad for parameter in compiled.parameters()), "it can be trained further"
+        logits = closed.network(images)
+        ids = closed(images)
+        assert torch.equal(closed((255 * images).round().to(torch.uint8)), ids)
+    assert logits.shape == (2, len(NAMES), 8, 16)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+    assert (ids.shape, ids.dtype) == ((2, 32, 64), torch.int64)
+    assert (ids == model(images)).float().mean() >= 0.999
+    assert all(parameter.requires_grad for parameter in closed.parameters()), "it can be trained further"
 
 
 def test_other_names_and_a_subset() -> None:
-    model = Segmenter(own(), NAMES, vectors(), unseen=["cat"])
-    compiled = model.to_closed_set(["tree", "cat"])
-    assert (compiled.class_names, compiled.unseen) == (("tree", "cat"), ("cat",))
+    model = segmenter()
+    closed = model.to_closed_set(["tree", "cat"])
+    assert (closed.class_names, closed.unseen) == (("tree", "cat"), ("cat",))
     image = photo(50, 41)
-    assert np.array_equal(compiled.segment(image).labels, model.segment(image, ["tree", "cat"]).labels)
-    assert compiled.segment(image).class_names == ("tree", "cat")
-    assert set(compiled.segment(image).areas) == {"tree", "cat"}
+    assert np.array_equal(closed.segment(image).labels, model.segment(image, ["tree", "cat"]).labels)
+    assert closed.segment(image).class_names == ("tree", "cat")
+    assert set(closed.segment(image).areas) == {"tree", "cat"}
 
 
 def test_a_single_name() -> None:
-    assert not Segmenter(own(), NAMES, vectors()).to_closed_set(["sea"]).segment(photo(9, 9)).labels.any()
+    assert not segmenter().to_closed_set(["sea"]).segment(photo(9, 9)).labels.any()
 
 
 @pytest.mark.parametrize("names", [["owl"], ["sky", "sky"], [], ["sky", ""]])
 def test_names_that_cannot_be_fused(names: list[str]) -> None:
     with pytest.raises(ValueError, match="classes: "):
-        Segmenter(own(), NAMES, vectors()).to_closed_set(names)
+        segmenter().to_closed_set(names)
 
 
 def test_vectors_that_do_not_match_the_names() -> None:
@@ -151,14 +126,14 @@ def test_vectors_that_do_not_match_the_names() -> None:
         ClosedSetSegmenter(own(), NAMES, vectors(3))
 
 
-def test_the_pipeline_and_rows_are_those_of_the_segmenter() -> None:
+def test_settings_are_those_of_the_segmenter() -> None:
     slide = TestPipeline(short_side=48, mode="slide", crop=32, stride=20)
-    model = Segmenter(own(), NAMES, vectors(), settings=TestSettings(slide, 16, 500))
-    compiled, image = model.to_closed_set(), photo(60, 90)
-    assert compiled.settings == model.settings
+    model = segmenter(pipeline=slide, pad_multiple=16, max_logits=500)
+    closed, image = model.to_closed_set(), photo(60, 90)
+    assert closed.settings is model.settings
     expected = model.segment(image).labels
-    assert np.mean(compiled.segment(image).labels == expected) >= 0.999
-    whole = Segmenter(own(), NAMES, vectors(), settings=TestSettings(pad_multiple=16)).segment(image).labels
+    assert np.mean(closed.segment(image).labels == expected) >= 0.999
+    whole = segmenter(pad_multiple=16).segment(image).labels
     assert np.mean(whole == expected) < 0.999, "the windows matter here"
 
 
@@ -171,10 +146,10 @@ def test_the_pipeline_and_rows_are_those_of_the_segmenter() -> None:
     ],
 )
 def test_what_commutes_with_the_last_layer_may_follow_it(after: tuple[nn.Module, ...]) -> None:
-    model = Segmenter(own(*after), NAMES, vectors())
-    compiled, image = model.to_closed_set(), photo(40, 52)
-    assert compiled.fused
-    assert np.mean(compiled.segment(image).labels == model.segment(image).labels) >= 0.999
+    model = segmenter(own(*after))
+    closed, image = model.to_closed_set(), photo(40, 52)
+    assert closed.fused
+    assert np.mean(closed.segment(image).labels == model.segment(image).labels) >= 0.999
 
 
 class Channels(nn.Module):
@@ -190,11 +165,11 @@ class Channels(nn.Module):
         return out
 
 
-def test_a_linear_layer_folds_too() -> None:
-    compiled = Segmenter(Channels(), NAMES, vectors()).to_closed_set()
-    assert compiled.fused
-    assert isinstance(compiled.network, Channels)
-    assert compiled.network.linear.out_features == len(NAMES)
+def test_a_linear_layer_fuses_too() -> None:
+    closed = segmenter(Channels()).to_closed_set()
+    assert closed.fused
+    assert isinstance(closed.network, Channels)
+    assert closed.network.linear.out_features == len(NAMES)
 
 
 class Twisted(nn.Module):
@@ -217,9 +192,9 @@ class Sayer(Twisted):
 
 
 def test_a_student_may_say_which_layer_is_last() -> None:
-    assert Segmenter(Sayer(), NAMES, vectors()).to_closed_set().fused
+    assert segmenter(Sayer()).to_closed_set().fused
     with pytest.warns(UserWarning, match="Twisted does not end in a convolution .* last_layer"):
-        assert not Segmenter(Twisted(), NAMES, vectors()).to_closed_set().fused
+        assert not segmenter(Twisted()).to_closed_set().fused
 
 
 @pytest.mark.parametrize(
@@ -232,21 +207,21 @@ def test_a_student_may_say_which_layer_is_last() -> None:
         nn.PixelUnshuffle(2),
     ],
 )
-def test_what_cannot_be_folded_gets_one_more_layer_and_a_warning(student: nn.Module) -> None:
+def test_what_cannot_be_fused_gets_one_more_layer_and_a_warning(student: nn.Module) -> None:
     width = 12 if isinstance(student, nn.PixelUnshuffle) else WIDTH
     model, image = Segmenter(student, NAMES, vectors(width=width)), photo(40, 52)
     with pytest.warns(UserWarning, match=f"closed set: {type(student).__name__} does not end in a convolution"):
-        compiled = model.to_closed_set()
-    assert not compiled.fused
-    assert isinstance(compiled.network, TextHead)
-    assert np.mean(compiled.segment(image).labels == model.segment(image).labels) >= 0.999
+        closed = model.to_closed_set()
+    assert not closed.fused
+    assert isinstance(closed.network, TextHead)
+    assert np.mean(closed.segment(image).labels == model.segment(image).labels) >= 0.999
 
 
 def test_a_weight_that_is_computed_is_left_alone() -> None:
     student = own()
     nn.utils.parametrizations.weight_norm(student[3])
-    network, folded = fuse_text(student, vectors())
-    assert not folded
+    network, fused = fuse_text(student, vectors())
+    assert not fused
     assert network(torch.zeros(1, 3, 32, 32)).shape == (1, len(NAMES), 8, 8)
 
 
@@ -255,8 +230,8 @@ def test_a_layer_without_bias_and_in_double() -> None:
     student[3] = nn.Conv2d(8, WIDTH, 1, bias=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        network, folded = fuse_text(student, vectors())
-    assert folded
+        network, fused = fuse_text(student, vectors())
+    assert fused
     assert network[3].bias is None  # type: ignore[index]
     assert isinstance(student[3], nn.Conv2d)
     expected = vectors().double() @ student[3].weight.detach().double()[:, :, 0, 0]
@@ -264,6 +239,6 @@ def test_a_layer_without_bias_and_in_double() -> None:
 
 
 def test_fusing_twice_gives_the_same_network_and_copies_work() -> None:
-    model = Segmenter(own(), NAMES, vectors())
+    model = segmenter()
     one, two = model.to_closed_set().state_dict(), copy.deepcopy(model.to_closed_set()).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)

@@ -10,41 +10,23 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from tests.stand_ins import StandInStudent, StandInTeacher, StandInText, random_tensor, unit_vectors, word_vectors
+from tests.stand_ins import random_images as picture
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
 from clipteacher.inference.placement import OWN_SIZE
-from clipteacher.inference.settings import MAX_LOGITS, TestSettings
-from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.segmenter.vocabulary import encode_names
+from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipText
 from clipteacher.teachers.teacher import TextEncoder
 
 WIDTH = 8
-PADDED = TestSettings(pad_multiple=16)
-
-
-class Words:
-    """A text tower that counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    @property
-    def width(self) -> int:
-        return WIDTH
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        self.asked += names
-        return F.normalize(torch.stack([torch.full((WIDTH,), float(len(name))) for name in names]), dim=1)
-
-    def spec(self) -> None:
-        return None
 
 
 def own_network() -> nn.Module:
@@ -52,16 +34,23 @@ def own_network() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, WIDTH, 3, stride=4, padding=1), nn.BatchNorm2d(WIDTH))
 
 
-def segmenter(student: nn.Module | None = None) -> Segmenter:
-    vectors = F.normalize(torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(1)), dim=1)
-    return Segmenter(student or own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], settings=PADDED)
+def segmenter(student: nn.Module | None = None, **options: Any) -> Segmenter:  # noqa: ANN401
+    """A segmenter of three names; further arguments are its own, or fields of `TestSettings`."""
+    own = {name: options.pop(name) for name in ("text_spec", "seen") if name in options}
+    settings = TestSettings(**{"pad_multiple": 16} | options)
+    names = ["sky", "cat", "sea"]
+    return Segmenter(student or own_network(), names, unit_vectors(3, WIDTH), unseen=["cat"], settings=settings, **own)
+
+
+def logits_of(model: Segmenter, images: Tensor) -> Tensor:
+    return DensePrediction(model.student, images, model.settings).logits(model.classifier)
 
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 47), (5, 70)])
-def test_class_logits_against_a_twin_pixel_by_pixel(size: tuple[int, int]) -> None:
+def test_logits_against_a_twin_pixel_by_pixel(size: tuple[int, int]) -> None:
     model = segmenter().eval()
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(2))
-    logits = class_logits(model.student, model.text_features, image, 16)
+    logits = logits_of(model, image)
     padded = torch.zeros(1, 3, -(-size[0] // 16) * 16, -(-size[1] // 16) * 16)
     padded[:, :, : size[0], : size[1]] = image
     features = model.student(padded)[0]
@@ -74,20 +63,20 @@ def test_class_logits_against_a_twin_pixel_by_pixel(size: tuple[int, int]) -> No
 
 def test_segment_is_in_eval_mode_whatever_the_mode_was() -> None:
     model, image = segmenter().train(), torch.rand(3, 16, 16)
-    before = model.student[1].running_mean.clone()  # type: ignore[index]
+    before = {name: tensor.clone() for name, tensor in model.student.state_dict().items()}
     ids = ids_of(model, image)
     assert ids.dtype == torch.int64
     assert not model.training
-    assert torch.equal(model.student[1].running_mean, before)  # type: ignore[index]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.student.state_dict().items())
 
 
 def test_known_names_need_no_text_tower_and_others_ask_it_once() -> None:
-    words = Words()
+    words = StandInText(WIDTH)
     assert isinstance(words, TextEncoder)
     model = segmenter()
     assert torch.equal(model.with_names(["sea", "sky"]).text_features, model.text_features[[2, 0]])
     other = model.with_names(["owl", "cat", "zebra"], words)
-    assert words.asked == ["owl", "zebra"]
+    assert words.asked == [["owl", "zebra"]]
     assert torch.equal(other.text_features[1], model.text_features[1])
     assert other.unseen == ("cat",)
 
@@ -105,51 +94,22 @@ def test_a_name_that_nobody_can_encode_is_named() -> None:
         encode_names(["owl"], {}, {"kind": "mine"})
 
 
-class Strict(nn.Module):
-    """Takes sides that are multiples of 8 alone, as encoders do, and gives 5 channels at stride 4."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            self.conv = nn.Conv2d(3, 5, 5, stride=4, padding=2)
-        self.sizes: list[tuple[int, ...]] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.sizes.append(tuple(images.shape))
-        assert images.shape[2] % 8 == images.shape[3] % 8 == 0
-        features: Tensor = self.conv(images)
-        return features
-
-
-class Silent(Words):
+class Silent(StandInText):
     """A text tower that nobody may ask."""
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         raise AssertionError(f"asked for {list(names)}")
 
 
-def class_logits(student: nn.Module, text: Tensor, images: Tensor, multiple: int) -> Tensor:
-    """Logits at full size of a network, names and images."""
-    return DensePrediction(student, images, TestSettings(pad_multiple=multiple)).logits(TextClassifier(text))
-
-
-def colours(**options: Any) -> Segmenter:  # noqa: ANN401
+def colours(pad_multiple: int = 32, **options: Any) -> Segmenter:  # noqa: ANN401
     """Red is "rose", green "grass", blue "sky": a pixel's strongest channel is its class."""
-    return Segmenter(nn.Identity(), ["rose", "grass", "sky"], torch.eye(3), **options)
+    settings = TestSettings(pad_multiple=pad_multiple)
+    return Segmenter(nn.Identity(), ["rose", "grass", "sky"], torch.eye(3), settings=settings, **options)
 
 
 def ids_of(model: Segmenter, image: Tensor) -> Tensor:
     """The ids of a photo, (H, W)."""
     return torch.from_numpy(model.segment(image).labels)
-
-
-def random(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def picture(*shape: int, seed: int = 0) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def interpolation(size: int, full: int) -> Tensor:
@@ -164,12 +124,13 @@ def interpolation(size: int, full: int) -> Tensor:
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 24), (13, 24), (16, 17), (9, 31), (1, 1), (3, 40)])
-def test_class_logits_with_the_interpolation_written_out(height: int, width: int) -> None:
-    student, text, images = Strict(), F.normalize(random(3, 5), dim=1), picture(2, 3, height, width)
+def test_logits_with_the_interpolation_written_out(height: int, width: int) -> None:
+    student, text, images = StandInStudent(5, multiple=8), unit_vectors(3, 5), picture(2, 3, height, width)
     padded = torch.zeros(2, 3, math.ceil(height / 8) * 8, math.ceil(width / 8) * 8)
     padded[:, :, :height, :width] = images
     with torch.no_grad():
-        logits, features = class_logits(student, text, images, 8), student(padded)
+        prediction = DensePrediction(student, images, TestSettings(pad_multiple=8))
+        logits, features = prediction.logits(TextClassifier(text)), student(padded)
     assert logits.shape == (2, 3, height, width)
     down, across = (interpolation(features.shape[2 + i], padded.shape[2 + i]) for i in range(2))
     for b, n in [(b, n) for b in range(2) for n in range(3)]:
@@ -182,12 +143,12 @@ def test_class_logits_with_the_interpolation_written_out(height: int, width: int
     ("size", "multiple", "padded"), [((9, 31), 8, (16, 32)), ((8, 16), 8, (8, 16)), ((5, 9), 32, (32, 32))]
 )
 def test_images_are_padded_no_more_than_needed(size: tuple[int, int], multiple: int, padded: tuple[int, int]) -> None:
-    student = Strict()
-    class_logits(student, random(2, 5), picture(1, 3, *size), multiple)
+    student = StandInStudent(5, multiple=8)
+    DensePrediction(student, picture(1, 3, *size), TestSettings(pad_multiple=multiple))
     assert student.sizes == [(1, 3, *padded)]
 
 
-def test_class_scores_alone_come_to_full_size() -> None:
+def test_logits_alone_come_to_full_size() -> None:
     """Features of 64 channels stay at the student's stride: nothing in the whole run is larger than they are there."""
     largest = 0
 
@@ -200,31 +161,24 @@ def test_class_scores_alone_come_to_full_size() -> None:
             return result
 
     with torch.no_grad(), Watch():  # type: ignore[no-untyped-call]
-        class_logits(nn.Conv2d(3, 64, 4, stride=4), random(2, 64), picture(1, 3, 128, 128), 32)
+        prediction = DensePrediction(nn.Conv2d(3, 64, 4, stride=4), picture(1, 3, 128, 128))
+        prediction.logits(TextClassifier(random_tensor(2, 64)))
     features = 64 * 32 * 32
     assert 2 * 128 * 128 < features < 64 * 128 * 128
     assert largest == features
 
 
-def test_half_precision_features_are_scored_in_float32() -> None:
-    class Half(nn.Conv2d):
-        def forward(self, images: Tensor) -> Tensor:
-            return super().forward(images).half()
-
-    assert class_logits(Half(3, 4, 1), random(2, 4), picture(1, 3, 8, 8), 8).dtype == torch.float32
-
-
 @pytest.mark.parametrize("multiple", [1, 7, 32])
 def test_ids_are_the_best_names_whatever_the_padding(multiple: int) -> None:
     images = picture(2, 3, 33, 50)
-    ids = colours(settings=TestSettings(pad_multiple=multiple))(images)
+    ids = colours(pad_multiple=multiple)(images)
     assert ids.dtype == torch.int64
     assert torch.equal(ids, images.argmax(dim=1))
 
 
 def test_segment_gives_the_same_ids_each_time_without_a_gradient() -> None:
     student = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Dropout(0.5))
-    segmenter, image = Segmenter(student, ["a", "b", "c"], random(3, 8)).train(), picture(3, 20, 33)
+    segmenter, image = Segmenter(student, ["a", "b", "c"], random_tensor(3, 8)).train(), picture(3, 20, 33)
     ids = ids_of(segmenter, image)
     assert (ids.shape, ids.dtype, ids.device.type) == ((20, 33), torch.int64, "cpu")
     assert not ids.requires_grad
@@ -232,14 +186,14 @@ def test_segment_gives_the_same_ids_each_time_without_a_gradient() -> None:
     assert not any(module.training for module in segmenter.modules())
 
 
-def test_ones_own_network_in_three_lines() -> None:
+def test_your_own_network_in_three_lines() -> None:
     student = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(6, 3, 1))
     segmenter = Segmenter(student, ["rose", "grass", "sky"], torch.eye(3))
     assert ids_of(segmenter, picture(3, 30, 41)).shape == (30, 41)
 
 
 def test_vectors_are_no_weight_and_take_no_gradient() -> None:
-    vectors = random(3, 3).double().requires_grad_()
+    vectors = random_tensor(3, 3).double().requires_grad_()
     segmenter = Segmenter(nn.Identity(), ["a", "b", "c"], vectors)
     assert segmenter.text_features.dtype == torch.float32
     assert not segmenter.text_features.requires_grad
@@ -255,18 +209,18 @@ def test_vectors_that_do_not_match_the_names(shape: tuple[int, ...]) -> None:
 
 def test_known_names_ask_neither_the_tower_in_hand_nor_that_of_the_spec() -> None:
     known, image = colours(text_spec={"kind": "none there is"}), picture(3, 12, 17)
-    for tower in (Silent(), None):
+    for tower in (Silent(3), None):
         other = known.with_names(["sky", "rose"], tower)
         assert torch.equal(ids_of(other, image), image[[2, 0]].argmax(dim=0))
 
 
 def test_with_names_shares_the_student_and_leaves_the_first_alone() -> None:
-    model = segmenter()
-    model.text_spec = {"kind": "x"}
+    model = segmenter(text_spec={"kind": "x"})
     before = model.text_features.clone()
-    other = model.with_names(["cat", "old mill", "sky"], Words())
+    other = model.with_names(["cat", "old mill", "sky"], StandInText(WIDTH))
     assert other.student is model.student
-    assert (other.text_spec, other.settings.pad_multiple) == ({"kind": "x"}, 16)
+    assert other.text_spec == {"kind": "x"}
+    assert other.settings is model.settings
     assert other.unseen == ("cat",)
     assert model.with_names(["sky"]).unseen == ()
     assert model.class_names == ("sky", "cat", "sea")
@@ -283,57 +237,97 @@ def test_the_default_is_the_whole_image_at_its_own_size_to_the_bit() -> None:
         padded = F.pad(image, (0, 14, 0, 11))
         scores = torch.einsum("bchw,nc->bnhw", model.student(padded).float(), model.text_features)
         full = F.interpolate(scores, size=(48, 64), mode="bilinear", align_corners=False)[:, :, :37, :50]
-    assert (model.settings.pipeline, model.settings.max_logits) == (OWN_SIZE, MAX_LOGITS)
-    assert torch.equal(class_logits(model.student, model.text_features, image, 16), full)
+        assert torch.equal(logits_of(model, image), full)
+    assert Segmenter(nn.Identity(), ["a"], torch.eye(1)).settings == TestSettings(OWN_SIZE, 32, 2**22, 0.0)
     assert torch.equal(ids_of(model, image[0]), full[0].argmax(dim=0))
 
 
-def test_an_image_is_segmented_by_the_pipeline() -> None:
+def test_an_image_is_segmented_by_the_settings() -> None:
     plain, image = segmenter().eval(), picture(3, 37, 50)
     other = plain.with_settings(pipeline=SLIDE)
     with torch.no_grad():
-        prediction = DensePrediction(plain.student, image[None], TestSettings(SLIDE, pad_multiple=16))
-        expected = prediction.labels(TextClassifier(plain.text_features))[0]
+        expected = DensePrediction(plain.student, image[None], TestSettings(SLIDE, 16)).labels(plain.classifier)[0]
     assert torch.equal(ids_of(other, image), expected)
     assert not torch.equal(ids_of(plain, image), expected)
     assert expected.shape == (37, 50)
 
 
 def test_with_settings_shares_the_student_and_leaves_the_first_alone() -> None:
-    vectors = F.normalize(random(3, WIDTH), dim=1)
-    settings = TestSettings(max_logits=99)
-    model = Segmenter(
-        own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], text_spec={"kind": "x"}, settings=settings
-    )
-    other = model.with_settings(pipeline=SLIDE)
+    model = segmenter(text_spec={"kind": "x"}, max_logits=99, seen=["sky", "sea", "owl"])
+    other = model.with_settings(pipeline=SLIDE, calibration=0.3)
     assert other.student is model.student
     assert torch.equal(other.text_features, model.text_features)
-    assert (model.settings, other.settings) == (settings, TestSettings(SLIDE, max_logits=99))
-    for name in ("class_names", "unseen", "text_spec"):
+    assert model.settings == TestSettings(OWN_SIZE, 16, 99)
+    assert other.settings == TestSettings(SLIDE, 16, 99, 0.3)
+    for name in ("class_names", "seen", "unseen", "text_spec", "text_cache"):
         assert getattr(other, name) == getattr(model, name), name
-    again = other.with_names(["sea"])
-    assert again.settings == other.settings
+    assert model.bias is None
+    assert other.bias is not None
+    torch.testing.assert_close(other.bias, torch.tensor([-0.3, 0.0, -0.3]))
+    assert other.with_names(["sea"]).settings == other.settings
+    assert model.with_settings().settings == model.settings
 
 
-def test_fewer_scores_at_once_change_no_label() -> None:
-    plain, image = segmenter(), picture(3, 37, 50)
-    fewer = Segmenter(
-        plain.student, plain.class_names, plain.text_features, settings=TestSettings(pad_multiple=16, max_logits=400)
-    )
-    assert torch.equal(ids_of(fewer, image), ids_of(plain, image))
+def test_settings_that_do_not_exist_or_are_out_of_their_range() -> None:
+    with pytest.raises(TypeError, match="gamma"):
+        segmenter().with_settings(gamma=0.3)
     with pytest.raises(ValueError, match="max_logits: got 0, expected at least 1"):
-        plain.with_settings(max_logits=0)
+        segmenter().with_settings(max_logits=0)
+
+
+def test_fewer_logits_at_once_change_no_label() -> None:
+    plain, image = segmenter(), picture(3, 37, 50)
+    assert torch.equal(ids_of(plain.with_settings(max_logits=400), image), ids_of(plain, image))
+
+
+def test_a_name_that_is_seen_and_unseen() -> None:
+    with pytest.raises(ValueError, match=r"segmenter: got \['cat'\] as seen and as unseen, expected each name in one"):
+        segmenter(seen=["sky", "cat"])
+
+
+@pytest.mark.parametrize("settings", [TestSettings(), TestSettings(SLIDE, pad_multiple=8, calibration=0.2)])
+def test_photos_of_8_bits_and_of_floating_point_give_the_same_ids(settings: TestSettings) -> None:
+    model, pixels = segmenter().eval(), photo_of(37, 50)
+    model = Segmenter(model.student, model.class_names, model.text_features, settings=settings).eval()
+    images = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        ids = model(images)
+        assert torch.equal(model(images.float() / 255), ids)
+    assert np.array_equal(model.segment(pixels).labels, ids[0])
+    assert np.array_equal(model.segment(pixels.astype(np.float32) / 255).labels, ids[0])
+
+
+def test_a_teacher_by_itself_is_a_segmenter() -> None:
+    teacher, names, settings = StandInTeacher(WIDTH), ["sky", "cat"], TestSettings(SLIDE, 8)
+    model = Segmenter.from_teacher(teacher, names, settings=settings).eval()
+    assert (model.class_names, model.seen, model.unseen, model.settings) == (("sky", "cat"), (), (), settings)
+    image = picture(3, 37, 50)
+    with torch.no_grad():
+        prediction = DensePrediction(ZeroShotTeacher(teacher), image[None], settings)
+        expected = prediction.labels(TextClassifier(word_vectors(names, WIDTH)))[0]
+    assert torch.equal(ids_of(model, image), expected)
+    assert not model.state_dict(), "the teacher is no weight of it"
+    assert model.with_settings(calibration=0.3).bias is None, "it saw no class more than another"
+
+
+def test_the_photo_is_kept_to_draw_on() -> None:
+    pixels = photo_of(40, 50)
+    found = segmenter().segment(pixels)
+    assert found.photo is not None
+    assert np.array_equal(found.photo, pixels)
+    drawn = np.asarray(found.plot(opacity=0.0))
+    assert np.array_equal(drawn[:40, :50], pixels)
 
 
 def test_one_string_is_no_list_of_names() -> None:
     with pytest.raises((TypeError, ValueError), match="'sky'"):
-        colours().with_names("sky", Words())
+        colours().with_names("sky", StandInText(WIDTH))
 
 
 @pytest.mark.parametrize("names", [["owl"], ["rose", "owl"]])
 def test_a_text_tower_of_another_width(names: list[str]) -> None:
     with pytest.raises(ValueError, match=str(WIDTH)):
-        colours().with_names(names, Words())
+        colours().with_names(names, StandInText(WIDTH))
 
 
 def photo_of(*shape: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -360,10 +354,10 @@ def test_a_path_a_picture_an_array_and_a_tensor_are_one_photo(tmp_path: Path) ->
         assert np.array_equal(found.labels, expected)
 
 
-def test_scores_on_demand_at_the_photos_size() -> None:
+def test_logits_on_demand_at_the_photos_size() -> None:
     model, image = segmenter(), picture(3, 37, 50)
     found = model.segment(image, return_logits=True)
-    expected = class_logits(model.student, model.text_features, image[None], 16)[0]
+    expected = logits_of(model, image[None])[0]
     assert found.logits is not None
     assert found.logits.dtype == np.float32
     assert found.logits.shape == (3, 37, 50)
@@ -380,7 +374,7 @@ def test_names_in_the_call_are_those_of_with_names() -> None:
 
 
 def cosines(model: Segmenter, image: Tensor) -> Tensor:
-    """Cosine of each pixel to each name (N, H, W), with the length interpolated as the scores are."""
+    """Cosine of each pixel to each name (N, H, W), with the length interpolated as the logits are."""
     with torch.no_grad():
         padded = F.pad(image[None], (0, -image.shape[2] % 16, 0, -image.shape[1] % 16))
         features = model.student(padded)
@@ -392,11 +386,11 @@ def cosines(model: Segmenter, image: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("threshold", [-1.0, -0.2, 0.0, 0.3, 0.7, 1.0])
-@pytest.mark.parametrize("scores", [False, True])
-def test_none_is_where_no_cosine_reaches_the_threshold(threshold: float, scores: bool) -> None:
+@pytest.mark.parametrize("logits", [False, True])
+def test_none_is_where_no_cosine_reaches_the_threshold(threshold: float, logits: bool) -> None:
     model, image = segmenter().eval(), picture(3, 37, 50)
     best, expected = cosines(model, image).max(dim=0)
-    found = model.segment(image, threshold=threshold, return_logits=scores)
+    found = model.segment(image, threshold=threshold, return_logits=logits)
     clear = ((best - threshold).abs() > 1e-4).numpy()
     assert clear.mean() > 0.98
     assert np.array_equal(found.labels[clear], expected.masked_fill(best < threshold, NONE).numpy()[clear])
@@ -404,13 +398,12 @@ def test_none_is_where_no_cosine_reaches_the_threshold(threshold: float, scores:
     assert found.logits is None or found.logits.shape[0] == 3
 
 
-def test_a_threshold_goes_with_windows_few_scores_at_once_and_many_names() -> None:
-    """More names than channels: features are held in place of scores, their length among them."""
-    names, vectors = [f"w{i}" for i in range(20)], F.normalize(random(20, WIDTH), dim=1)
+def test_a_threshold_goes_with_windows_few_logits_at_once_and_many_names() -> None:
+    """More names than channels: features are held, and classified a few names at a time."""
+    names, vectors = [f"w{i}" for i in range(20)], unit_vectors(20, WIDTH)
     for pipeline in (OWN_SIZE, SLIDE):
         models = [
-            Segmenter(own_network(), names, vectors, settings=TestSettings(pipeline, 16, most)).eval()
-            for most in (MAX_LOGITS, 900)
+            Segmenter(own_network(), names, vectors, settings=TestSettings(pipeline, 16, most)) for most in (2**22, 900)
         ]
         whole, pieces = (model.segment(picture(3, 37, 50), threshold=0.5).labels for model in models)
         assert 0.1 < (whole == NONE).mean() < 0.9
@@ -423,12 +416,10 @@ def test_words_that_compete_are_none_of_the_names() -> None:
     found = model.segment(image, ["sea"], background_prompts=["sky", "cat"])
     assert found.class_names == ("sea",)
     assert np.array_equal(found.labels, np.where(own == 2, 0, NONE))
-    assert np.array_equal(model.segment(image, ["sea"], background_prompts=model.class_names).labels, found.labels), (
-        "names are names"
-    )
-    assert np.array_equal(model.segment(image, background_prompts=model.class_names).labels, own), (
-        "nobody is left to compete"
-    )
+    same = model.segment(image, ["sea"], background_prompts=model.class_names)
+    assert np.array_equal(same.labels, found.labels), "names are names"
+    alone = model.segment(image, background_prompts=model.class_names)
+    assert np.array_equal(alone.labels, own), "nobody is left to compete"
     both = model.segment(image, ["sea"], background_prompts=model.class_names, threshold=0.5)
     assert np.array_equal(both.labels, np.where(model.segment(image, threshold=0.5).labels == 2, 0, NONE))
     for wrong in ("sky", ["owl"], ["sky", " "]):
@@ -479,7 +470,7 @@ def test_a_batch_that_is_one_photo_or_has_no_size() -> None:
 def text_segmenter(tiny_clip: tuple[Path, Path]) -> Segmenter:
     """A segmenter whose words go through a real text tower, with a context of 16 tokens."""
     spec = OpenClipText(*map(str, tiny_clip)).spec()
-    vectors = F.normalize(random(2, 16), dim=1)
+    vectors = unit_vectors(2, 16)
     return Segmenter(nn.Conv2d(3, 16, 4, stride=4), ["sky", "sea"], vectors, text_spec=spec)
 
 
@@ -551,7 +542,7 @@ def test_a_new_word_builds_the_tower_once_for_all_segmenters_of_a_model(
 
     def build(spec: object) -> TextEncoder:
         built.append(spec)
-        return Words16()
+        return StandInText(16)
 
     monkeypatch.setattr("clipteacher.segmenter.text_cache.build_text_encoder", build)
     for names in (["owl"], ["owl", "sky"], ["mill", "owl"]):
@@ -564,13 +555,6 @@ def test_a_new_word_builds_the_tower_once_for_all_segmenters_of_a_model(
     off = Segmenter(again.student, again.class_names, again.text_features, text_spec=again.text_spec, text_cache=False)
     off.segment(photo, ["owl"])
     assert len(built) == 2
-
-
-class Words16(Words):
-    """A text tower of width 16."""
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        return F.normalize(random(len(names), 16), dim=1)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])

@@ -107,7 +107,7 @@ def test_the_packages_version_tells_minilm(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("fault", ["empty", "cut", "text", "another name", "another key", "two axes", "NaN", "folder"])
-def test_a_broken_file_counts_as_none_and_is_written_anew(fault: str, spec: dict[str, Any], cache: Path) -> None:
+def test_a_broken_file_counts_as_none_and_is_written_again(fault: str, spec: dict[str, Any], cache: Path) -> None:
     vector = CachedText(spec).encode_text(["barn"])
     (path,) = files(cache)
     whole = path.read_bytes()

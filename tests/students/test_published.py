@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference import DensePrediction
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.build import build_student
 from clipteacher.students.published import PAPER_STUDENTS, PublishedStudent

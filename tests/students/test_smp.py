@@ -81,7 +81,10 @@ def test_output_is_at_the_decoders_stride(architecture: str) -> None:
 
 
 def test_pan_passes_the_check_as_clipteacher_calls_it() -> None:
-    check_student(build("PAN"), 16)
+    student = build("PAN")
+    check_student(student, 16)
+    with pytest.raises(ValueError, match="fails on an image"):
+        check_student(student, 16, image_size=64)  # its pyramid pools stride 16 three times
 
 
 @pytest.mark.parametrize("architecture", ["DeepLabV3Plus", "Segformer"])
@@ -181,8 +184,13 @@ def test_weights_from_a_file_in_timms_names(tmp_path: Path, encoder: str, name: 
 
 def test_weights_from_a_file_where_timm_flattens_the_stages(tmp_path: Path) -> None:
     path = tmp_path / "encoder.pt"
-    torch.save(timm.create_model("test_convnext", pretrained=False).state_dict(), path)
-    SMPStudent("FPN", "tu-test_convnext", 16, weights=str(path))
+    state = timm.create_model("test_convnext", pretrained=False).state_dict()
+    torch.save(state, path)
+    own = SMPStudent("FPN", "tu-test_convnext", 16, weights=str(path)).network.encoder.state_dict()
+    names = {key: key.removeprefix("model.").replace("stem_", "stem.").replace("stages_", "stages.") for key in own}
+    assert names != {key: key.removeprefix("model.") for key in own}, "flattened"
+    for key, name in names.items():
+        assert torch.equal(own[key], state[name]), key
 
 
 def test_weights_of_another_network_name_the_file_and_a_tensor(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 import torch
+from tests.stand_ins import StandInStudent
 from torch import Tensor, nn
 
 from clipteacher.students.student import Student, check_student, student_spec
 
 
 class Returns(nn.Module):
-    """Gives whatever it is told to."""
+    """Returns what it is given here."""
 
     def __init__(self, output: object) -> None:
         super().__init__()
@@ -20,7 +21,7 @@ class Returns(nn.Module):
         return self.output
 
 
-def test_ones_own_network_in_three_lines_passes() -> None:
+def test_your_own_network_in_three_lines_passes() -> None:
     class Mine(nn.Sequential):
         def __init__(self) -> None:
             super().__init__(nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.ReLU(), nn.Conv2d(8, 16, 1))
@@ -32,6 +33,8 @@ def test_ones_own_network_in_three_lines_passes() -> None:
 
 def test_a_network_without_parameters_passes() -> None:
     check_student(nn.PixelUnshuffle(4), 48)
+    with pytest.raises(ValueError, match="got 48 channels, expected 47"):
+        check_student(nn.PixelUnshuffle(4), 47)
 
 
 def test_wrong_width() -> None:
@@ -62,15 +65,9 @@ def test_not_a_module() -> None:
 
 
 def test_the_image_has_the_size_asked_for() -> None:
-    sizes: list[tuple[int, ...]] = []
-
-    class Spy(nn.Conv2d):
-        def forward(self, images: Tensor) -> Tensor:
-            sizes.append(tuple(images.shape))
-            return super().forward(images)
-
-    check_student(Spy(3, 4, 1), 4, image_size=96)
-    assert sizes == [(1, 3, 96, 96)]
+    student = StandInStudent(4)
+    check_student(student, 4, image_size=96)
+    assert student.sizes == [(1, 3, 96, 96)]
 
 
 def mixed() -> nn.Sequential:

@@ -1,48 +1,36 @@
 """A teacher's dense tokens as a segmenter, against a naive twin."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
+from tests.stand_ins import StandInTeacher, random_images
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.students.student import check_student
+from clipteacher.students.student import Student, check_student
 from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.teacher import TeacherTokens
 
+WIDTH = 6
 
-class Teacher(nn.Module):
-    """Blocks of 8 × 8 pixels through a random matrix, as tokens of very different lengths."""
 
-    width = 6
+class Teacher(StandInTeacher):
+    """Its tokens have very different lengths, in half precision."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.matrix = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+        super().__init__(WIDTH, patch=8)
 
     def encode_image(self, images: Tensor) -> TeacherTokens:
-        blocks = F.avg_pool2d(images, 8)
-        dense = torch.einsum("ck,bkhw->bchw", self.matrix, blocks - 0.5) * (1 + 99 * blocks[:, :1])
-        return TeacherTokens(dense.mean(dim=(2, 3)), dense.half())
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        return F.normalize(torch.randn(len(names), 6, generator=torch.Generator().manual_seed(1)), dim=1)
-
-    def spec(self) -> dict[str, Any] | None:
-        return None
-
-
-def images(*shape: int) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(2))
+        cls, dense = super().encode_image(images)
+        return TeacherTokens(cls, (dense * (1 + 99 * F.avg_pool2d(images, 8)[:, :1])).half())
 
 
 def test_tokens_are_the_teachers_own_at_unit_length() -> None:
-    teacher, batch = Teacher(), images(2, 3, 32, 48)
+    teacher, batch = Teacher(), random_images(2, 3, 32, 48)
     features = ZeroShotTeacher(teacher)(batch)
     assert features.shape == (2, 6, 4, 6)
     assert features.dtype == torch.float32
@@ -58,13 +46,14 @@ def test_tokens_are_the_teachers_own_at_unit_length() -> None:
 def test_it_is_scored_as_a_student_is() -> None:
     """Argmax over names of the enlarged products; counted pixel by pixel."""
     teacher, names = Teacher(), ("sky", "grass", "sun")
-    vectors, photo = teacher.encode_text(names), images(3, 40, 56)
+    vectors, photo = teacher.encode_text(names), random_images(3, 40, 56)
     mask = torch.randint(3, (40, 56), generator=torch.Generator().manual_seed(3))
     mask[:5] = 255
     dense = F.normalize(teacher.encode_image(F.pad(photo[None], (0, 8, 0, 24))).dense.float(), dim=1)
     maps = torch.stack([(dense[0] * vector[:, None, None]).sum(0) for vector in vectors])
     expected = F.interpolate(maps[None], size=(64, 64), mode="bilinear")[0, :, :40, :56].argmax(0)
-    segmenter = Segmenter(ZeroShotTeacher(teacher), names, vectors)
+    segmenter = Segmenter.from_teacher(teacher, names)
+    assert (segmenter.class_names, segmenter.seen, segmenter.unseen) == (names, (), ())
     assert torch.equal(torch.from_numpy(segmenter.segment(photo).labels), expected)
     confusion = pooled_confusion(segmenter, [Sample(photo, mask, "photo")])
     twin = torch.zeros(3, 3, dtype=torch.int64)
@@ -81,12 +70,14 @@ def test_the_length_of_a_token_plays_no_part() -> None:
             cls, dense = super().encode_image(images)
             return TeacherTokens(cls, dense.float() * torch.linspace(1, 50, dense.shape[3]))
 
-    batch = images(1, 3, 32, 32)
+    batch = random_images(1, 3, 32, 32)
     torch.testing.assert_close(ZeroShotTeacher(Longer())(batch), ZeroShotTeacher(Teacher())(batch))
 
 
 def test_it_stands_where_a_student_stands() -> None:
-    check_student(ZeroShotTeacher(Teacher()), Teacher.width)
+    student = ZeroShotTeacher(Teacher())
+    check_student(student, WIDTH)
+    assert isinstance(student, Student)
 
 
 def test_what_is_no_teacher_is_refused() -> None:

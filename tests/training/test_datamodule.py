@@ -245,6 +245,8 @@ def test_every_file_is_read_once_however_often_the_data_is_set_up(folder: Path) 
     data.setup("fit")
     spoil(folder, "train")
     data.setup("fit")
+    with pytest.raises(DataError):
+        make(folder).setup("fit")
 
 
 @pytest.mark.parametrize("cache", [True, False])

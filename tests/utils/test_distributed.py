@@ -9,41 +9,36 @@ from typing import Any
 
 import pytest
 import torch
-from tests.method.test_framework import GLM_ON, SEEN, TinyStudent, TinyTeacher
+from tests.method.test_framework import GLM_ON, PLM_ON, WEIGHTED, of
 from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from clipteacher.method.config import MethodConfig
+from clipteacher.method.config import LossConfig, MethodConfig
 from clipteacher.method.distillation import DistillationConfig
-from clipteacher.method.framework import CLIPTeacher
 from clipteacher.method.glm import GLMConfig
-from clipteacher.method.plm.module import PLMConfig
 from clipteacher.training.average import StudentAverage
-from clipteacher.utils.distributed import Ranks, gather_rows, mean_over_ranks, sum_over_ranks, world_size
+from clipteacher.utils.distributed import ALONE, Ranks, gather_rows, mean_over_ranks, sum_over_ranks, world_size
 
 RANKS, STEPS, IMAGES = 2, 3, 4
-PLM_ON = PLMConfig(
-    prototypes="synthesizer", windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16
-)
-REGIONS = PLMConfig(windows=(2, 4), iterations=3, fusion_threshold=0.9, prototypes="region_pooling")
-PAPER = MethodConfig.paper().losses
-FOREIGN = replace(PAPER, cross_image_negatives=True)
-SETTINGS: dict[str, dict[str, Any]] = {
-    "student alone": {"glm": None, "plm": None},
-    "labelled pixels": {"glm": None, "plm": None, "losses": replace(PAPER, ignored_are_negatives=False)},
-    "distillation": {"glm": None, "plm": None, "distillation": DistillationConfig()},
-    "distillation of ignored": {"glm": None, "plm": None, "distillation": DistillationConfig(ignored_only=True)},
-    "GLM": {"glm": GLM_ON, "plm": None},
-    "GLM of a grid": {"glm": GLMConfig(bank_size=8, grid=2), "plm": None},
-    "PLM": {"glm": None, "plm": PLM_ON, "losses": FOREIGN},
-    "region_pooling": {"glm": None, "plm": REGIONS, "losses": FOREIGN},
-    "both": {"glm": GLM_ON, "plm": PLM_ON},
+REGIONS = replace(PLM_ON, prototypes="region_pooling")
+ACROSS = replace(WEIGHTED, cross_image_negatives=True)
+SETTINGS = {
+    "supervised": MethodConfig(None, None, WEIGHTED),
+    "labelled pixels": MethodConfig(None, None, replace(WEIGHTED, ignored_are_negatives=False)),
+    "distillation": MethodConfig(None, None, WEIGHTED, DistillationConfig()),
+    "distillation of ignored": MethodConfig(None, None, WEIGHTED, DistillationConfig(ignored_only=True)),
+    "GLM": MethodConfig(GLM_ON, None, WEIGHTED),
+    "GLM of grid tokens": MethodConfig(GLMConfig(bank_size=8, grid=2), None, WEIGHTED),
+    "PLM": MethodConfig(None, PLM_ON, ACROSS),
+    "region pooling": MethodConfig(None, REGIONS, ACROSS),
+    "both": MethodConfig(GLM_ON, PLM_ON, WEIGHTED),
+    "recommended": MethodConfig(GLM_ON, REGIONS, LossConfig()),
 }
-# Images of each rank: as the sampler shares them out, and an uneven batch of one's own.
+# Images of each rank: as the sampler shares them out, and an uneven batch of your own.
 SPLITS = {"even": (2, 2), "uneven": (3, 1)}
 CASES = [
     *((setting, "even") for setting in SETTINGS),
-    *((setting, "uneven") for setting in ("both", "region_pooling", "GLM of a grid")),
+    *((setting, "uneven") for setting in ("both", "recommended", "region pooling", "GLM of grid tokens")),
 ]
 
 
@@ -62,11 +57,6 @@ def batch(step: int, counts: tuple[int, ...], rank: int) -> tuple[Tensor, Tensor
     return images[share], labels[share]
 
 
-def method(setting: str) -> MethodConfig:
-    """The paper's method with some of it changed."""
-    return replace(MethodConfig.paper(), **SETTINGS[setting])
-
-
 def gradient(parameter: Tensor) -> Tensor:
     assert parameter.grad is not None
     return parameter.grad.clone()
@@ -74,8 +64,7 @@ def gradient(parameter: Tensor) -> Tensor:
 
 def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
     """Take a few steps on this rank's images; returns losses, gradients, weights, their average and bank."""
-    torch.manual_seed(0)
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, method(setting))
+    module = of(SETTINGS[setting])
     module.average = StudentAverage(module.student, 0.5)  # inside, as the trainer's module has it
     trained: Any = DistributedDataParallel(module) if len(counts) > 1 else module
     optimizer = torch.optim.SGD(module.parameters(), lr=0.01)
@@ -106,11 +95,14 @@ def call_helpers(rank: int) -> dict[str, Any]:
         "mean": mean_over_ranks(values, weight=1.0 + 2 * rank),
         "gradients": sum_over_ranks(values).requires_grad or one_sided.rows.requires_grad,
         "kept": values.tolist(),
-        "shares": [Ranks(together=everyone).divisor(torch.tensor(count), 1) for count, everyone in COUNTS[rank]],
+        "divisors": [ranks.divisor(torch.tensor(count), 1) for count, ranks in COUNTS[rank]],
+        "by itself": [*ALONE.gather(values), ALONE.mean(values, weight=3.0)],
+        "together": [*TOGETHER.gather(values[:1]), TOGETHER.mean(values, weight=1.0 + 2 * rank)],
     }
 
 
-COUNTS = {0: [(5, True), (0, True), (5, False)], 1: [(2, True), (0, True), (0, False)]}
+TOGETHER = Ranks(together=True)
+COUNTS = {0: [(5, TOGETHER), (0, TOGETHER), (5, ALONE)], 1: [(2, TOGETHER), (0, TOGETHER), (0, ALONE)]}
 
 
 def work(rank: int, folder: Path) -> None:
@@ -151,20 +143,29 @@ def test_helpers_over_ranks(found: list[dict[str, Any]]) -> None:
         assert helpers["mean"].tolist() == [1.75, 3.0]
         assert not helpers["gradients"]
         assert helpers["kept"] == [1.0 + first, 4.0 * first], "a collective wrote into what it was given"
-    assert [float(share) for share in zero["shares"]] == [3.5, 0.5, 5.0]
-    assert [float(share) for share in one["shares"]] == [3.5, 0.5, 1.0]
+        rows, start, mean = helpers["by itself"]
+        assert (rows.tolist(), start, mean.tolist()) == (helpers["kept"], 0, helpers["kept"])
+        assert not rows.requires_grad
+        assert not mean.requires_grad
+        rows, start, mean = helpers["together"]
+        assert (rows.tolist(), start, mean.tolist()) == ([1.0, 2.0], first, [1.75, 3.0])
+    assert [float(divisor) for divisor in zero["divisors"]] == [3.5, 0.5, 5.0]
+    assert [float(divisor) for divisor in one["divisors"]] == [3.5, 0.5, 1.0]
 
 
 def test_in_one_process_nothing_happens() -> None:
     values = torch.tensor([3.0, -0.0], requires_grad=True)
     assert world_size() == 1
-    for same in (sum_over_ranks(values), mean_over_ranks(values, weight=3.0), gather_rows(values).rows):
+    everything = [sum_over_ranks(values), mean_over_ranks(values, weight=3.0), gather_rows(values).rows]
+    for ranks in (ALONE, TOGETHER):
+        everything += [ranks.mean(values, weight=3.0), ranks.gather(values).rows]
+        assert ranks.gather(values).first == 0
+        for count, minimum, expected in ((0, 1, 1), (3, 1, 3)):
+            divisor = ranks.divisor(torch.tensor(count), minimum)
+            assert (divisor.item(), divisor.dtype) == (expected, torch.int64)
+    for same in everything:
         assert same.data_ptr() == values.data_ptr()
         assert not same.requires_grad
-    assert gather_rows(values).first == 0
-    for everyone in (False, True):
-        share = Ranks(together=everyone).divisor(torch.tensor(0), 1)
-        assert (share.item(), share.dtype) == (1, torch.int64)
 
 
 def distances(ours: dict[str, Tensor], whole: dict[str, Tensor]) -> dict[str, float]:
@@ -196,8 +197,7 @@ def test_two_processes_train_as_one_with_the_whole_batch(found: list[dict[str, A
 def test_ranks_by_themselves_would_not(setting: str) -> None:
     """The same images without one another: nearly every term is another, so the test above has something to find."""
     whole = train(setting, (IMAGES,), 0)["losses"][0]
-    torch.manual_seed(0)
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, method(setting))
+    module = of(SETTINGS[setting])
     initial = {name: value.clone() for name, value in module.state_dict().items()}
     halves: list[dict[str, Tensor]] = []
     for rank in range(RANKS):

@@ -75,7 +75,7 @@ def global_attention(
     Source: GLM of arXiv 2310.02296.
 
     Deviation: the paper's scale is 1/√C; at unit length that makes W nearly uniform (average pooling), so the scale
-    is a option.
+    is an option.
 
     Args:
         cls: S, (B, C).

@@ -9,7 +9,8 @@ from torch import Tensor
 def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
     """Bring label maps to another size: position i of h takes what lies at its middle, ⌊(i + 1/2) · H / h⌋.
 
-    That is `F.interpolate(mode="nearest-exact")`, which takes floating point alone and would round large ids.
+    That is `F.interpolate(mode="nearest-exact")`, which takes floating point alone and would round large ids. Where a
+    middle lies exactly between two positions, the later one is taken here; PyTorch's rounding may take the earlier.
 
     Args:
         labels: (..., H, W), any type.

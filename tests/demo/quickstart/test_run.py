@@ -195,3 +195,4 @@ def test_nothing_is_written_over(tmp_path: Path, small: QuickstartConfig, files:
 def test_a_new_or_an_empty_folder_is_taken(tmp_path: Path) -> None:
     check_empty(tmp_path)
     check_empty(tmp_path / "new" / "er")
+    assert not list(tmp_path.iterdir()), "looking makes no folder"

@@ -1,18 +1,12 @@
 """Dense distillation against a loop over the teacher's tokens."""
 
-from typing import Any
-
 import pytest
 import torch
+from tests.method.losses.sums import check_sum
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipteacher.method.losses import distillation as losses
-
-
-def dense_distillation(*arguments: Any, **options: Any) -> Tensor:  # noqa: ANN401
-    """The loss of one process, as a number."""
-    return losses.dense_distillation(*arguments, **options).mean()
+from clipteacher.method.losses.distillation import dense_distillation
 
 
 def tensors(student: tuple[int, int], teacher: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
@@ -21,7 +15,7 @@ def tensors(student: tuple[int, int], teacher: tuple[int, int]) -> tuple[Tensor,
     return features, dense, torch.rand(2, *student, generator=generator) < 0.4
 
 
-def twin(features: Tensor, dense: Tensor, counted: Tensor) -> float:
+def twin(features: Tensor, dense: Tensor, counted: Tensor) -> tuple[float, float]:
     """Each token's area, from the floor of its begin to the ceiling of its end, by itself."""
     (height, width), (rows, columns) = features.shape[2:], dense.shape[2:]
     total = weight = 0.0
@@ -39,7 +33,11 @@ def twin(features: Tensor, dense: Tensor, counted: Tensor) -> float:
                     cosine = float(mean @ dense[b, :, y, x] / mean.norm() / dense[b, :, y, x].norm())
                     total += len(inside) / len(area) * (1 - cosine)
                     weight += len(inside) / len(area)
-    return total / weight if weight else 0.0
+    return total, weight
+
+
+def distance(features: Tensor, dense: Tensor, counted: Tensor | None = None) -> Tensor:
+    return dense_distillation(features, dense, counted).mean()
 
 
 @pytest.mark.parametrize(
@@ -48,29 +46,26 @@ def twin(features: Tensor, dense: Tensor, counted: Tensor) -> float:
 def test_as_a_loop_over_tokens(student: tuple[int, int], teacher: tuple[int, int]) -> None:
     features, dense, counted = tensors(student, teacher)
     everything = torch.ones_like(counted)
-    assert dense_distillation(features, dense).item() == pytest.approx(twin(features, dense, everything), rel=1e-4)
-    assert torch.equal(dense_distillation(features, dense), dense_distillation(features, dense, everything))
-    expected = pytest.approx(twin(features, dense, counted), rel=1e-4, abs=1e-6)
-    assert dense_distillation(features, dense, counted).item() == expected
+    check_sum(dense_distillation(features, dense), twin(features, dense, everything), rel=1e-4)
+    assert torch.equal(distance(features, dense), distance(features, dense, everything))
+    check_sum(dense_distillation(features, dense, counted), twin(features, dense, counted), rel=1e-4)
 
 
 def test_lengths_of_tokens_do_not_matter_and_the_range_is_0_to_2() -> None:
     features, dense, _ = tensors((8, 8), (4, 4))
-    torch.testing.assert_close(dense_distillation(features, 7 * dense), dense_distillation(features, dense))
+    torch.testing.assert_close(distance(features, 7 * dense), distance(features, dense))
     enlarged = F.interpolate(dense, scale_factor=2, mode="nearest")
-    assert dense_distillation(3 * enlarged, dense).item() == pytest.approx(0, abs=1e-6)
-    assert dense_distillation(-enlarged, dense).item() == pytest.approx(2)
+    assert distance(3 * enlarged, dense).item() == pytest.approx(0, abs=1e-6)
+    assert distance(-enlarged, dense).item() == pytest.approx(2)
 
 
-def test_what_is_not_counted_has_no_say_and_no_gradient() -> None:
+def test_what_is_not_counted_plays_no_part_and_has_no_gradient() -> None:
     features, dense, counted = tensors((8, 8), (4, 4))
     changed = torch.where(counted.unsqueeze(1), features, 100 * features.flip(0))
-    torch.testing.assert_close(
-        dense_distillation(changed, dense, counted), dense_distillation(features, dense, counted)
-    )
+    torch.testing.assert_close(distance(changed, dense, counted), distance(features, dense, counted))
     features.requires_grad_()
     dense.requires_grad_()
-    dense_distillation(features, dense, counted).backward()  # type: ignore[no-untyped-call]
+    distance(features, dense, counted).backward()  # type: ignore[no-untyped-call]
     assert features.grad is not None
     assert dense.grad is None
     assert not features.grad.permute(0, 2, 3, 1)[~counted].any()
@@ -80,7 +75,7 @@ def test_what_is_not_counted_has_no_say_and_no_gradient() -> None:
 def test_nothing_counted_is_0_and_a_single_pixel_counts_in_full() -> None:
     features, dense, counted = tensors((8, 8), (4, 4))
     features.requires_grad_()
-    nothing = dense_distillation(features, dense, torch.zeros_like(counted))
+    nothing = distance(features, dense, torch.zeros_like(counted))
     nothing.backward()  # type: ignore[no-untyped-call]
     assert nothing == 0
     assert features.grad is not None
@@ -88,7 +83,7 @@ def test_nothing_counted_is_0_and_a_single_pixel_counts_in_full() -> None:
     one = torch.zeros_like(counted)
     one[1, 3, 6] = True
     expected = 1 - F.cosine_similarity(features[1, :, 3, 6], dense[1, :, 1, 3], dim=0)
-    torch.testing.assert_close(dense_distillation(features, dense, one), expected)
+    torch.testing.assert_close(distance(features, dense, one), expected)
 
 
 def test_descent_brings_features_to_the_tokens() -> None:
@@ -97,7 +92,7 @@ def test_descent_brings_features_to_the_tokens() -> None:
     optimizer = torch.optim.Adam([features], lr=0.1)
     for _ in range(100):
         optimizer.zero_grad()
-        loss = dense_distillation(features, dense)
+        loss = distance(features, dense)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert loss < 0.02

@@ -5,21 +5,10 @@ from typing import Any
 
 import pytest
 import torch
+from tests.method.losses.sums import check_sum
 from torch import Tensor
 
-from clipteacher.method.losses import nel as losses
-from clipteacher.method.losses.nel import one_hot_targets
-
-
-def sigmoid_focal(*arguments: Any, **options: Any) -> Tensor:  # noqa: ANN401
-    """The loss of one process, as a number."""
-    return losses.sigmoid_focal(*arguments, **options).mean()
-
-
-def dice(*arguments: Any, **options: Any) -> Tensor:  # noqa: ANN401
-    """The loss of one process, as a number."""
-    return losses.dice(*arguments, **options).mean()
-
+from clipteacher.method.losses.nel import dice, one_hot_targets, sigmoid_focal
 
 IGNORED = 255
 
@@ -46,15 +35,15 @@ def masks(logits: Tensor, labels: Tensor) -> list[tuple[int, int, list[float], l
 def naive_focal(
     logits: Tensor,
     labels: Tensor,
-    exists: Tensor | None = None,
+    valid_mask: Tensor | None = None,
     negatives: bool = True,
     alpha: float = 0.25,
     gamma: float = 2.0,
-) -> float:
+) -> tuple[float, float]:
     total, num_masks = 0.0, 0
     for b, n, xs, targets, labelled in masks(logits, labels):
         num_masks += any(targets)
-        if exists is not None and not exists[b, n]:
+        if valid_mask is not None and not valid_mask[b, n]:
             continue
         mean = 0.0
         for x, t, counts in zip(xs, targets, labelled, strict=True):
@@ -62,10 +51,10 @@ def naive_focal(
                 p_true = sigmoid(x) if t else 1 - sigmoid(x)
                 mean -= (alpha if t else 1 - alpha) * (1 - p_true) ** gamma * math.log(p_true) / len(xs)
         total += mean
-    return total / max(1, num_masks)
+    return total, num_masks
 
 
-def naive_dice(logits: Tensor, labels: Tensor, negatives: bool = True) -> float:
+def naive_dice(logits: Tensor, labels: Tensor, negatives: bool = True) -> tuple[float, float]:
     total, num_masks = 0.0, 0
     for _, _, xs, targets, labelled in masks(logits, labels):
         if not any(targets):
@@ -74,7 +63,7 @@ def naive_dice(logits: Tensor, labels: Tensor, negatives: bool = True) -> float:
         probabilities = [sigmoid(x) * (counts or negatives) for x, counts in zip(xs, labelled, strict=True)]
         overlap = sum(p * t for p, t in zip(probabilities, targets, strict=True))
         total += 1 - (2 * overlap + 1) / (sum(probabilities) + sum(targets) + 1)
-    return total / max(1, num_masks)
+    return total, num_masks
 
 
 def batch(ignored: float, images: int = 3, ids: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -99,8 +88,7 @@ CASES: dict[str, dict[str, Any]] = {
 def test_focal_as_a_loop_computes_it(case: str, negatives: bool) -> None:
     logits, labels = batch(**CASES[case])
     loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, ignored_are_negatives=negatives)
-    assert loss.shape == ()
-    assert loss.item() == pytest.approx(naive_focal(logits, labels, negatives=negatives), rel=1e-5)
+    check_sum(loss, naive_focal(logits, labels, negatives=negatives))
 
 
 @pytest.mark.parametrize("negatives", [True, False])
@@ -108,23 +96,22 @@ def test_focal_as_a_loop_computes_it(case: str, negatives: bool) -> None:
 def test_dice_as_a_loop_computes_it(case: str, negatives: bool) -> None:
     logits, labels = batch(**CASES[case])
     loss = dice(logits, labels, ignore_index=IGNORED, ignored_are_negatives=negatives)
-    assert loss.shape == ()
-    assert loss.item() == pytest.approx(naive_dice(logits, labels, negatives), rel=1e-5)
-    assert 0 <= loss.item() <= 1
+    check_sum(loss, naive_dice(logits, labels, negatives))
+    assert 0 <= loss.mean().item() <= 1
 
 
 def test_one_class() -> None:
     logits, labels = torch.randn(2, 1, 3, 3), torch.zeros(2, 3, 3, dtype=torch.int64)
     labels[0, 0] = IGNORED
-    assert sigmoid_focal(logits, labels, ignore_index=IGNORED).item() == pytest.approx(naive_focal(logits, labels))
-    assert dice(logits, labels, ignore_index=IGNORED).item() == pytest.approx(naive_dice(logits, labels))
+    check_sum(sigmoid_focal(logits, labels, ignore_index=IGNORED), naive_focal(logits, labels))
+    check_sum(dice(logits, labels, ignore_index=IGNORED), naive_dice(logits, labels))
 
 
 @pytest.mark.parametrize(("alpha", "gamma"), [(0.25, 2.0), (0.75, 2.0), (0.25, 0.0), (0.5, 1.0)])
 def test_alpha_and_gamma_as_in_the_loop(alpha: float, gamma: float) -> None:
     logits, labels = batch(ignored=0.3)
-    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, alpha=alpha, gamma=gamma).item()
-    assert loss == pytest.approx(naive_focal(logits, labels, alpha=alpha, gamma=gamma), rel=1e-5)
+    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, alpha=alpha, gamma=gamma)
+    check_sum(loss, naive_focal(logits, labels, alpha=alpha, gamma=gamma))
 
 
 @pytest.mark.parametrize(
@@ -134,63 +121,64 @@ def test_each_option_of_focal_changes_it(option: dict[str, Any]) -> None:
     logits, labels = batch(ignored=0.4)
     if "valid_mask" in option:
         option = {"valid_mask": torch.tensor([True, True, True, False]).expand(3, 4)}
-    plain = sigmoid_focal(logits, labels, ignore_index=IGNORED)
-    assert not torch.isclose(sigmoid_focal(logits, labels, ignore_index=IGNORED, **option), plain, rtol=1e-3)
+    plain = sigmoid_focal(logits, labels, ignore_index=IGNORED).mean()
+    other = sigmoid_focal(logits, labels, ignore_index=IGNORED, **option).mean()
+    assert not torch.isclose(other, plain, rtol=1e-3)
 
 
 def test_ignored_pixels_are_negatives_of_every_id_in_focal_and_dice() -> None:
     labels = torch.tensor([[[0, IGNORED]]])
     high, low = torch.tensor([[[[0.0, 3.0]]]]), torch.tensor([[[[0.0, -3.0]]]])
     for loss in (sigmoid_focal, dice):
-        assert loss(high, labels, ignore_index=IGNORED) > loss(low, labels, ignore_index=IGNORED) + 0.1
-        torch.testing.assert_close(
-            loss(high, labels, ignore_index=IGNORED, ignored_are_negatives=False),
-            loss(low, labels, ignore_index=IGNORED, ignored_are_negatives=False),
-        )
+        with_negatives = [loss(each, labels, ignore_index=IGNORED).mean() for each in (high, low)]
+        assert with_negatives[0] > with_negatives[1] + 0.1
+        without = [loss(each, labels, ignore_index=IGNORED, ignored_are_negatives=False).mean() for each in (high, low)]
+        torch.testing.assert_close(*without)
 
 
-def test_exists_leaves_ids_out_as_if_they_had_no_channel() -> None:
+def test_valid_mask_leaves_ids_out_as_if_they_had_no_channel() -> None:
     logits, labels = batch(ignored=0.4)
-    exists = torch.tensor([[True, True, True, False]]).expand(3, 4)
-    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=exists)
-    torch.testing.assert_close(loss, sigmoid_focal(logits[:, :3], labels, ignore_index=IGNORED))
-    assert loss.item() == pytest.approx(naive_focal(logits, labels, exists=exists), rel=1e-5)
+    valid_mask = torch.tensor([[True, True, True, False]]).expand(3, 4)
+    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=valid_mask)
+    without = sigmoid_focal(logits[:, :3], labels, ignore_index=IGNORED)
+    torch.testing.assert_close(loss.mean(), without.mean())
+    check_sum(loss, naive_focal(logits, labels, valid_mask=valid_mask))
 
 
-def test_exists_by_image_as_in_the_loop() -> None:
+def test_valid_mask_by_image_as_in_the_loop() -> None:
     logits, labels = batch(ignored=0.4)
-    exists = (one_hot_targets(labels, 4, IGNORED).flatten(2).amax(2) > 0) | (torch.arange(4) == 1)
-    exists[0, 3] = True
-    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=exists)
-    assert loss.item() == pytest.approx(naive_focal(logits, labels, exists=exists), rel=1e-5)
+    valid_mask = (one_hot_targets(labels, 4, IGNORED).flatten(2).amax(2) > 0) | (torch.arange(4) == 1)
+    valid_mask[0, 3] = True
+    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=valid_mask)
+    check_sum(loss, naive_focal(logits, labels, valid_mask=valid_mask))
 
 
 @pytest.mark.parametrize("everything_ignored", [False, True])
 def test_logits_of_minus_infinity_give_finite_losses_and_gradients(everything_ignored: bool) -> None:
     raw, labels = batch(ignored=1.1 if everything_ignored else 0.4)
-    exists = torch.tensor([[True, True, True, False]]).expand(3, 4)
+    valid_mask = torch.tensor([[True, True, True, False]]).expand(3, 4)
     leaf = raw.clone().requires_grad_()
-    logits = leaf.masked_fill(~exists[:, :, None, None], -torch.inf)
+    logits = leaf.masked_fill(~valid_mask[:, :, None, None], -torch.inf)
     for loss in (
-        sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=exists),
+        sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=valid_mask),
         dice(logits, labels, ignore_index=IGNORED),
         dice(logits, labels, ignore_index=IGNORED, ignored_are_negatives=False),
     ):
-        assert loss.isfinite()
-        (gradient,) = torch.autograd.grad(loss, leaf, retain_graph=True)
+        assert loss.mean().isfinite()
+        (gradient,) = torch.autograd.grad(loss.mean(), leaf, retain_graph=True)
         assert gradient.isfinite().all()
         assert (gradient[:, 3] == 0).all()
-    focal = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=exists)
-    torch.testing.assert_close(focal, sigmoid_focal(raw[:, :3], labels, ignore_index=IGNORED))
+    focal = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=valid_mask)
+    torch.testing.assert_close(focal.mean(), sigmoid_focal(raw[:, :3], labels, ignore_index=IGNORED).mean())
 
 
 @pytest.mark.parametrize("size", [50.0, 1e4])
 def test_confident_logits_stay_finite(size: float) -> None:
     labels = torch.tensor([[[0, 1, IGNORED]]])
     logits = torch.tensor([[[[size, size, size]], [[-size, -size, -size]]]], requires_grad=True)
-    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED) + dice(logits, labels, ignore_index=IGNORED)
-    torch.autograd.backward(loss)
-    assert loss.isfinite()
+    losses = [loss(logits, labels, ignore_index=IGNORED).mean() for loss in (sigmoid_focal, dice)]
+    torch.autograd.backward(losses)
+    assert all(loss.isfinite() for loss in losses)
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
 
@@ -199,16 +187,17 @@ def test_right_logits_cost_less_than_wrong_ones() -> None:
     labels = torch.tensor([[[0, 0], [1, 1]]])
     right = 8 * (2 * one_hot_targets(labels, 2, IGNORED) - 1)
     for loss in (sigmoid_focal, dice):
-        assert loss(right, labels, ignore_index=IGNORED) < 1e-2
-        assert loss(-right, labels, ignore_index=IGNORED) > 0.5
+        assert loss(right, labels, ignore_index=IGNORED).mean() < 1e-2
+        assert loss(-right, labels, ignore_index=IGNORED).mean() > 0.5
 
 
 def test_everything_ignored_leaves_focal_the_negatives_and_dice_nothing() -> None:
     logits, labels = torch.zeros(2, 3, 2, 2), torch.full((2, 2, 2), IGNORED)
     # 2 images × 3 ids, each 0.75 · 0.5² · ln 2, divided by 1.
-    assert sigmoid_focal(logits, labels, ignore_index=IGNORED).item() == pytest.approx(6 * 0.75 * 0.25 * math.log(2))
-    assert sigmoid_focal(logits, labels, ignore_index=IGNORED, ignored_are_negatives=False).item() == 0
-    assert dice(logits, labels, ignore_index=IGNORED).item() == 0
+    focal = sigmoid_focal(logits, labels, ignore_index=IGNORED).mean()
+    assert focal.item() == pytest.approx(6 * 0.75 * 0.25 * math.log(2))
+    assert sigmoid_focal(logits, labels, ignore_index=IGNORED, ignored_are_negatives=False).mean() == 0
+    assert dice(logits, labels, ignore_index=IGNORED).mean() == 0
 
 
 @pytest.mark.parametrize("ignore_index", [IGNORED, -1, 1])

@@ -138,14 +138,15 @@ def test_prototypes_of_seen_and_latent_ids_are_told_apart() -> None:
     output = plm(features, dense, fused, cls, 4)
     latent = fused.valid_mask.shape[1]
     assert latent > 0
+    assert output.seen is not None
     assert output.seen.shape == (3, 4, 16)
     assert output.pseudo.shape == (3, latent, 16)
     assert output.present.tolist() == [[bool((image == n).any()) for n in range(4)] for image in labels]
-    queries, exists = mean_features(features, fused.labels, 4 + latent)
-    assert torch.equal(exists[:, 4:], fused.valid_mask)
+    queries, valid_mask = mean_features(features, fused.labels, 4 + latent)
+    assert torch.equal(valid_mask[:, 4:], fused.valid_mask)
     assert plm.synthesizer is not None
     assert output.seen is not None
-    expected = plm.synthesizer(queries, exists, cls)
+    expected = plm.synthesizer(queries, valid_mask, cls)
     torch.testing.assert_close(torch.cat([output.seen, output.pseudo], dim=1), expected)
 
 
@@ -177,18 +178,18 @@ def test_gradients_reach_features_and_synthesizer() -> None:
         assert tensor.grad.isfinite().all()
 
 
-MASK_KNOBS: dict[str, Any] = {
+MASK_OPTIONS: dict[str, Any] = {
     "windows": (2,),
     "overlap": 0.0,
     "iterations": 0,
     "fusion_threshold": 0.95,
     "center": False,
 }
-SYNTHESIZER_KNOBS: dict[str, Any] = {"layers": 2, "heads": 2, "feedforward": 24, "dropout": 0.5}
+SYNTHESIZER_OPTIONS: dict[str, Any] = {"layers": 2, "heads": 2, "feedforward": 24, "dropout": 0.5}
 
 
-def test_every_knob_is_tried() -> None:
-    tried = MASK_KNOBS.keys() | SYNTHESIZER_KNOBS.keys() | {"prototypes"}
+def test_every_option_is_tried() -> None:
+    tried = MASK_OPTIONS.keys() | SYNTHESIZER_OPTIONS.keys() | {"prototypes"}
     assert {field.name for field in fields(PLMConfig)} == tried == BASE.keys()
 
 
@@ -227,15 +228,15 @@ def test_regions_need_no_synthesizer_and_give_no_seen_prototype() -> None:
     assert output.present.tolist() == [[bool((image == n).any()) for n in range(4)] for image in labels]
 
 
-@pytest.mark.parametrize("option", MASK_KNOBS)
-def test_each_knob_changes_the_masks(option: str) -> None:
-    plain, other = latent_masks(tokens(), config()), latent_masks(tokens(), config(**{option: MASK_KNOBS[option]}))
+@pytest.mark.parametrize("option", MASK_OPTIONS)
+def test_each_option_changes_the_masks(option: str) -> None:
+    plain, other = latent_masks(tokens(), config()), latent_masks(tokens(), config(**{option: MASK_OPTIONS[option]}))
     assert not torch.equal(plain, other)
 
 
-@pytest.mark.parametrize("option", SYNTHESIZER_KNOBS)
-def test_each_knob_changes_the_prototypes(option: str) -> None:
-    plain, other = prototypes(config()), prototypes(config(**{option: SYNTHESIZER_KNOBS[option]}))
+@pytest.mark.parametrize("option", SYNTHESIZER_OPTIONS)
+def test_each_option_changes_the_prototypes(option: str) -> None:
+    plain, other = prototypes(config()), prototypes(config(**{option: SYNTHESIZER_OPTIONS[option]}))
     assert plain.seen is not None
     assert other.seen is not None
     assert plain.seen.shape == other.seen.shape

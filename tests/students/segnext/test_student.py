@@ -83,7 +83,7 @@ def features(**arguments: Any) -> Tensor:  # noqa: ANN401
         (True, {"dropout": 0.9}),
     ],
 )
-def test_every_knob_does_something(training: bool, option: dict[str, Any]) -> None:
+def test_every_option_does_something(training: bool, option: dict[str, Any]) -> None:
     changed, before = features(training=training, **option), features(training=training)
     assert changed.shape != before.shape or not torch.allclose(changed, before)
 
