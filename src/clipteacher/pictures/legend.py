@@ -96,7 +96,7 @@ def _set(entry: LegendEntry, width: int, size: int) -> _Block:
     """Choose letters and line breaks of an entry."""
     text, font = lettering(entry.name, entry.fallback, size)
     gap = size // 2
-    others = size + gap + 4
+    others: float = size + gap + 4
     if entry.unseen:
         others += 2 * gap + _tag_face(size).getlength("unseen")
     if entry.detail:
@@ -113,7 +113,7 @@ def _draw(picture: Image.Image, block: _Block, corner: tuple[int, int], size: in
     _swatch(picture, entry.colour, (left, top + round(0.24 * size)), size)
     for number, line in enumerate(block.lines):
         write(draw, (x, baseline + number * _line_height(size)), line, block.font, bold=entry.unseen)
-    end = x + block.font.getlength(block.lines[-1]) + 2
+    end: float = x + block.font.getlength(block.lines[-1]) + 2
     baseline += (len(block.lines) - 1) * _line_height(size)
     if entry.unseen:
         font = _tag_face(size)
