@@ -1,4 +1,4 @@
-"""Takes the picture of `clipteacher app` in docs/app.md: a drawn scene on the page, no photograph.
+"""Takes the screenshot of `clipteacher app` in docs/app.md: a drawn scene on the page, not a photograph.
 
     python tools/app_screenshot.py --model runs/quickstart/student/model --out docs/app.png
 
@@ -28,18 +28,15 @@ from clipteacher.segmenter.segmenter import Segmenter
 PATIENCE = 120  # seconds for each step
 
 
-def screenshot(
-    model: Path, scene: int, words: str | None, opacity_steps: int, size: tuple[int, int], dark: bool
-) -> Image.Image:
-    """Segment an example of the page and take its picture.
+def screenshot(model: Path, scene: int, words: str | None, size: tuple[int, int], dark: bool) -> Image.Image:
+    """Segment an example of the page and take a screenshot.
 
     Args:
         model: A model's folder.
-        scene: Which of the examples.
-        words: What to type; None leaves the model's own words.
-        opacity_steps: Steps to the right from the slider's first place.
+        scene: Position of the example, from 0.
+        words: The words to type; None leaves the model's own.
         size: Width and height of the window.
-        dark: Whether in the dark.
+        dark: Whether to use the dark theme.
 
     Returns:
         The page, RGB, as wide as the window and as high as the page.
@@ -52,7 +49,7 @@ def screenshot(
     for argument in ("headless=new", f"window-size={size[0]},{size[1]}", "hide-scrollbars"):
         options.add_argument(f"--{argument}")
     if os.name == "posix" and os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # which root has none of
+        options.add_argument("--no-sandbox")  # root cannot use the sandbox
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -74,11 +71,9 @@ def screenshot(
                 box = browser.find_element(By.CSS_SELECTOR, "#ct-words textarea")
                 box.send_keys(Keys.CONTROL, "a")
                 box.send_keys(words)
-            for _ in range(opacity_steps):
-                browser.find_element(By.CSS_SELECTOR, "#ct-opacity input[type=range]").send_keys(Keys.ARROW_RIGHT)
             browser.find_element(By.ID, "ct-segment").click()
-            wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-legend table"))
-            wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-picture img"))
+            wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-table td"))
+            wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-picture .mask"))
             browser.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
             time.sleep(1.5)  # the progress bar fades
             height = browser.execute_script("return document.querySelector('.gradio-container').scrollHeight")
@@ -95,18 +90,17 @@ def screenshot(
 
 
 def main() -> None:
-    """Take the picture and write it in full colour: a palette would bring swatches of the legend together."""
+    """Take the screenshot and write it in full colour, as a palette would merge colours of the legend."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
     parser.add_argument("--out", type=Path, default=Path("docs/app.png"))
-    parser.add_argument("--scene", type=int, default=0, help="which of the examples, from 0")
+    parser.add_argument("--scene", type=int, default=0, help="position of the example, from 0")
     parser.add_argument("--words", default=None, help="default: the model's own")
-    parser.add_argument("--opacity_steps", type=int, default=0)
     parser.add_argument("--size", type=int, nargs=2, default=(1240, 740), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--dark", action="store_true")
     given = parser.parse_args()
     size = (int(given.size[0]), int(given.size[1]))
-    picture = screenshot(given.model, given.scene, given.words, given.opacity_steps, size, given.dark)
+    picture = screenshot(given.model, given.scene, given.words, size, given.dark)
     picture.save(given.out, optimize=True)
     print(f"{given.out}: {picture.width} x {picture.height}, {given.out.stat().st_size // 1000} kB")
 

@@ -30,3 +30,17 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "results"
     made.mkdir()
     return made
+
+
+NASTY = (
+    "<script>window.hacked=1</script>",
+    "<img src=x onerror=window.hacked=1>",
+    "\"><svg onload='window.hacked=1'>",
+    "' onmouseover='window.hacked=1",
+    "</bdi></th></table><h1>taken</h1>",
+    "${window.hacked=1}",
+    "{{value}}",
+    "[link](javascript:window.hacked=1) **bold** `code`",
+    "&lt;b&gt; &amp;",
+    "🐈\u202edesrever",
+)

@@ -1,4 +1,4 @@
-"""One press of the button without the page: photo and words in, picture, legend and ids out; bad input says why."""
+"""One press of the button without the page: photo and words in, picture, table and ids out; bad input says why."""
 
 import io
 import struct
@@ -10,9 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from clipteacher.app.answer import Answer, Question, answered
+from clipteacher.app.answer import NONE_OF_THESE, answered, shown
 from clipteacher.app.limits import Limits
-from clipteacher.segmenter.segmentation import NONE
+from clipteacher.pictures import class_colours
+from clipteacher.pictures.colours import IGNORE_COLOUR
+from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
 
 LIMITS = Limits(megapixels=0.01, words=300, letters=30)
@@ -27,51 +29,47 @@ def halves(path: Path, mode: str = "RGB") -> Path:
     return path
 
 
-def ask(segmenter: Segmenter, folder: Path, file: Path | None, text: str = OWN, **more: object) -> Answer:
-    question = Question(file, str(more.pop("name", "cat.png")), text, **more)  # type: ignore[arg-type]
-    return answered(segmenter, question, LIMITS, folder)
+def ask(
+    segmenter: Segmenter, folder: Path, file: Path | None, text: str = OWN, name: str = "cat.png", **more: object
+) -> tuple[Segmentation, Path]:
+    return answered(segmenter, file, name, text, limits=LIMITS, folder=folder, **more)  # type: ignore[arg-type]
+
+
+def table(found: Segmentation, *unseen: str) -> list[list[str | float]]:
+    return shown(found, unseen, 100)[3]
 
 
 def test_an_answer(segmenter: Segmenter, folder: Path, tmp_path: Path) -> None:
-    answer = ask(segmenter, folder, halves(tmp_path / "upload"), name="My cat (2).png")
-    assert [(row.word, round(row.share, 3), row.unseen) for row in answer.rows] == [
-        ("light", 0.667, True),
-        ("dark", 0.333, False),
-        ("odd, one", 0, False),
-    ]
-    assert answer.summary == "2 of 3 words found in 30 x 20 pixels."
-    assert answer.ids == folder / "My_cat_2_ids.png"
-    with Image.open(answer.ids) as picture:
+    found, path = ask(segmenter, folder, halves(tmp_path / "upload"), name="My cat (2).png")
+    assert table(found, "light") == [["light (unseen)", 66.67, 1], ["dark", 33.33, 0], ["odd, one", 0, 2]]
+    assert path == folder / "My_cat_2_ids.png"
+    with Image.open(path) as picture:
         assert picture.mode == "L"
         ids = np.array(picture)
     assert ids.shape == (20, 30)
     assert not ids[:, :9].any()
     assert (ids[:, 11:] == 1).all()
-    assert answer.view.photo.shape[:2] == answer.view.labels.shape == (20 * 26, 30 * 26)
+    assert found.photo is not None
+    assert found.photo.shape == (20, 30, 3)
 
 
 def test_the_same_question_has_the_same_answer(segmenter: Segmenter, folder: Path, tmp_path: Path) -> None:
     photo = halves(tmp_path / "upload")
-    first, second = (ask(segmenter, folder, photo) for _ in range(2))
-    assert first.rows == second.rows
-    assert np.array_equal(first.view.labels, second.view.labels)
-    assert np.array_equal(first.view.photo, second.view.photo)
+    (first, _), (second, _) = (ask(segmenter, folder, photo) for _ in range(2))
+    assert np.array_equal(first.labels, second.labels)
 
 
 def test_none_of_these(segmenter: Segmenter, folder: Path, tmp_path: Path) -> None:
     photo = halves(tmp_path / "upload")
-    answer = ask(segmenter, folder, photo, text="dark", threshold=0.5)
-    assert [(row.word, row.number, round(row.share, 3)) for row in answer.rows] == [
-        ("dark", 0, 0.333),
-        (None, 255, 0.667),
-    ]
-    assert set(np.unique(answer.view.labels)) == {NONE, 0}
-    with Image.open(answer.ids) as picture:
+    found, ids = ask(segmenter, folder, photo, text="dark", threshold=0.5)
+    assert table(found) == [["dark", 33.33, 0], [NONE_OF_THESE, 66.67, 255]]
+    with Image.open(ids) as picture:
         assert set(np.unique(np.array(picture))) == {0, 255}
-    competed = ask(segmenter, folder, photo, text="dark", compete=True)
-    assert competed.rows == answer.rows, "light, the model's own, is better there"
-    assert ask(segmenter, folder, photo, compete=True).rows == ask(segmenter, folder, photo).rows, "none is left"
-    assert len(ask(segmenter, folder, photo, text="dark").rows) == 1, "without a threshold each pixel has a word"
+    competed, _ = ask(segmenter, folder, photo, text="dark", compete=True)
+    assert np.array_equal(competed.labels, found.labels), "light, the model's own, is better there"
+    both = ask(segmenter, folder, photo, compete=True)[0], ask(segmenter, folder, photo)[0]
+    assert np.array_equal(both[0].labels, both[1].labels), "none is left"
+    assert len(table(ask(segmenter, folder, photo, text="dark")[0])) == 1, "without a threshold each pixel has a word"
     with pytest.raises(ValueError, match=r"threshold: got 1\.5"):
         ask(segmenter, folder, photo, threshold=1.5)
 
@@ -81,10 +79,44 @@ def test_beside_256_words_none_of_these_has_a_free_id(segmenter: Segmenter, fold
     vectors = torch.zeros(256, 3)
     vectors[0, 0] = 1
     many = Segmenter(segmenter.student, names, vectors)
-    answer = ask(many, folder, halves(tmp_path / "upload"), text=", ".join(names), threshold=0.5)
-    with Image.open(answer.ids) as picture:
+    found, ids = ask(many, folder, halves(tmp_path / "upload"), text=", ".join(names), threshold=0.5)
+    with Image.open(ids) as picture:
         assert set(np.unique(np.array(picture))) == {0, 65535}
-    assert answer.rows[-1].number == 65535
+    assert table(found)[-1][2] == 65535
+
+
+def test_masks_cover_each_pixel_once_in_the_colours_of_the_words() -> None:
+    labels = np.random.default_rng(0).choice([NONE, 0, 2], size=(30, 40))
+    photo = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    picture, masks, colours, rows = shown(Segmentation(labels, ("cat", "dog", "sky"), photo=photo), ("sky",), 100)
+    assert np.array_equal(np.asarray(picture), photo)
+    assert {label for _, label in masks} == {"cat", "sky (unseen)", NONE_OF_THESE}, "no mask of an absent word"
+    assert [label for _, label in masks] == [row[0] for row in rows if row[1]]
+    total = sum((mask > 0).astype(int) for mask, _ in masks)
+    assert (total == 1).all()
+    by_label = {label: mask for mask, label in masks}
+    for word, value in (("cat", 0), ("sky (unseen)", 2), (NONE_OF_THESE, NONE)):
+        assert np.array_equal(by_label[word] > 0, labels == value)
+        assert by_label[word].max() < 1
+    drawn = {label: tuple(bytes.fromhex(colour[1:])) for label, colour in colours.items()}
+    expected = map(tuple, class_colours(["cat", "dog", "sky"]).tolist())
+    assert drawn == dict(zip(("cat", "dog", "sky (unseen)"), expected, strict=True)) | {NONE_OF_THESE: IGNORE_COLOUR}
+    assert sum(float(row[1]) for row in rows) == pytest.approx(100, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((60, 80), (60, 80)), ((400, 200), (100, 50)), ((1, 5000), (1, 100)), ((1, 1), (1, 1))]
+)
+def test_large_photos_are_made_smaller_and_ids_are_never_mixed(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    labels = np.random.default_rng(0).choice([0, 2], size=size)
+    photo = np.zeros((*size, 3), dtype=np.uint8)
+    picture, masks, *_ = shown(Segmentation(labels, ("cat", "dog", "sky"), photo=photo), (), 100)
+    assert picture.size[::-1] == expected
+    assert all(mask.shape == expected for mask, _ in masks)
+    assert (sum((mask > 0).astype(int) for mask, _ in masks) == 1).all()
+    assert {label for _, label in masks} <= {"cat", "sky"}
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "LA", "I;16"])
@@ -96,18 +128,17 @@ def test_modes(segmenter: Segmenter, folder: Path, tmp_path: Path, mode: str) ->
         Image.fromarray(deep).save(path)
     else:
         path = halves(tmp_path / "upload.png", mode)
-    assert {row.word: round(row.share, 2) for row in ask(segmenter, folder, path).rows}["light"] == 0.67
+    assert ask(segmenter, folder, path)[0].areas["light"] == pytest.approx(2 / 3, abs=0.01)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1)])
 def test_odd_sizes(segmenter: Segmenter, folder: Path, tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "upload.png"
     Image.new("RGB", size, "white").save(path)
-    answer = ask(segmenter, folder, path)
-    assert answer.rows[0].word == "light"
-    assert max(answer.view.labels.shape) <= LIMITS.shown_side
-    with Image.open(answer.ids) as ids:
-        assert ids.size == size
+    found, ids = ask(segmenter, folder, path)
+    assert table(found)[0][0] == "light"
+    with Image.open(ids) as picture:
+        assert picture.size == size
 
 
 def broken(kind: str) -> bytes:
@@ -138,20 +169,20 @@ def test_an_unreadable_photo_is_named_as_the_visitor_named_it(
 
 
 def test_what_is_no_file(segmenter: Segmenter, folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Photo: none given"):
+    with pytest.raises(ValueError, match="Photo: got none"):
         ask(segmenter, folder, None)
     for path in (tmp_path, Path("/dev/null")):
         with pytest.raises(ValueError, match=r"Photo: cat\.png: cannot be read"):
             ask(segmenter, folder, path)
     for path in (tmp_path / "missing", Path("https://example.org/cat.png"), Path("a\0b")):
-        with pytest.raises(ValueError, match=r"Photo: cat\.png is not here any more"):
+        with pytest.raises(ValueError, match=r"Photo: cat\.png is no longer here"):
             ask(segmenter, folder, path)
 
 
 def test_a_photo_of_too_many_pixels_is_not_decoded(segmenter: Segmenter, folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "upload.png"
     Image.new("L", (101, 100)).save(path)
-    with pytest.raises(ValueError, match=r"cat\.png has 101 x 100 pixels.* at most 0\.01 million") as error:
+    with pytest.raises(ValueError, match=r"cat\.png: got 101x100 \(width x height\).* expected at most 10000") as error:
         ask(segmenter, folder, path)
     assert str(tmp_path) not in str(error.value)
     path.write_bytes(bomb(30_000))
@@ -175,12 +206,12 @@ def bomb(side: int) -> bytes:
 
 
 def test_words_are_read_before_the_photo(segmenter: Segmenter, folder: Path) -> None:
-    with pytest.raises(ValueError, match="Words: none given"):
+    with pytest.raises(ValueError, match="Words: got none"):
         ask(segmenter, folder, None, text=" ")
 
 
 def test_a_model_without_a_text_tower_says_so(segmenter: Segmenter, folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="“cat” is none of the model's own, and it came without a text tower"):
+    with pytest.raises(ValueError, match="“cat” is not one of the model's own words, and this model has no text tower"):
         ask(segmenter, folder, halves(tmp_path / "upload"), text="dark, cat")
 
 
@@ -200,12 +231,12 @@ def test_a_model_without_a_text_tower_says_so(segmenter: Segmenter, folder: Path
 def test_the_ids_are_called_after_the_photo_and_stay_in_the_folder(
     segmenter: Segmenter, folder: Path, tmp_path: Path, name: str, stem: str
 ) -> None:
-    ids = ask(segmenter, folder, halves(tmp_path / "upload"), name=name).ids
+    _, ids = ask(segmenter, folder, halves(tmp_path / "upload"), name=name)
     assert ids == folder / f"{stem}_ids.png"
     assert ids.is_file()
 
 
-def test_limits_must_let_something_through() -> None:
+def test_limits_are_positive() -> None:
     for field in ("megabytes", "megapixels", "words", "shown_side"):
         for value in (0, -1, float("nan")):
             with pytest.raises(ValueError, match=f"{field}: got {value}"):

@@ -106,7 +106,7 @@ def test_where_one_cannot_listen() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=f"port {port} .*Name another: --port"):
+        with pytest.raises(OSError, match=f"port {port} .*Choose another: --port"):
             check_port("127.0.0.1", port)
     for port in (0, -1, 65536):
         with pytest.raises(ValueError, match=f"port: got {port}, expected"):

@@ -107,7 +107,7 @@ def test_a_signal_ends_it_and_nothing_is_left_behind(
     else:
         main(arguments)
     out = capsys.readouterr().out
-    assert out.startswith(f"Open http://127.0.0.1:{port}/ in a browser. Ctrl-C ends it.\n")
+    assert out.startswith(f"Open http://127.0.0.1:{port}/ in a browser. Ctrl-C stops it.\n")
     assert ("Stopped" in out) == (sent == signal.SIGINT)
     [(status, folders)] = seen
     assert status == 200

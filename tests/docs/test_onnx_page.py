@@ -11,7 +11,7 @@ from PIL import Image
 
 from clipteacher.cli.main import main
 from clipteacher.onnx.export import export_onnx
-from clipteacher.pictures.colours import palette
+from clipteacher.pictures.colours import class_colours
 from clipteacher.segmenter.segmenter import Segmenter
 
 PAGE = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def test_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
         assert not share or f"{name} " in printed
     with Image.open(tmp_path / "labels.png") as painted:
         colours = np.array(painted.convert("RGB"))
-    assert np.mean((colours == palette(4)[expected.labels]).all(axis=2)) >= 0.999
+    assert np.mean((colours == class_colours(expected.class_names)[expected.labels]).all(axis=2)) >= 0.999
     with pytest.raises(AssertionError, match="vectors"):
         run(first + second, tmp_path)
     export_onnx(model, tmp_path / "student.onnx", text_input=True)

@@ -21,7 +21,7 @@ from clipteacher import __version__
 from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
 from clipteacher.onnx.agreement import OnnxError, drawn_images
 from clipteacher.onnx.export import OPSETS, export_onnx
-from clipteacher.pictures.colours import palette
+from clipteacher.pictures.colours import class_colours
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.deeplabv3plus import DeepLabV3PlusStudent
 from clipteacher.students.segformer import SegFormerStudent
@@ -97,7 +97,7 @@ def test_inputs_outputs_and_what_stands_in_the_file(tmp_path: Path) -> None:
     assert entries["clipteacher_version"] == __version__
     assert json.loads(entries["names"]) == list(NAMES)
     assert json.loads(entries["unseen"]) == ["cat"]
-    assert json.loads(entries["colours"]) == palette(len(NAMES)).tolist()
+    assert json.loads(entries["colours"]) == class_colours(NAMES).tolist()
     assert entries["pad_multiple"] == "32"
     assert json.loads(entries["test_pipeline"])["mode"] == "whole"
     assert json.loads(entries["normalisation"]) == {

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipteacher.pictures import ReportRow, palette, report
+from clipteacher.pictures import ReportRow, class_colours, report
 from clipteacher.pictures.colours import IGNORE_COLOUR
 from clipteacher.pictures.legend import HATCH_COLOUR, UNSEEN_INK, LegendEntry, draw_legend
 from clipteacher.pictures.typesetting import typeface, wrapped
 
 NAMES = ("sky", "grass", "cow", "road", "water", "dog")
+COLOURS = class_colours(NAMES)
 
 
 def row(height: int = 60, width: int = 80, truth: int = 0, baseline: int = 1, student: int = 0) -> ReportRow:
@@ -28,7 +29,7 @@ def count(picture: Image.Image, colour: tuple[int, ...] | list[int]) -> int:
 
 def listed(picture: Image.Image) -> set[int]:
     """Classes whose very colour appears: only swatches have it, for panels are blended."""
-    return {i for i, colour in enumerate(palette(len(NAMES)).tolist()) if count(picture, colour) > 20}
+    return {i for i, colour in enumerate(COLOURS.tolist()) if count(picture, colour) > 20}
 
 
 def panel_boxes(picture: Image.Image) -> list[tuple[int, int, int, int]]:
@@ -61,7 +62,7 @@ def test_each_column_shows_its_own_labels() -> None:
     grey = np.asarray(Image.new("RGB", (1, 1), (200, 30, 30)).convert("L"))[0, 0]
     for column, label in ((1, 0), (2, 1), (3, 2)):
         middle = np.array(picture.getpixel((left + column * step + 80, (top + bottom) // 2)), dtype=float)
-        expected = grey + 0.78 * (palette(3)[label].astype(float) - grey)
+        expected = grey + 0.78 * (COLOURS[label].astype(float) - grey)
         assert np.abs(middle - expected).max() <= 2
 
 
@@ -76,7 +77,7 @@ def test_as_many_columns_as_predictions(predictions: int) -> None:
     grey = np.asarray(Image.new("RGB", (1, 1), (200, 30, 30)).convert("L"))[0, 0]
     for column, label in enumerate((0, *(int(each[0, 0]) for each in labels)), start=1):
         middle = np.array(picture.getpixel((left + column * step + 80, (top + bottom) // 2)), dtype=float)
-        assert np.abs(middle - grey - 0.78 * (palette(6)[label].astype(float) - grey)).max() <= 2
+        assert np.abs(middle - grey - 0.78 * (COLOURS[label].astype(float) - grey)).max() <= 2
     assert listed(picture) == {0, *(int(each[0, 0]) for each in labels)}
 
 
@@ -103,7 +104,7 @@ def test_unseen_classes_are_marked_where_they_appear() -> None:
 
 def test_seen_classes_come_first() -> None:
     picture = report([row(truth=0, baseline=5, student=1)], NAMES, ["sky"])
-    where = {i: int(np.argwhere((np.asarray(picture) == palette(6)[i]).all(axis=2))[:, 1].min()) for i in (0, 1, 5)}
+    where = {i: int(np.argwhere((np.asarray(picture) == COLOURS[i]).all(axis=2))[:, 1].min()) for i in (0, 1, 5)}
     assert where[1] < where[5] < where[0]
 
 
@@ -151,10 +152,10 @@ def test_lines_break_between_words_and_never_exceed_the_width() -> None:
         ({"rows": [row(), row(student=6)]}, r"rows\[1\].predictions\[1\]: got id 6"),
         ({"rows": [row()._replace(truth=np.zeros((60, 81), dtype=int))]}, r"rows\[0\].truth: got shape \(60, 81\)"),
         ({"rows": [row()._replace(photo=np.zeros((60, 80), dtype=np.uint8))]}, r"photo: got shape \(60, 80\)"),
-        ({"ignore": 3}, "ignore: got 3, which is the class id of 'road'"),
+        ({"ignore": 3}, "ignore: got 3, which is a class id"),
     ],
 )
 def test_wrong_input_is_an_error(change: dict[str, Any], message: str) -> None:
-    given: dict[str, Any] = {"rows": [row()], "names": NAMES, "unseen": [], **change}
+    given: dict[str, Any] = {"rows": [row()], "class_names": NAMES, "unseen": [], **change}
     with pytest.raises(ValueError, match=message):
         report(**given)

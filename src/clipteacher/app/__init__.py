@@ -1,5 +1,4 @@
-"""A web page on which a trained student segments a photo into words. The page needs the extra `app` (Gradio).
+"""A web page on which a trained student segments a photo into words. It needs the extra `app` (Gradio).
 
-Words in, picture and legend out: `words`, `view`, `legend` and `answer` know nothing of Gradio; `handlers`, `page` and
-`serving` do.
+`words` and `answer` do not import Gradio; `page` and `serving` do.
 """

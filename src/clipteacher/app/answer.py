@@ -1,135 +1,123 @@
-"""One press of the button, without the page: from an uploaded file and typed words to everything that is shown."""
+"""The answer to one photo and some words, as the page shows it. Without Gradio."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Container
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from clipteacher.app.legend import LegendRow, legend_rows
 from clipteacher.app.limits import Limits
-from clipteacher.app.view import View, view_of
 from clipteacher.app.words import typed_words
-from clipteacher.data.photo import eight_bits, read_photo
-from clipteacher.pictures import save_id_png
+from clipteacher.data.files import DataError
+from clipteacher.data.photo import read_photo
+from clipteacher.pictures import class_colours, save_id_png
+from clipteacher.pictures.colours import IGNORE_COLOUR
 from clipteacher.protocols.splits import ignore_id
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
 
-_NAME = 60  # letters of the file's name that its ids keep
+NONE_OF_THESE: Final = "none of these"
+"""Label of the pixels that have no word."""
+
+_WEIGHT: Final = np.float32(0.65)  # Gradio shows 0.85 of it, which leaves the 0.55 of `clipteacher.pictures.overlay`
+_NAME: Final = 60  # letters of the file's name that are kept
 
 
-@dataclass(frozen=True, eq=False)
-class Question:
-    """What a visitor asks.
-
-    Attributes:
-        file: The uploaded photo; None where there is none.
-        name: The file's name on the visitor's machine, for messages and for the name of the ids.
-        text: The words as typed, see `typed_words`.
-        compete: Whether the model's own words compete: where one of them is better, the pixel has none of the words.
-        threshold: As for `Segmenter.segment`; None asks for no least likeness.
-    """
-
-    file: Path | None
-    name: str
-    text: str
-    compete: bool = False
-    threshold: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What the page shows.
-
-    Attributes:
-        view: The photo and its ids at the size of the page, to be painted at any opacity.
-        rows: The legend.
-        ids: The PNG of ids at the photo's own size.
-        summary: What was found, in a sentence.
-    """
-
-    view: View
-    rows: tuple[LegendRow, ...]
-    ids: Path
-    summary: str
-
-
-def answered(segmenter: Segmenter, question: Question, limits: Limits, folder: Path) -> Answer:
-    """Segment a photo into the words typed.
+def answered(
+    segmenter: Segmenter,
+    file: Path | None,
+    name: str,
+    text: str,
+    *,
+    limits: Limits,
+    folder: Path,
+    compete: bool = False,
+    threshold: float | None = None,
+) -> tuple[Segmentation, Path]:
+    """Segment an uploaded photo into words.
 
     Args:
         segmenter: A trained student.
-        question: The photo and the words.
-        limits: How large a photo, how many words.
-        folder: Where the PNG of ids is written: a folder of its own for each answer.
+        file: The photo; None if there is none.
+        name: The file's name on the visitor's machine, for messages and for the name of the PNG.
+        text: The words as typed, see `typed_words`.
+        limits: Limits of the photo and of the words.
+        folder: Folder for the PNG of ids, a separate one for each answer.
+        compete: Whether the model's own words compete: where one of them is better, the pixel has no word.
+        threshold: As for `Segmenter.segment`.
 
     Returns:
-        The answer.
+        The segmentation, and the PNG of ids at the photo's own size.
 
     Raises:
         ConnectionError, FileNotFoundError, ImportError: The text tower, which new words need, cannot be loaded.
-        OSError: The disk refuses the ids.
-        ValueError: There is no photo, it cannot be read or is too large; or a word is not as `typed_words` asks, or
-            the model cannot take it. The message is for the visitor: it says no path of this machine.
+        OSError: The ids cannot be written.
+        ValueError: There is no photo, it cannot be read or is too large, a word is not as `typed_words` expects, or the
+            model cannot take it. The message is for the visitor and contains no path of this machine.
     """
-    words = typed_words(question.text, segmenter.class_names, limits)
+    words = typed_words(text, segmenter.class_names, limits)
     others = [word for word in words if word not in segmenter.class_names]
     if others and segmenter.text_spec is None:
         raise ValueError(
-            f"Words: “{others[0]}” is none of the model's own, and it came without a text tower. Take those."
+            f"Words: “{others[0]}” is not one of the model's own words, and this model has no text tower for others."
         )
-    if question.file is None:
-        raise ValueError("Photo: none given. Drop one, or take the example.")
-    if not question.file.exists():
+    photo = _read(file, name, limits)
+    against = segmenter.class_names if compete else ()
+    found = segmenter.segment(photo, words, threshold=threshold, background_prompts=against)
+    stem = re.sub(r"[^\w-]+", "_", Path(name.replace("\\", "/")).stem).strip("_")[:_NAME] or "photo"
+    ids = folder / f"{stem}_ids.png"
+    save_id_png(np.where(found.labels == NONE, ignore_id(len(words)), found.labels), ids)
+    return found, ids
+
+
+def _read(file: Path | None, name: str, limits: Limits) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Read the uploaded photo."""
+    if file is None:
+        raise ValueError("Photo: got none, expected one. Drop one, or choose an example.")
+    if not file.exists():
+        minutes = limits.kept_seconds // 60
         raise ValueError(
-            f"Photo: {question.name} is not here any more: uploads are deleted after {limits.kept_seconds // 60} "
-            "minutes. Drop it again."
+            f"Photo: {name} is no longer here. Uploads are deleted after {minutes} minutes. Drop it again."
         )
     try:
-        _check_pixels(question.file, limits.megapixels)
-        photo = read_photo(question.file)
-    except ValueError as error:
-        # What is read lies under a temporary name that means nothing to the visitor.
-        raise ValueError(f"Photo: {str(error).replace(str(question.file), question.name)}") from error
-    rivals = segmenter.class_names if question.compete else ()
-    found = segmenter.segment(photo, words, threshold=question.threshold, background_prompts=rivals)
-    ids = folder / f"{_plain(question.name)}_ids.png"
-    none_id = ignore_id(len(words))
-    save_id_png(np.where(found.labels == NONE, none_id, found.labels), ids)
-    return Answer(
-        view_of(eight_bits(photo), found.labels, limits.shown_side),
-        legend_rows(found, none_id, segmenter.unseen),
-        ids,
-        _summary(found),
-    )
+        return read_photo(file, max_pixels=int(limits.megapixels * 1e6))
+    except DataError as error:
+        # The upload has a temporary name, which means nothing to the visitor.
+        raise ValueError(f"Photo: {str(error).replace(str(file), name)}") from error
 
 
-def _check_pixels(file: Path, megapixels: float) -> None:
-    """Check a photo's size by its header; what has none is left for `read_photo` to complain of."""
-    try:
-        with Image.open(file) as picture:
-            width, height = picture.size
-    except Exception:  # as `read_photo`: a decoder may raise nearly anything on broken bytes
-        return
-    if width * height > megapixels * 1e6:
-        raise ValueError(
-            f"{file} has {width} x {height} pixels, {width * height / 1e6:.1f} million; at most {megapixels:g} million "
-            "are taken here. Make it smaller."
-        )
+def shown(
+    found: Segmentation, unseen: Container[str], side: int
+) -> tuple[Image.Image, list[Any], dict[str, str], list[list[str | float]]]:
+    """Bring a segmentation into the form that Gradio's picture and table take.
 
+    Args:
+        found: The segmentation, with its photo.
+        unseen: Words for which the model had no label in training; they are marked.
+        side: The longer side of the picture in pixels, at most; larger photos are made smaller.
 
-def _summary(found: Segmentation) -> str:
-    """Say what was found."""
-    height, width = found.labels.shape
-    seen = sum(area > 0 for area in found.areas.values())
-    return f"{seen} of {len(found.class_names)} words found in {width} x {height} pixels."
-
-
-def _plain(name: str) -> str:
-    """The stem of a file's name with nothing that a file system or a page could take for more."""
-    stem = re.sub(r"[^\w-]+", "_", Path(name.replace("\\", "/")).stem).strip("_")[:_NAME]
-    return stem or "photo"
+    Returns:
+        The photo, of width w and height h; pairs of mask (h, w), float32, 0..1, and label, for the words that are
+        present; the colour of each label, such as "#0072b2"; and rows of label, area in per cent, and id in the PNG.
+        The largest area comes first; what is none of the words comes last.
+    """
+    colours = [colour.tobytes() for colour in class_colours(found.class_names)]
+    parts = [
+        (f"{word} (unseen)" if word in unseen else word, area, i, i, colours[i])
+        for i, (word, area) in enumerate(found.areas.items())
+    ]
+    parts.sort(key=lambda part: -part[1])
+    if found.none_area:
+        parts.append((NONE_OF_THESE, found.none_area, ignore_id(len(parts)), NONE, bytes(IGNORE_COLOUR)))
+    photo = found.photo if found.photo is not None else np.full((*found.labels.shape, 3), 255, dtype=np.uint8)
+    picture = Image.fromarray(photo)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    labels = Image.fromarray(found.labels.astype(np.int32)).resize(picture.size, Image.Resampling.NEAREST)
+    masks = [((np.asarray(labels) == value) * _WEIGHT, label) for label, area, _, value, _ in parts if area]
+    rows: list[list[str | float]] = [[label, round(100 * area, 2), number] for label, area, number, *_ in parts]
+    return picture, masks, {label: f"#{colour.hex()}" for label, *_, colour in parts}, rows

@@ -1,4 +1,4 @@
-"""Photos at hand for who has none: scenes of the drawn world, drawn when the page starts."""
+"""Example photos: scenes of the drawn world, drawn when the page starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 from clipteacher.demo.drawn_world import draw_scene, scene_generator
 
 SCENES: Final = (25, 37, 16)
-"""Numbers of the scenes, chosen by eye: each shows a class that the quickstart's student had no label for."""
+"""Numbers of the scenes, chosen by eye: each shows a class for which the quickstart's student had no label."""
 
 _SEED, _SPLIT = 0, 1  # the test scenes of the quickstart's world
 
@@ -19,8 +19,8 @@ def write_examples(folder: Path, size: int = 128) -> list[Path]:
     """Draw the scenes.
 
     Args:
-        folder: Where to; it is made.
-        size: Side of the pictures in pixels. The quickstart's student learned on scenes of 128.
+        folder: Folder for the files; it is created.
+        size: Side of the pictures in pixels. The quickstart's student is trained on scenes of 128.
 
     Returns:
         Paths of the PNGs; the same bytes each time.

@@ -1,4 +1,4 @@
-"""What the page takes and keeps at most, so that one visitor cannot fill the machine."""
+"""Limits of the page, so that one visitor cannot fill the machine."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ class Limits:
 
     Attributes:
         megabytes: Size of an uploaded file.
-        megapixels: Pixels of a photo, in millions. It is read from the file's header, before anything is decoded.
+        megapixels: Pixels of a photo, in millions, as read from the file's header before anything is decoded.
         words: Number of words at once.
-        letters: Length of a word. A text tower silently cuts off what is longer than its context.
-        waiting: Jobs that wait; who comes later is told that the queue is full. One job runs at a time.
-        sessions: Browser tabs whose last picture is kept in memory for the opacity slider; the oldest goes first.
-        shown_side: Longer side in pixels of the picture on the page; ids are always of the photo's own size.
-        kept_seconds: After so long an upload and its results are deleted, even while the page runs on.
+        letters: Length of a word. A text tower silently cuts off whatever exceeds its context.
+        waiting: Jobs in the queue; further visitors are told that it is full. One job runs at a time.
+        shown_side: Longer side in pixels of the picture on the page. The ids always have the photo's own size.
+        kept_seconds: Uploads and results are deleted after this time, even while the page is running.
 
     Raises:
         ValueError: A limit is not positive.
@@ -28,13 +27,12 @@ class Limits:
     words: int = 1000
     letters: int = 100
     waiting: int = 16
-    sessions: int = 32
-    shown_side: int = 1600
+    shown_side: int = 1024
     kept_seconds: int = 3600
 
     def __post_init__(self) -> None:
-        """Check that each limit lets something through."""
+        """Check that each limit is positive."""
         for field in fields(self):
             value = getattr(self, field.name)
             if not value > 0:
-                raise ValueError(f"{field.name}: got {value}, expected more than 0. Leave it out for {field.default}.")
+                raise ValueError(f"{field.name}: got {value}, expected more than 0. The default is {field.default}.")

@@ -1,4 +1,4 @@
-"""Running the page: on this machine alone unless told otherwise, telling nobody, and leaving nothing behind."""
+"""Serving the page: by default on this machine alone, without telemetry, and leaving no file behind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOST: Final = "127.0.0.1"
 """This machine alone."""
 
 PORT: Final = 7860
-"""Gradio's own."""
+"""Gradio's default."""
 
 _LOCAL: Final = "127.0.0.1,localhost,::1"
 
@@ -32,38 +32,38 @@ def check_gradio() -> None:
     Raises:
         ImportError: Gradio is missing.
     """
-    # Found, not loaded: that takes seconds, and Gradio writes to its folder as it is loaded.
+    # Found, not imported: importing takes seconds, and Gradio writes to its folder.
     try:
         found = find_spec("gradio") is not None
     except ValueError:  # a module without a specification
         found = False
     if not found:
-        raise ImportError('app: Gradio is not installed. It comes with an extra: pip install "clipteacher[app]"')
+        raise ImportError('app: Gradio is not installed. Run: pip install "clipteacher[app]"')
 
 
 def check_port(host: str, port: int) -> None:
-    """Check that one can listen there.
+    """Check that this machine can listen at an address.
 
     Args:
         host: Name or address of an interface of this machine.
         port: 1..65535.
 
     Raises:
-        OSError: The host is no interface of this machine, or the port is taken or not allowed.
-        ValueError: The port is no port.
+        OSError: The host is not an interface of this machine, or the port is taken or not allowed.
+        ValueError: The port is not in 1..65535.
     """
     if not 1 <= port <= 65535:
-        raise ValueError(f"port: got {port}, expected 1..65535. Leave it out for {PORT}.")
+        raise ValueError(f"port: got {port}, expected 1..65535. The default is {PORT}.")
     try:
         family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
-            if os.name == "posix":  # elsewhere this would share a port that is taken
+            if os.name == "posix":  # on Windows this would share a taken port
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
         raise OSError(
-            f"port: cannot listen on {host}, port {port} ({error.strerror or error}). Is another program there? Name "
-            f"another: --port {port + 1 if port < 65535 else PORT}"
+            f"port: cannot listen on {host}, port {port} ({error.strerror or error}). Is another program "
+            f"using it? Choose another: --port {port + 1 if port < 65535 else PORT}"
         ) from error
 
 
@@ -71,14 +71,14 @@ def check_port(host: str, port: int) -> None:
 def served(
     segmenter: Segmenter, *, title: str, host: str = HOST, port: int = PORT, limits: Limits | None = None
 ) -> Iterator[str]:
-    """Serve the page within the block; uploads and results are gone after it.
+    """Serve the page within the block; uploads and results are deleted after it.
 
     Args:
         segmenter: A trained student.
-        title: What to call the model.
+        title: Name of the model.
         host: Interface to listen on; the default is this machine alone.
         port: Port to listen on.
-        limits: What the page takes and keeps; None takes the defaults.
+        limits: Limits of the page; None is the defaults.
 
     Yields:
         The page's address.
@@ -97,7 +97,7 @@ def served(
             from starlette.middleware import Middleware
 
             from clipteacher.app.example import write_examples
-            from clipteacher.app.page import CSS, build_page, theme
+            from clipteacher.app.page import build_page, theme
 
             results = folder / "files"
             results.mkdir()
@@ -110,9 +110,7 @@ def served(
                     max_file_size=round(limits.megabytes * 2**20),
                     allowed_paths=[],
                     app_kwargs={"middleware": [Middleware(NoFetching)]},
-                    state_session_capacity=limits.sessions,
                     theme=theme(),
-                    css_paths=CSS,
                     footer_links=[],
                     run_history=False,
                     enable_monitoring=False,
@@ -129,17 +127,17 @@ def served(
 
 
 class NoFetching:
-    """Refuses to fetch addresses for others: Gradio's route for files also takes `file=https://...`.
+    """Middleware that refuses to fetch addresses: Gradio's route for files also accepts `file=https://...`.
 
     Args:
-        app: The application behind it.
+        app: The application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403 to such a request, and hand on every other."""
+        """Answer such a request with 403, and pass on every other."""
         path = str(scope.get("path", "")).lower()
         if scope["type"] == "http" and ("file=http:" in path or "file=https:" in path or "/proxy=" in path):
             await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
@@ -149,8 +147,8 @@ class NoFetching:
 
 
 def _private(folder: Path) -> dict[str, str | None]:
-    """Variables that keep Gradio to itself; None removes one."""
-    # Gradio asks its own address whether it is up; a proxy for the outside must not be asked for that.
+    """Environment variables that keep Gradio private; None removes one."""
+    # Gradio checks that its own address answers; that request must not go through a proxy.
     proxies = {name: ",".join(filter(None, (os.environ.get(name), _LOCAL))) for name in ("NO_PROXY", "no_proxy")}
     return proxies | {
         "GRADIO_ANALYTICS_ENABLED": "False",
@@ -165,18 +163,14 @@ def _private(folder: Path) -> dict[str, str | None]:
 
 @contextmanager
 def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Set variables of the process within the block."""
-    before = {name: os.environ.get(name) for name in variables}
-    _set(variables)
+    """Set environment variables within the block."""
+    before = dict(os.environ)
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
     try:
         yield
     finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)

@@ -20,18 +20,18 @@ from clipteacher.segmenter.segmenter import Segmenter
 
 
 def app(arguments: Sequence[str]) -> None:
-    """Serve a web page: drop a photo, type words, see where each word is. Ctrl-C ends it and deletes all uploads."""
+    """Serve a web page: drop a photo, type words, see where each word is. Ctrl-C stops it and deletes all uploads."""
     parser = ArgumentParser(prog="clipteacher app", description=app.__doc__)
     limits = Limits()
     parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
-    parser.add_argument("--host", type=str, default=HOST, help="0.0.0.0 lets other machines in; there is no password")
+    parser.add_argument("--host", type=str, default=HOST, help="0.0.0.0 admits other machines; there is no password")
     parser.add_argument("--port", type=int, default=PORT)
-    parser.add_argument("--max_megabytes", type=float, default=limits.megabytes, help="of an uploaded file")
-    parser.add_argument("--max_megapixels", type=float, default=limits.megapixels, help="of a photo, in millions")
+    parser.add_argument("--max_megabytes", type=float, default=limits.megabytes, help="largest file that can be uploaded")
+    parser.add_argument("--max_megapixels", type=float, default=limits.megapixels, help="largest photo, in millions of pixels")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(list(arguments))
     with user_errors():
-        # What fails fast comes first: a model may take a while to load.
+        # Checks that fail fast come first, as a model may take a while to load.
         limits = Limits(megabytes=given.max_megabytes, megapixels=given.max_megapixels)
         check_gradio()
         check_port(given.host, given.port)
@@ -42,7 +42,7 @@ def app(arguments: Sequence[str]) -> None:
         with user_errors():
             page = served(segmenter, title=_title(given.model), host=given.host, port=given.port, limits=limits)
             url = stack.enter_context(page)
-        print(f"Open {url} in a browser. Ctrl-C ends it.", flush=True)
+        print(f"Open {url} in a browser. Ctrl-C stops it.", flush=True)
         try:
             _wait()
         except KeyboardInterrupt:
@@ -50,7 +50,7 @@ def app(arguments: Sequence[str]) -> None:
 
 
 def _title(name: str) -> str:
-    """What to call a model: its folder, or its run where the folder is just called model."""
+    """Name of a model: that of its folder, or of its run if the folder is called model."""
     model = Path(name).resolve()
     return model.parent.name if model.name == "model" and model.parent.name else model.name
 
@@ -61,5 +61,5 @@ def _wait() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """End the process so that the uploads are deleted; without this, SIGTERM would leave them."""
+    """End the process in a way that deletes the uploads, which SIGTERM alone would leave."""
     raise SystemExit(128 + number)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.inference.settings import TestSettings
-from clipteacher.pictures.colours import palette
+from clipteacher.pictures.colours import class_colours
 from clipteacher.protocols.protocol import TestPipeline
 
 FORMAT: Final = "1"
@@ -51,7 +51,7 @@ class OnnxMetadata:
             "clipteacher_version": self.version,
             "names": _json(self.names),
             "unseen": _json(self.unseen),
-            "colours": _json(palette(len(self.names)).tolist()),
+            "colours": _json(class_colours(self.names).tolist()),
             "pad_multiple": str(self.settings.pad_multiple),
             "test_pipeline": _json(asdict(self.settings.pipeline)),
             "normalisation": _json(self.normalisation),

@@ -1,4 +1,4 @@
-"""A photo with its classes in colour, and a legend of what is to be seen."""
+"""A photo with its classes in colour, and a legend of the classes present."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from clipteacher.pictures.colours import palette
+from clipteacher.pictures.colours import class_colours
 from clipteacher.pictures.legend import LegendEntry, draw_legend
-from clipteacher.pictures.typesetting import printable
 from clipteacher.protocols.splits import IGNORE
 
 
 def overlay(
     photo: NDArray[np.uint8],
     labels: NDArray[np.integer[Any]],
-    names: Sequence[str],
+    class_names: Sequence[str],
     *,
     opacity: float = 0.55,
     ignore: int = IGNORE,
 ) -> Image.Image:
-    """Lay class colours over a photo, with a legend of the classes present beneath.
+    """Lay class colours over a photo, with a legend of the classes present below it.
 
-    The legend lists the classes by size, with their shares of the photo; what is ignored counts for no class, so the
-    shares need not reach 100 %. Type grows with the photo. The photo stands at the top left, unscaled.
+    The legend lists the classes by size, with their shares of the photo. Ignored pixels belong to no class, so the
+    shares may add up to less than 100 %. The size of type follows that of the photo. The photo stands at the top left,
+    at its own size.
 
     Args:
         photo: The photo (H, W, 3), uint8, RGB, 0..255.
         labels: Class ids (H, W), integer, values 0..N-1 or `ignore`.
-        names: The N class names in the order of their ids.
+        class_names: The N class names in the order of their ids. They determine the colours, see `class_colours`.
         opacity: Weight of the colours, 0 (the photo alone) to 1 (colours alone).
-        ignore: Id of pixels that stay photo; no class id.
+        ignore: Id of pixels that stay photo; not a class id.
 
     Returns:
         An RGB picture, at least as wide as the photo and higher by the legend.
@@ -42,60 +42,64 @@ def overlay(
     Raises:
         ValueError: A shape, a type, an id, `ignore` or `opacity` is not as above.
     """
-    check_photo(photo)
-    check_labels("labels", labels, photo, names, ignore)
+    colours = class_colours(class_names)
+    painted = paint(photo, labels, colours, opacity=opacity, ignore=ignore)
     height, width = labels.shape
     size = min(96, max(13, round(0.024 * math.sqrt(height * width))))
     margin = round(0.8 * size)
-    counts = np.bincount(labels[labels != ignore].ravel(), minlength=len(names))
-    colours = palette(len(names))
+    counts = np.bincount(labels[labels != ignore].ravel(), minlength=len(class_names))
     entries = [
-        LegendEntry(printable(names[i], f"class {i}"), _rgb(colours[i]), share_text(counts[i] / labels.size))
+        LegendEntry(class_names[i], colours[i].tolist(), share_text(counts[i] / labels.size), fallback=f"class {i}")
         for i in np.argsort(-counts, kind="stable")
         if counts[i]
     ]
     legend_width = max(width - 2 * margin, 16 * size)
     legend = draw_legend(entries, legend_width, size)
     picture = Image.new("RGB", (max(width, legend_width + 2 * margin), height + legend.height + 2 * margin), "white")
-    picture.paste(Image.fromarray(paint(photo, labels, opacity=opacity, ignore=ignore)), (0, 0))
+    picture.paste(Image.fromarray(painted), (0, 0))
     picture.paste(legend, (margin, height + margin))
     return picture
 
 
 def paint(
-    photo: NDArray[np.uint8], labels: NDArray[np.integer[Any]], *, opacity: float = 0.55, ignore: int = IGNORE
+    photo: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]],
+    colours: NDArray[np.uint8],
+    *,
+    opacity: float = 0.55,
+    ignore: int = IGNORE,
 ) -> NDArray[np.uint8]:
     """Blend class colours with a photo, and draw thin borders between classes.
 
-    A border is the class's own colour, darker; it takes no pixel of an ignored region.
+    A border has the class's own colour, darker; no pixel of an ignored region belongs to it.
 
     Args:
         photo: The photo (H, W, 3), uint8, RGB, 0..255.
-        labels: Class ids (H, W), integer, at least 0, or `ignore`.
+        labels: Class ids (H, W), integer, values 0..N-1 or `ignore`.
+        colours: RGB colours (N, 3), uint8, 0..255, of the classes, see `class_colours`.
         opacity: Weight of the colours, 0 (the photo alone) to 1 (colours alone).
-        ignore: Id of pixels that stay photo.
+        ignore: Id of pixels that stay photo; not a class id.
 
     Returns:
         The painted photo (H, W, 3), uint8, RGB.
 
     Raises:
-        ValueError: A shape, a type, an id or `opacity` is not as above.
+        ValueError: A shape, a type, an id, `ignore` or `opacity` is not as above.
     """
     check_photo(photo)
-    check_labels("labels", labels, photo, None, ignore)
+    check_labels("labels", labels, photo, len(colours), ignore)
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity: got {opacity}, expected 0 (the photo alone) to 1 (colours alone). Try 0.55.")
     known = labels != ignore
     if not known.any() or opacity == 0:
         return photo.copy()
     ids = np.where(known, labels, 0)
-    table = palette(int(ids.max()) + 1)
-    colours = table[ids]
+    painted = colours[ids]
     weight = np.where(known, np.uint8(round(255 * opacity)), np.uint8(0))
     border = _borders(labels, known)
-    colours[border] = (table * 0.35).astype(np.uint8)[ids[border]]
+    painted[border] = (colours * 0.35).astype(np.uint8)[ids[border]]
     weight[border] = round(255 * min(1, 1.6 * opacity))
-    return np.asarray(Image.composite(*(Image.fromarray(array) for array in (colours, photo, weight))))
+    return np.asarray(Image.composite(*(Image.fromarray(array) for array in (painted, photo, weight))))
 
 
 def check_photo(photo: NDArray[np.uint8]) -> None:
@@ -112,19 +116,15 @@ def check_photo(photo: NDArray[np.uint8]) -> None:
 
 
 def check_labels(
-    field: str,
-    labels: NDArray[np.integer[Any]],
-    photo: NDArray[np.uint8],
-    names: Sequence[str] | None,
-    ignore: int,
+    field: str, labels: NDArray[np.integer[Any]], photo: NDArray[np.uint8], num_classes: int, ignore: int
 ) -> None:
     """Check that an array holds the class ids of a photo.
 
     Args:
-        field: What to call it.
+        field: Name of the array in messages.
         labels: Class ids (H, W), integer, values 0..N-1 or `ignore`.
         photo: The photo (H, W, 3).
-        names: The N class names; None allows any id from 0 on.
+        num_classes: Number N of classes.
         ignore: Id of pixels without a class.
 
     Raises:
@@ -132,28 +132,26 @@ def check_labels(
     """
     if labels.shape != photo.shape[:2]:
         raise ValueError(
-            f"{field}: got shape {labels.shape}, expected {photo.shape[:2]} as the photo. Bring the ids to the "
+            f"{field}: got shape {labels.shape}, expected {photo.shape[:2]} as the photo. Resize the ids to the "
             "photo's size without smoothing, and give ids (argmax), not logits."
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{field}: got {labels.dtype}, expected an integer type with class ids. Take the argmax.")
-    if names is not None and 0 <= ignore < len(names):
+    if 0 <= ignore < num_classes:
         raise ValueError(
-            f"ignore: got {ignore}, which is the class id of {names[ignore]!r}, expected a value outside "
-            f"0..{len(names) - 1}. Pass ignore=-1 where every pixel has a class."
+            f"ignore: got {ignore}, which is a class id, expected a value outside 0..{num_classes - 1}. Pass ignore=-1 "
+            "if every pixel has a class."
         )
-    highest = np.iinfo(labels.dtype).max if names is None else len(names) - 1
-    wrong = labels[(labels != ignore) & ((labels < 0) | (labels > highest))]
+    wrong = labels[(labels != ignore) & ((labels < 0) | (labels >= num_classes))]
     if wrong.size:
-        expected = "0 or more" if names is None else f"0..{highest}, one for each of the {len(names)} names,"
         raise ValueError(
-            f"{field}: got id {wrong[0]} ({wrong.size} pixels out of range), expected {expected} or {ignore} = ignore. "
-            "Give one name for each id."
+            f"{field}: got id {wrong[0]} ({wrong.size} pixels out of range), expected 0..{num_classes - 1}, one for "
+            f"each of the {num_classes} classes, or {ignore} = ignore. Give one name or colour for each id."
         )
 
 
 def share_text(share: float) -> str:
-    """Write a share as whole per cent.
+    """Write a share in whole per cent.
 
     Args:
         share: A part of 1, above 0.
@@ -166,11 +164,6 @@ def share_text(share: float) -> str:
         ('50 %', '< 1 %')
     """
     return f"{share * 100:.0f} %" if share >= 0.005 else "< 1 %"
-
-
-def _rgb(colour: NDArray[np.uint8]) -> tuple[int, int, int]:
-    """A colour (3,) as Pillow takes it."""
-    return int(colour[0]), int(colour[1]), int(colour[2])
 
 
 def _borders(labels: NDArray[np.integer[Any]], known: NDArray[np.bool_]) -> NDArray[np.bool_]:

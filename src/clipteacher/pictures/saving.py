@@ -1,4 +1,4 @@
-"""Writing pictures and masks of ids, whole or not at all."""
+"""Writing pictures and masks of ids atomically: a file is whole, or not there."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from clipteacher.utils.atomic_files import write_atomically
 
 
 def save_picture(image: Image.Image, path: str | Path) -> None:
-    """Write a picture; nobody ever sees half of it.
+    """Write a picture atomically.
 
     Args:
         image: The picture.
-        path: Where to; the suffix, such as ".png" or ".jpg", is the format. A missing folder is made.
+        path: The file; its suffix, such as ".png" or ".jpg", is the format. A missing folder is created.
 
     Raises:
-        ValueError: Pillow writes no format of that suffix.
-        OSError: The picture cannot be encoded in that format, or the disk refuses it.
+        ValueError: Pillow cannot write a format with that suffix.
+        OSError: The picture cannot be encoded in that format, or the file cannot be written.
     """
     path = Path(path)
     image_format = Image.registered_extensions().get(path.suffix.lower())
@@ -32,21 +32,21 @@ def save_picture(image: Image.Image, path: str | Path) -> None:
 
 
 def save_id_png(labels: NDArray[np.integer[Any]], path: str | Path) -> None:
-    """Write class ids as a grey PNG whose values are the ids; nobody ever sees half of it.
+    """Write class ids as a grey PNG whose values are the ids, atomically.
 
     Args:
-        labels: Class ids (H, W), integer, values 0..65535. Up to 255 the file has 8 bits (mode L, as `read_values` of
-            `clipteacher.data.files` takes it), above that 16.
-        path: Where to; ends in ".png". A missing folder is made.
+        labels: Class ids (H, W), integer, values 0..65535. Up to 255 the file has 8 bits (mode L, which `read_values`
+            of `clipteacher.data.files` reads), above that 16.
+        path: The file, which ends in ".png". A missing folder is created.
 
     Raises:
         ValueError: The ids are not as above, or the path has another suffix.
-        OSError: The disk refuses the file.
+        OSError: The file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(
-            f"path: got {str(path)!r}, expected .png, for other formats may blur ids. Call it {path.stem}.png."
+            f"path: got {str(path)!r}, expected .png, as other formats may change ids. Call it {path.stem}.png."
         )
     if labels.ndim != 2 or not labels.size:
         raise ValueError(
@@ -58,7 +58,7 @@ def save_id_png(labels: NDArray[np.integer[Any]], path: str | Path) -> None:
     if lowest < 0 or highest > 65535:
         raise ValueError(
             f"labels: got ids {lowest}..{highest}, expected 0..65535. Write 255, or another free id, "
-            "for what is ignored."
+            "for ignored pixels."
         )
     image = Image.fromarray(np.ascontiguousarray(labels.astype(np.uint8 if highest <= 255 else np.uint16)))
     save_picture(image, path)

@@ -1,4 +1,4 @@
-"""Setting type with Pillow's own typeface, which needs no font on the machine."""
+"""Setting type with Pillow's own typeface, and names in other scripts with a font of the machine."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ INK: Final = (28, 28, 30)
 """Colour of type, RGB."""
 
 PALE_INK: Final = (110, 110, 116)
-"""Colour of type that comes second, RGB."""
+"""Colour of secondary type, RGB."""
+
+# Fonts of Linux, macOS and Windows that have many scripts; Pillow looks for them in the system's folders.
+_FONTS: Final = (
+    "DejaVuSans.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "Arial Unicode.ttf",
+    "arial.ttf",
+    "msyh.ttc",
+    "malgun.ttf",
+)
 
 # What Unicode does not take apart into a letter and its accent.
 _SPELLED: Final = str.maketrans(
-    {
-        "ß": "ss",
-        "æ": "ae",
-        "Æ": "AE",
-        "œ": "oe",
-        "ø": "o",
-        "Ø": "O",
-        "ł": "l",
-        "Ł": "L",
-        "đ": "d",
-        "\u2013": "-",
-        "\u2014": "-",
-    }
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d"}
+    | {"\u2013": "-", "\u2014": "-"}
 )
 
 
 @lru_cache(maxsize=32)
 def typeface(size: int) -> ImageFont.FreeTypeFont:
-    """Load Pillow's typeface.
+    """Load Pillow's typeface, which has ASCII letters.
 
     Args:
-        size: Height of a line of type in pixels, about.
+        size: Approximate height of a line of type in pixels.
 
     Returns:
         The typeface.
@@ -53,15 +52,50 @@ def typeface(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-def printable(name: str, fallback: str) -> str:
-    """Spell a name with the letters the typeface has, which are ASCII.
+def lettering(name: str, fallback: str, size: int) -> tuple[str, ImageFont.FreeTypeFont]:
+    """Choose the letters and the typeface of a name.
+
+    ASCII is set in Pillow's typeface. Other names are set in the first font of the machine that has all their letters;
+    where there is none, they are spelled as by `printable`.
 
     Args:
-        name: A class name in any script.
-        fallback: What to say where no letter can be spelled.
+        name: A name in any script.
+        fallback: Text for a name of which no letter can be drawn.
+        size: As for `typeface`.
 
     Returns:
-        The name without accents, "?" for what cannot be spelled; or `fallback`.
+        The text and its typeface.
+    """
+    text = " ".join(name.split())
+    if not text.isascii():
+        for font in _machine_fonts(size):
+            missing = bytes(font.getmask("\U0010ffff"))  # no font has this letter
+            if all(bytes(font.getmask(letter)) != missing for letter in text):
+                return text, font
+    return printable(text, fallback), typeface(size)
+
+
+@lru_cache(maxsize=32)
+def _machine_fonts(size: int) -> list[ImageFont.FreeTypeFont]:
+    """Load those of `_FONTS` that this machine has."""
+    fonts = []
+    for name in _FONTS:
+        try:
+            fonts.append(ImageFont.truetype(name, size))
+        except OSError:
+            continue
+    return fonts
+
+
+def printable(name: str, fallback: str) -> str:
+    """Spell a name in ASCII.
+
+    Args:
+        name: A name in any script.
+        fallback: Text for a name of which no letter can be spelled.
+
+    Returns:
+        The name without accents, with "?" for what cannot be spelled; or `fallback`.
 
     Example:
         >>> printable("Café Größe", "class 3"), printable("猫", "class 4")
@@ -113,13 +147,13 @@ def write(
     """Write one line of type.
 
     Args:
-        draw: Where to.
+        draw: The drawing to write on.
         position: Point (x, y) of the anchor in pixels.
         text: The line.
         font: Its typeface.
         colour: Its colour, RGB.
-        bold: Strike it twice, half a pixel or more apart, for Pillow's typeface has one weight.
-        anchor: Which point of the line is at `position`, in Pillow's letters; "ls" is left on the baseline.
+        bold: Whether to draw it twice, half a pixel or more apart, as Pillow's typeface has one weight.
+        anchor: Point of the line that is at `position`, as in Pillow; "ls" is left on the baseline.
     """
     draw.text(position, text, fill=colour, font=font, anchor=anchor)
     if bold:
