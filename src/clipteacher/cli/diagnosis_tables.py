@@ -13,7 +13,7 @@ from clipteacher.analysis.student.confusions import ClassConfusion
 from clipteacher.analysis.student.cosines import ClassCosines
 from clipteacher.analysis.student.pseudo_labels import PseudoLabels
 from clipteacher.analysis.student.report import Diagnosis
-from clipteacher.cli.table import percent
+from clipteacher.evaluation.metrics import percent
 
 _NOTEWORTHY: Final = 0.01  # share of a seen class's pixels that unseen names take, below which it has no line
 

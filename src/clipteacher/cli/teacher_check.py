@@ -20,7 +20,7 @@ from clipteacher.analysis.teacher.metrics import HIGH, NameFigures, name_figures
 from clipteacher.analysis.teacher.photos import photos_to_ask
 from clipteacher.analysis.teacher.predict import ask_teacher
 from clipteacher.cli.errors import device, user_errors
-from clipteacher.cli.table import percent
+from clipteacher.evaluation.metrics import percent
 from clipteacher.protocols.splits import listed_names
 from clipteacher.teachers.teacher import check_teacher
 from clipteacher.utils.atomic_files import write_json

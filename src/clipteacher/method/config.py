@@ -10,7 +10,7 @@ from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
 
 Preset = Literal["recommended", "paper"]
-"""Name of a preset of `MethodConfig`, in Python, in YAML (`preset: paper`) and on the command line (`--preset paper`)."""
+"""Name of a preset of `MethodConfig`; in YAML `preset: paper`, on the command line `--preset paper`."""
 
 
 @dataclass(frozen=True)
