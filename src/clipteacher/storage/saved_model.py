@@ -306,6 +306,8 @@ def _check_entries(config: dict[str, Any]) -> None:
             raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
         if len(set(value)) != len(value):
             raise ValueError(f"{key}: got a name twice, expected each once")
+    if both := sorted(set(config["seen"] or ()) & set(config["unseen"])):
+        raise ValueError(f"seen: got {both} as seen and as unseen, expected each name in one")
     if not config["class_names"]:
         raise ValueError("class_names: got none, expected one or more")
     if not isinstance(config["text_encoder"], dict | None):
