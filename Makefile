@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install test test-recipes quickstart train data lint types clean
+.PHONY: help install test test-recipes quickstart train data docs lint types clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,10 @@ data:
 		"Run: make train DATA=/path/to/your/data CONFIG=your.yaml" \
 		"where your.yaml is a copy of configs/msrc21.yaml that names unseen classes of yours." >&2; exit 1; }
 
+docs: $(STAMP)  ## build the documentation site in site/: no warning, no dead link
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open site/index.html in a browser."
+
 lint: $(STAMP)  ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,5 +65,5 @@ types: $(STAMP)  ## check types (mypy, strict)
 	$(BIN)/mypy
 
 clean:  ## remove caches and build outputs; .venv and runs/ stay
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

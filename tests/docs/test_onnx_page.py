@@ -1,27 +1,29 @@
-"""The snippets of docs/onnx.md run where torch cannot be imported, and give the segmenter's labels."""
+"""The snippets of docs/guides/onnx.md run where torch cannot be imported, and give the segmenter's labels."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.docs.pages import page
 
 from clipteacher.cli.main import main
 from clipteacher.onnx.export import export_onnx
-from clipteacher.pictures.colours import class_colours
 from clipteacher.segmenter.segmenter import Segmenter
 
-PAGE = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
+PAGE = page("docs/guides/onnx.md")
 MARK = r"<!-- tests/docs/test_onnx_page\.py runs this -->\n```python\n(.*?)^```"
 BLOCKED = """
 import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("torch", "clipteacher", "onnx", "scipy"):
-            raise ModuleNotFoundError(f"{name} is not to be had here")
+            raise ModuleNotFoundError(f"{name} is not available here")
 sys.meta_path.insert(0, Blocked())
 """
 
@@ -40,6 +42,12 @@ def snippets() -> list[str]:
     return found
 
 
+def entries(file: Path) -> dict[str, str]:
+    """The file's metadata."""
+    onnx: Any = pytest.importorskip("onnx")
+    return {entry.key: entry.value for entry in onnx.load(str(file)).metadata_props}
+
+
 def test_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
     first, second = snippets()
     assert len([line for line in first.splitlines() if line.strip()]) <= 15
@@ -53,7 +61,9 @@ def test_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
         assert not share or f"{name} " in printed
     with Image.open(tmp_path / "labels.png") as painted:
         colours = np.array(painted.convert("RGB"))
-    assert np.mean((colours == class_colours(expected.class_names)[expected.labels]).all(axis=2)) >= 0.999
+    palette = np.array(json.loads(entries(tmp_path / "student.onnx")["colours"]))
+    assert len({tuple(colour) for colour in palette}) == 4, "a colour for each name"
+    assert np.mean((colours == palette[expected.labels]).all(axis=2)) >= 0.999
     with pytest.raises(AssertionError, match="vectors"):
         run(first + second, tmp_path)
     export_onnx(model, tmp_path / "student.onnx", text_input=True)
@@ -68,5 +78,5 @@ def test_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_the_block_is_real(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="torch is not to be had here"):
+    with pytest.raises(AssertionError, match="torch is not available here"):
         run("import torch", tmp_path)

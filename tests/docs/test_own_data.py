@@ -1,4 +1,4 @@
-"""The commands of docs/own_data.md, typed one after another on drawn photographs, so that the page cannot rot."""
+"""The commands of docs/guides/own_data.md, typed one after another on drawn photographs, so that the page cannot rot."""
 
 import ast
 import json
@@ -13,10 +13,13 @@ import yaml
 from PIL import Image
 from tests.conftest import draw_scene
 from tests.convert.drawn import coco, image, labelme, shape, write_json
+from tests.docs.pages import DOCS, page
+from tests.docs.pages import blocks as blocks_of
 
 from clipteacher.cli.main import main
+from clipteacher.method.config import MethodConfig
 
-PAGE = (Path(__file__).parents[2] / "docs" / "own_data.md").read_text(encoding="utf-8")
+PAGE = page("docs/guides/own_data.md")
 NAMES = ("grass", "car", "cat", "house")
 """The four things of the drawn scenes, called as the page calls them."""
 
@@ -25,7 +28,7 @@ SKIPPED = {"pip install": "it would reach the package index"}
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
+    return blocks_of(PAGE, language)
 
 
 def commands() -> list[str]:
@@ -91,7 +94,7 @@ def test_every_command_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> N
     counts = {split: len(list(Path("data/images", split).iterdir())) for split in ("train", "val")}
     assert counts == {"train": 4, "val": 1}
     assert json.loads(Path("check.json").read_text())["unseen"] == []
-    for run in ("mine", "alone"):
+    for run in ("mine", "baseline"):
         assert {"model", "metrics.json", "report.png"} <= {entry.name for entry in Path("runs", run).iterdir()}
     assert len(list(Path("pictures").iterdir())) == 10
     ids = np.asarray(Image.open("pictures/0_ids.png"))
@@ -118,30 +121,32 @@ def test_the_first_configuration_is_whole(tmp_path: Path, capsys: pytest.Capture
         assert printed["data"]["root"] == "data"
         width = 512 if extra else 384
         assert printed["model"]["student"]["init_args"]["channels"] == width
+        losses = MethodConfig.recommended().losses
+        assert printed["preset"] == "recommended", "the page copies no list of losses"
+        assert printed["model"]["method"]["losses"]["beta"] == losses.beta
 
 
 def test_its_pages_are_there_and_its_python_compiles() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", PAGE) if "://" not in link]
     assert links
     for link in links:
-        assert (Path(__file__).parents[2] / "docs" / link).exists(), link
+        assert (DOCS / "guides" / link).exists(), link
     for block in blocks("python"):
         ast.parse(block)
 
 
 def test_its_thresholds_are_those_of_the_code() -> None:
-    from clipteacher.analysis.teacher import advice as hints
-    from clipteacher.analysis.teacher import metrics as figures
+    from clipteacher.analysis.teacher import advice, metrics
 
     for text in (
-        f"IoU below {100 * hints.WEAK_IOU:.0f} %",
+        f"IoU below {100 * advice.WEAK_IOU:.0f} %",
         "a quarter of the pixels",
-        f"below {hints.NEAR} of the median",
-        f"fewer than {hints.FEW_SEEN}",
-        f"fewer than {hints.FEW_PHOTOS} photos",
-        f"below {100 * hints.RARE:.0f} %",
-        f"{100 * hints.LARGE:.0f} % and more",
-        f"by chance {100 * figures.HIGH:.0f} %",
+        f"below {advice.NEAR} of the median",
+        f"fewer than {advice.FEW_SEEN}",
+        f"fewer than {advice.FEW_PHOTOS} photos",
+        f"fewer than {100 * advice.RARE:.0f} % of {advice.MIN_PHOTOS} photos",
+        f"{100 * advice.LARGE:.0f} % and more",
+        f"by chance {100 * metrics.HIGH:.0f} %",
     ):
         assert text in PAGE, text
-    assert hints.MIXED == 0.25
+    assert advice.MIXED == 0.25
