@@ -1,4 +1,4 @@
-"""The commands of docs/guides/own_data.md, typed one after another on drawn photographs, so that the page cannot rot."""
+"""The commands of docs/guides/own_data.md, typed one after another on drawn photographs, so the page cannot rot."""
 
 import ast
 import json
