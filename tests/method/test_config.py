@@ -1,10 +1,11 @@
 """The presets: what each of them switches on, field by field."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
-from clipteacher.method.config import SUPERVISED, LossConfig, MethodConfig
+from clipteacher.method.config import SUPERVISED, LossConfig, MethodConfig, preset_defaults
 from clipteacher.method.distillation import DistillationConfig
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
@@ -77,3 +78,12 @@ def test_recommended_is_the_default_and_presets_have_names() -> None:
 )
 def test_the_teacher_is_needed_where_a_loss_takes_its_tokens(method: MethodConfig, needed: bool) -> None:
     assert method.needs_teacher == needed
+
+
+@pytest.mark.parametrize("name", ["recommended", "paper"])
+def test_a_presets_values_by_dotted_name_are_the_whole_preset(name: str) -> None:
+    values: dict[str, Any] = preset_defaults(name, "model.method")
+    losses = {key.removeprefix("model.method.losses."): values.pop(key) for key in [*values] if ".losses." in key}
+    parts = {key.removeprefix("model.method."): value for key, value in values.items()}
+    assert MethodConfig(**parts, losses=LossConfig(**losses)) == MethodConfig.preset(name)
+    assert losses.keys() == {field.name for field in fields(LossConfig)}

@@ -78,7 +78,7 @@ def _draw_row(panels: Sequence[Axes], row: AttentionRow, split: ClassSplit) -> A
     """Draw one photo into three panels, with the caption below; returns the attention."""
     # Over a grey photo the colours stay those of the legend.
     grey = np.asarray(Image.fromarray(row.photo).convert("L").convert("RGB"))
-    painted = paint(grey, row.truth, opacity=0.78, ignore=split.ignore)
+    painted = paint(grey, row.truth, class_colours(split.names), opacity=0.78, ignore=split.ignore)
     truth = np.where((row.truth == split.ignore)[..., None], np.array(IGNORE_COLOUR, dtype=np.uint8), painted)
     for panel, picture in zip(panels, (row.photo, truth, grey), strict=True):
         panel.imshow(picture, aspect="auto")
