@@ -23,7 +23,7 @@ def shown(share: float | None) -> str:
 def test_the_table_is_that_of_the_results() -> None:
     results: dict[str, Any] = json.loads(page("benchmarks/results/none_of_these.json"))
     found = results["found"]
-    rules = list(max(found.values(), key=lambda rows: len(rows)))
+    rules = list(max(found.values(), key=lambda rows: len(list(rows))))
     assert len(rules) == 10
     for rule in rules:
         rows = (found[count].get(rule, {"mIoU": None, "auc": None}) for count in ("1", "3", "10"))
