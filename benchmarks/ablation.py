@@ -9,9 +9,9 @@ names and masks, and each held-out list of the others is unseen in turn. Without
 A run whose line is there already is not repeated; a run that was interrupted goes on. Settings under `rescored` train
 nothing: they are trained students `of` another setting, scored by `clipteacher evaluate` with switches of their own.
 
-`curves` are settings that differ in one value: `λ: {switch: --model.method.plm.fusion_threshold, values: [0.2, 0.6]}` makes
-"λ 0.2" and "λ 0.6" (`with`: further switches of all its points; `at`: the value that the setting `of`, or "base", has
-already, for ablation_plot.py). `world: {seed: 0, ...}` in place of `data` draws scenes with the arguments of
+`curves` are settings that differ in one value: `λ: {switch: --model.method.plm.fusion_threshold, values: [0.2, 0.6]}`
+makes "λ 0.2" and "λ 0.6" (`with`: further switches of all its points; `at`: the value that the setting `of`, or "base",
+has already, for ablation_plot.py). `world: {seed: 0, ...}` in place of `data` draws scenes with the arguments of
 `clipteacher world`. `teacher_alone: true` scores the configuration's teacher, too.
 """
 
@@ -20,22 +20,31 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import subprocess
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import yaml
 
+from clipteacher.cli.main import main as clipteacher
 from clipteacher.demo.drawn_world import write_world
 from held_out import without
 from teacher_alone import score_teacher
 
 ROOT = Path(__file__).resolve().parents[1]
 TEACHER = "teacher alone"
+RENAMED = {
+    **{f"--model.{name}": f"--model.method.{name}" for name in ("glm", "plm", "losses", "distillation")},
+    **{"foreign_latents": "cross_image_negatives", "regions": "region_pooling", "--seen_offset": "--calibration"},
+    ".cells": ".grid",
+}
+"""Words of the switches in lines from before 2026-11-27, and today's."""
+_RENAMED = re.compile("|".join(rf"{re.escape(word)}\b" for word in RENAMED))
 
 
 class Run(NamedTuple):
@@ -88,14 +97,29 @@ def grid_runs(grid: Mapping[str, Any], seeds: Sequence[int] | None = None) -> It
                 yield Run(setting, [str(word) for word in again["switches"]], list(unseen), seed, again["of"])
 
 
+def todays_words(line: dict[str, Any]) -> dict[str, Any]:
+    """Give a line's settings and switches today's names, so that a run of before is not repeated."""
+    found = dict(line)
+    for key in ("common", "switches"):
+        found[key] = [_today(word) if isinstance(word, str) else word for word in found.get(key) or []]
+    for key in ("setting", "of"):
+        if isinstance(found.get(key), str):
+            found[key] = found[key].replace("seen offset", "calibration")
+    return found
+
+
+def _today(word: str) -> str:
+    return _RENAMED.sub(lambda part: RENAMED[part[0]], word)
+
+
 def finished(lines: Path) -> list[dict[str, Any]]:
-    """Read the lines; one that was cut off by a kill is left out."""
+    """Read the lines, in today's words; one that was cut off by a kill is left out."""
     if not lines.exists():
         return []
     found = []
     for line in lines.read_text(encoding="utf-8").splitlines():
         try:
-            found.append(json.loads(line))
+            found.append(todays_words(json.loads(line)))
         except ValueError:
             print(f"{lines}: a broken line is left out: {line[:60]!r}", file=sys.stderr)
     return found
@@ -119,19 +143,22 @@ def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[st
 
 
 def student(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
-    """Run `clipteacher fit`, or go on with it, or `evaluate` for a setting that is scored again; return the scores."""
-    command, unseen = [str(Path(sys.executable).with_name("clipteacher"))], json.dumps(run.unseen)
+    """Run `clipteacher fit`, or go on with it, or `evaluate` for a setting that is scored again; return the scores.
+
+    In this process: a training does not depend on what the process did before (tests/training/test_reproducible.py).
+    """
+    unseen = json.dumps(run.unseen)
     if run.of is None:
         metrics_file = out / "metrics.json"
-        command += ["fit", "--config", str(ROOT / grid["config"]), "--data.root", str(data), "--data.unseen", unseen]
+        command = ["fit", "--config", str(ROOT / grid["config"]), "--data.root", str(data), "--data.unseen", unseen]
         command += ["--seed_everything", str(run.seed), "--out", str(out), "--resume"]
         command += [*map(str, grid.get("common") or []), *run.switches]
     else:
         metrics_file = out / "rescored.json"
-        command += ["evaluate", "--model", str(out / "model"), "--data", str(data), "--unseen", unseen]
+        command = ["evaluate", "--model", str(out / "model"), "--data", str(data), "--unseen", unseen]
         command += ["--out", str(metrics_file), *run.switches]
-    with (out.parent / f"{out.name}.log").open("a") as log:
-        subprocess.run(command, check=True, stdout=log, stderr=log)  # noqa: S603 (our own command)
+    with (out.parent / f"{out.name}.log").open("a") as log, redirect_stdout(log), redirect_stderr(log):
+        clipteacher(command)
     metrics: dict[str, Any] = json.loads(metrics_file.read_text(encoding="utf-8"))
     return metrics
 

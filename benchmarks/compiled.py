@@ -1,4 +1,4 @@
-"""What compiling a vocabulary saves: the Segmenter, its compiled network and a closed-set network, side by side.
+"""What fusing the names saves: the Segmenter, its fused network and a closed-set network, side by side.
 
 .venv/bin/python benchmarks/compiled.py
 
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from clipteacher.inference import class_labels
+from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.size import count_flops, count_parameters
@@ -25,8 +25,8 @@ from machine import spread
 
 WIDTH = 512
 HEAD = (
-    "| student | names | parameters, student and T / compiled / closed-set (M) | GFLOPs, likewise | "
-    "time, compiled / Segmenter | time, compiled / closed-set | equal pixels |\n|---|---|---|---|---|---|---|"
+    "| student | names | parameters, student and T / fused / closed-set (M) | GFLOPs, likewise | "
+    "time, fused / Segmenter | time, fused / closed-set | equal pixels |\n|---|---|---|---|---|---|---|"
 )
 STUDENTS: dict[str, Callable[[int], nn.Module]] = {
     "DeepLabV3+ on EfficientNet-Lite0": lambda channels: SMPStudent(
@@ -54,19 +54,19 @@ def row(name: str, build: Callable[[int], nn.Module], count: int, side: int, run
     student, closed = build(WIDTH).eval(), build(count).eval()
     vectors = F.normalize(torch.randn(count, WIDTH), dim=1)
     model = Segmenter(student, [f"name {i}" for i in range(count)], vectors)
-    compiled = model.compile()
+    fused = model.to_closed_set()
     image = F.interpolate(torch.rand(1, 3, 16, 16), size=(side, side), mode="bilinear")
     ways: dict[str, Callable[[], torch.Tensor]] = {
         "segmenter": lambda: model(image),
-        "compiled": lambda: class_labels(compiled.network, count, image, model.test.pad_multiple),
-        "closed": lambda: class_labels(closed, count, image, model.test.pad_multiple),
+        "fused": lambda: fused(image),
+        "closed": lambda: DensePrediction(closed, image).labels(),
     }
     with torch.inference_mode():
         labels = {way: run() for way, run in ways.items()}  # warm
         times = [{way: seconds(run) for way, run in ways.items()} for _ in range(runs)]
-    equal = (labels["segmenter"] == labels["compiled"]).double().mean().item()
-    against = {other: [run["compiled"] / run[other] for run in times] for other in ("segmenter", "closed")}
-    networks = [student, compiled.network, closed]
+    equal = (labels["segmenter"] == labels["fused"]).double().mean().item()
+    against = {other: [run["fused"] / run[other] for run in times] for other in ("segmenter", "closed")}
+    networks = [student, fused.network, closed]
     parameters = [count_parameters(network) / 1e6 for network in networks]
     parameters[0] += vectors.numel() / 1e6
     flops = [count_flops(network.to("meta"), side, side) / 1e9 for network in networks]

@@ -21,9 +21,8 @@ import torch
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
 from clipteacher.evaluation.evaluate import pooled_confusion
-from clipteacher.evaluation.metrics import scores
+from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.imagenet import ImageNetTeacher
 from clipteacher.utils.atomic_files import write_json
 from machine import machine
@@ -60,10 +59,10 @@ def main() -> None:
     teacher, data = ImageNetTeacher(), open_data(given.data, "train", None, OWN)
     names = data.class_split.names
     samples = SegmentationDataset(data.source, data.class_split, training=False)
-    alone = Segmenter(ZeroShotTeacher(teacher), names, teacher.encode_text(names), unseen=OWN)
+    alone = Segmenter.from_teacher(teacher, names)
     with torch.inference_mode():
         confusion = pooled_confusion(alone, (samples[index] for index in range(len(samples))))
-    iou = scores(confusion, data.class_split).to_dict()["IoU"]
+    iou = compute_metrics(confusion, data.class_split).to_dict()["IoU"]
     known = known_names(iou, given.least)
     lists = drawn(known, given.size, given.lists, given.seed)
     command = shlex.join(["python", "benchmarks/drawn_lists.py", *sys.argv[1:]])

@@ -29,13 +29,13 @@ import open_clip  # noqa: F401 (imported once, before the forks)
 import tensorboard.summary  # type: ignore[import-untyped]  # noqa: F401
 import torch
 import torch.utils.tensorboard
-from clipteacher.training.run import RunFolder
 
 import clipteacher.cli.fit
 import clipteacher.teachers.openclip  # noqa: F401
 from clipteacher.cli.main import main as clipteacher_main
 from clipteacher.demo.drawn_world import write_world
 from clipteacher.training.checkpoints import newest_whole
+from clipteacher.training.run_folder import RunFolder
 from clipteacher.utils.atomic_files import UNFINISHED, write_json
 
 COMPARED: Final = ("metrics.json", "model/student.safetensors", "model/vocabulary.safetensors", "model/config.json")

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.folder import read_class_names
-from clipteacher.inference import class_logits
-from clipteacher.inference.rejection import WithLength, with_threshold
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.splits import ClassSplit, ignore_id
-from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_json
 
 Floats = NDArray[np.float32]
@@ -128,17 +128,15 @@ def judge(pixels: Pixels, case: Case, rule: Rule | None, fixed: bool) -> tuple[f
 
 def read_pixels(model: Path, data: Path, split: str, per_photo: int, seed: int) -> tuple[Pixels, list[str], list[str]]:
     """Score pixels of every photo of a split; also all names, and those never seen in training."""
-    segmenter, names = load_segmenter(model), read_class_names(data)
+    segmenter, names = Segmenter.from_pretrained(model), read_class_names(data)
     segmenter = segmenter.with_names(names)
-    text = with_threshold(segmenter.text_features, 1.0)  # the last score is the length
+    classifier = TextClassifier(segmenter.text_features, None, 1.0)  # at a cosine of 1 the last logit is the length
     photos = FolderDataset(data, split, ClassSplit(names=names, unseen=()), training=False)
     generator, parts = np.random.default_rng(seed), []
     for number in range(len(photos)):
         sample = photos[number]
         with torch.inference_mode():
-            logits = class_logits(
-                WithLength(segmenter.student), text, sample.image[None], segmenter.pad_multiple, segmenter.pipeline
-            )
+            logits = DensePrediction(segmenter.student, sample.image[None], segmenter.settings).logits(classifier)
         truth = sample.mask.flatten().numpy()
         known = np.flatnonzero(truth != ignore_id(len(names)))
         chosen = generator.choice(known, min(per_photo, len(known)), replace=False)

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from clipteacher.analysis.student.pseudo_labels import mask_matches
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.folder import read_class_names
+from clipteacher.inference.image import float_images
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teachers.imagenet import ImageNetTeacher
@@ -38,7 +39,8 @@ def main() -> None:
     teacher = ImageNetTeacher()
     # The mean token is one photo's here, a batch's in training.
     tokens = [
-        (teacher.encode_image(photo.image[None]).dense, photo.mask) for photo in (photos[i] for i in range(len(photos)))
+        (teacher.encode_image(float_images(photo.image[None])).dense, photo.mask)
+        for photo in (photos[i] for i in range(len(photos)))
     ]
     print("| λ | purity | recall | masks per photo | ms per photo |\n|---|---|---|---|---|")
     for threshold in given.thresholds:

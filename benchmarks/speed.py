@@ -1,4 +1,4 @@
-"""Speed at test, side by side in one run: compiled students, closed-set networks, and CLIP itself.
+"""Speed at test, side by side in one run: fused students, closed-set networks, and CLIP itself.
 
     .venv/bin/python benchmarks/speed.py
 
@@ -23,7 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.inference import class_labels
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.segnext import SegNeXtStudent
@@ -42,12 +44,12 @@ STUDENTS: dict[str, Callable[[int], nn.Module]] = {
     "SegFormer-B0": lambda channels: SegFormerStudent("b0", channels),
 }
 RATIOS = {
-    "compiled / closed-set": ("compiled", "closed-set"),
-    "compiled / Segmenter": ("compiled", "segmenter"),
-    "CLIP / compiled": ("clip", "compiled"),
-    "student + CLIP / compiled": ("both", "compiled"),
+    "fused / closed-set": ("fused", "closed-set"),
+    "fused / Segmenter": ("fused", "segmenter"),
+    "CLIP / fused": ("clip", "fused"),
+    "student + CLIP / fused": ("both", "fused"),
 }
-HEAD = f"| student | names | compiled, ms | {' | '.join(RATIOS)} |\n|---|---|---|{'---|' * len(RATIOS)}"
+HEAD = f"| student | names | fused, ms | {' | '.join(RATIOS)} |\n|---|---|---|{'---|' * len(RATIOS)}"
 
 
 def ways_of(build: Callable[[int], nn.Module], count: int, clip: nn.Module, image: Tensor) -> dict[str, Any]:
@@ -56,15 +58,15 @@ def ways_of(build: Callable[[int], nn.Module], count: int, clip: nn.Module, imag
     student, closed = build(WIDTH).eval().to(image.device), build(count).eval().to(image.device)
     vectors = F.normalize(torch.randn(count, WIDTH), dim=1).to(image.device)
     model = Segmenter(student, [f"name {i}" for i in range(count)], vectors).to(image.device).eval()
-    network = model.compile().network.to(image.device)
+    network = model.to_closed_set().network.to(image.device)
     network, closed, student = (part.to(image.dtype) for part in (network, closed, student))
-    vectors, pad = vectors.to(image.dtype), model.test.pad_multiple
+    names, own = TextClassifier(vectors.to(image.dtype)), TestSettings(pad_multiple=16)
     return {
-        "segmenter": lambda: class_labels(student, vectors, image, pad),
-        "compiled": lambda: class_labels(network, count, image, pad),
-        "closed-set": lambda: class_labels(closed, count, image, pad),
-        "clip": lambda: class_labels(clip, vectors, image, 16),
-        "both": lambda: (class_labels(network, count, image, pad), clip(image)),
+        "segmenter": lambda: DensePrediction(student, image).labels(names),
+        "fused": lambda: DensePrediction(network, image).labels(),
+        "closed-set": lambda: DensePrediction(closed, image).labels(),
+        "clip": lambda: DensePrediction(clip, image, own).labels(names),
+        "both": lambda: (DensePrediction(network, image).labels(), clip(image)),
     }
 
 
@@ -87,7 +89,7 @@ def timed(ways: dict[str, Any], rounds: int, device: torch.device) -> list[dict[
 def row(name: str, count: int, rounds: list[dict[str, float]]) -> tuple[str, dict[str, Any]]:
     """Write a line of the table, and the same as JSON."""
     ratios = {title: spread([one[a] / one[b] for one in rounds]) for title, (a, b) in RATIOS.items()}
-    milliseconds = spread([1000 * one["compiled"] for one in rounds])
+    milliseconds = spread([1000 * one["fused"] for one in rounds])
     cells = [f"{low:.2f}, **{middle:.2f}**, {high:.2f}" for low, middle, high in ratios.values()]
     line = f"| {name} | {count} | {milliseconds[1]:.0f} | {' | '.join(cells)} |"
     return line, {"student": name, "names": count, "rounds": rounds, "ratios": ratios}

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from clipteacher.analysis.student.run_config import read_run_options
+from clipteacher.analysis.student.run_options import read_run_options
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
 from clipteacher.evaluation.evaluate import pooled_confusion
-from clipteacher.evaluation.metrics import scores
+from clipteacher.evaluation.metrics import compute_metrics
+from clipteacher.inference.settings import TestSettings
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.teachers.dense import ZeroShotTeacher
 
 
 @torch.inference_mode()
@@ -32,6 +32,6 @@ def score_teacher(config: Path, data: Path, unseen: Sequence[str]) -> dict[str, 
     teacher, opened = read_run_options(config).teacher, open_data(data, "val", None, tuple(unseen))
     split = opened.class_split
     samples = SegmentationDataset(opened.source, split, training=False)
-    alone = Segmenter(ZeroShotTeacher(teacher), split.names, teacher.encode_text(split.names), pad_multiple=1)
-    result = scores(pooled_confusion(alone, (samples[index] for index in range(len(samples)))), split)
+    alone = Segmenter.from_teacher(teacher, split.names, settings=TestSettings(pad_multiple=1))
+    result = compute_metrics(pooled_confusion(alone, (samples[index] for index in range(len(samples)))), split)
     return {"protocol": f"{data.resolve().name}-{split.label}", **result.to_dict()}

@@ -21,7 +21,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from clipteacher.inference import class_labels, class_logits
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.students.segnext import SegNeXtStudent
 from clipteacher.utils.atomic_files import write_json
 from machine import machine, spread
@@ -41,12 +42,13 @@ def measure(way: str, names: int, side: int, threads: int) -> dict[str, Any]:
     student, text = SegNeXtStudent("tiny", 512).eval(), F.normalize(torch.randn(names, 512), dim=1)
     small, image = torch.rand(1, 3, 64, 64), F.interpolate(torch.rand(1, 3, 24, 24), size=(side, side), mode="bilinear")
     with torch.inference_mode():
-        class_labels(student, text, small, 32)
+        names_of = TextClassifier(text)
+        DensePrediction(student, small).labels(names_of)
         before, start = peak(), time.perf_counter()
         if way == "tiles":
-            labels = class_labels(student, text, image, 32)
+            labels = DensePrediction(student, image).labels(names_of)
         else:
-            labels = class_logits(student, text, image, 32).argmax(dim=1)
+            labels = DensePrediction(student, image).logits(names_of).argmax(dim=1)
         seconds = time.perf_counter() - start
     weights = torch.arange(labels.numel()) % 9973
     return {

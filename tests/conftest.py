@@ -73,8 +73,8 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
             return known
         return replace(known, test=TestPipeline(short_side=64, mode="slide", crop=64, stride=48))
 
-    for module in ("fit", "test_data"):
-        monkeypatch.setattr(f"clipteacher.cli.{module}.known_protocol", small)
+    for module in ("training.configured", "cli.test_data"):
+        monkeypatch.setattr(f"clipteacher.{module}.known_protocol", small)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def tiny_config(tmp_path: Path, folder: Path, tiny_clip: tuple[Path, Path]) -> P
                 "class_path": "clipteacher.teachers.openclip.OpenClipTeacher",
                 "init_args": {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1])},
             },
-            "plm": {"windows": [4, 8]},
+            "method": {"plm": {"windows": [4, 8]}},
         },
         "trainer": {"max_steps": 4, "accelerator": "cpu", "devices": 1},
         "checkpoint": {"every_n_train_steps": 1},
@@ -145,7 +145,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_clip: tuple[Path, Pat
     folder = write_folder(root / "drawn", {"train": 5, "val": 3})
     main(
         [
-            *("fit", "--out", str(root / "run"), "--report_rows", "1"),
+            *("fit", "--preset", "paper", "--out", str(root / "run"), "--report_rows", "1"),
             *("--data.root", str(folder), "--data.unseen", "[sun]", "--data.batch_size", "2", "--data.workers", "0"),
             *("--data.augment.crop_size", "[64, 64]", "--data.augment.scale", "[0.9, 1.2]"),
             *("--model.student", "clipteacher.students.smp.SMPStudent", "--model.student.channels", "16"),

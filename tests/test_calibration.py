@@ -1,4 +1,4 @@
-"""A calibration from the segmenter to disk, compiled, as ONNX, and on the command line."""
+"""A calibration from the segmenter to disk, fused into the network, as ONNX, and on the command line."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,9 @@ from tests.onnx.models import NAMES, WIDTH, own, photo, vectors
 from torch import nn
 
 from clipteacher.cli.main import main
-from clipteacher.inference import class_logits
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.onnx.export import export_onnx
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.segmenter import OnnxSegmenter
@@ -23,7 +25,7 @@ from clipteacher.segmenter.fuse_text import fuse_text
 from clipteacher.segmenter.segmentation import NONE
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.storage.model_card import model_card
-from clipteacher.storage.saved_model import load_segmenter, read_config, save_segmenter
+from clipteacher.storage.saved_model import read_config
 from clipteacher.teachers.teacher import TextEncoder
 
 SLIDE = TestPipeline(short_side=48, mode="slide", crop=32, stride=24)
@@ -43,16 +45,15 @@ class Words:
 
 
 def segmenter(student: nn.Module | None = None, **options: Any) -> Segmenter:  # noqa: ANN401
-    given: dict[str, Any] = {"unseen": ["old chair"], "pad_multiple": 32, "calibration": OFFSET}
-    return Segmenter(student or own(), NAMES, vectors(), **given | options).eval()
+    settings = TestSettings(**{"calibration": OFFSET} | options)
+    return Segmenter(student or own(), NAMES, vectors(), unseen=["old chair"], settings=settings).eval()
 
 
 def twin(model: Segmenter, image: torch.Tensor, seen: set[str], offset: float) -> NDArray[np.int64]:
     """The best name of each pixel by loops over pixels and names."""
     with torch.inference_mode():
-        logits = class_logits(model.student, model.text_features, image[None], model.test.pad_multiple, model.pipeline)[
-            0
-        ]
+        prediction = DensePrediction(model.student, image[None], model.settings)
+        logits = prediction.logits(TextClassifier(model.text_features))[0]
     labels = np.zeros(logits.shape[1:], np.int64)
     for y in range(labels.shape[0]):
         for x in range(labels.shape[1]):
@@ -77,7 +78,7 @@ def test_segment_against_a_twin(options: dict[str, Any]) -> None:
     with torch.no_grad():
         assert np.array_equal(model(image[None])[0].numpy(), found)
     assert not alike(found, twin(model, image, seen, 0.0)), "a test worth its name changes labels"
-    assert (found == 3).mean() > (model.with_calibration(0).segment(image).labels == 3).mean()
+    assert (found == 3).mean() > (model.with_settings(calibration=0).segment(image).labels == 3).mean()
 
 
 def test_zero_is_without_to_the_bit() -> None:
@@ -85,12 +86,14 @@ def test_zero_is_without_to_the_bit() -> None:
     plain = Segmenter(student, NAMES, vectors(), unseen=["old chair"])
     zero = segmenter(student, calibration=0.0)
     assert zero.bias is None
-    for given in ({}, {"threshold": 0.3}, {"names": ["old chair", "sky"], "against": ["cat"]}):
+    for given in ({}, {"threshold": 0.3}, {"class_names": ["old chair", "sky"], "background_prompts": ["cat"]}):
         one, other = (model.segment(image, return_logits=True, **given) for model in (plain, zero))
         assert np.array_equal(one.labels, other.labels)
         assert one.logits is not None
         assert np.array_equal(one.logits, other.logits)  # type: ignore[arg-type]
-    assert np.array_equal(segmenter(student).with_calibration(0).segment(image).labels, plain.segment(image).labels)
+    assert np.array_equal(
+        segmenter(student).with_settings(calibration=0).segment(image).labels, plain.segment(image).labels
+    )
 
 
 def test_other_words_keep_their_scores_and_seen_names_stay_seen() -> None:
@@ -99,14 +102,14 @@ def test_other_words_keep_their_scores_and_seen_names_stay_seen() -> None:
     model, image = segmenter(), photo(40, 53)
     assert model.seen == ("sky", "cat", "sea", "tree")
     other = model.with_names(["owl", "cat", "old chair"], words)
-    assert (other.seen, other.calibration, other.unseen) == (model.seen, OFFSET, ("old chair",))
+    assert (other.seen, other.settings.calibration, other.unseen) == (model.seen, OFFSET, ("old chair",))
     assert other.bias is not None
     assert other.bias.tolist() == pytest.approx([0, -OFFSET, 0])
     assert alike(other.segment(image).labels, twin(other, image, {"cat"}, OFFSET))
     assert other.with_names(["owl"], words).bias is None
     again = other.with_names(["owl"], words).with_names(["cat", "owl"], words)
     assert again.bias is not None, "also after a round without it"
-    assert other.with_pipeline(SLIDE).calibration == OFFSET
+    assert other.with_settings(pipeline=SLIDE).settings.calibration == OFFSET
 
 
 def test_words_that_compete_are_offset_too() -> None:
@@ -126,23 +129,23 @@ def test_a_threshold_is_asked_after_the_offset() -> None:
     full = torch.nn.functional.interpolate(lengths, size=(32, 64), mode="bilinear")[0, 0].numpy()
     expected = np.where(found.logits.max(axis=0) < threshold * full, NONE, found.logits.argmax(axis=0))
     assert alike(found.labels, expected)
-    assert found.none_area > model.with_calibration(0).segment(image, threshold=threshold).none_area
+    assert found.none_area > model.with_settings(calibration=0).segment(image, threshold=threshold).none_area
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:
     model, image = segmenter(), photo(40, 53)
     model.with_names(["owl", "old chair", "cat"], Words()).save_pretrained(tmp_path / "model")
     config = read_config(tmp_path / "model")
-    assert (config["calibration"], config["seen"], config["names"]) == (
+    assert (config["test"]["calibration"], config["seen"], config["class_names"]) == (
         OFFSET,
         list(model.seen),
         ["owl", "old chair", "cat"],
     )
     again = Segmenter.from_pretrained(tmp_path / "model", student=own())
-    assert (again.calibration, again.seen) == (OFFSET, model.seen)
+    assert (again.settings.calibration, again.seen) == (OFFSET, model.seen)
     assert alike(again.segment(image).labels, twin(again, image, {"cat"}, OFFSET))
     assert "Calibration 0.1:" in (tmp_path / "model" / "README.md").read_text()
-    assert "Calibration" not in model_card(config | {"calibration": 0.0})
+    assert "Calibration" not in model_card(config | {"test": config["test"] | {"calibration": 0.0}})
     scores = {"mIoU_unseen": 0.5, "hIoU": 0.5, "mIoU_seen": 0.5, "pAcc": 0.5}
     assert model_card(config | {"scores": scores}).count("Calibration 0.1:") == 1
 
@@ -157,21 +160,23 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     ],
 )
 def test_a_folder_with_a_wrong_entry(entries: dict[str, Any], said: str, tmp_path: Path) -> None:
-    save_segmenter(segmenter(), tmp_path / "model")
-    config = read_config(tmp_path / "model") | entries
+    segmenter().save_pretrained(tmp_path / "model")
+    config = read_config(tmp_path / "model")
+    (config["test"] if "calibration" in entries else config).update(entries)
     (tmp_path / "model" / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=rf"{tmp_path / 'model'} is damaged: .*{said}"):
-        load_segmenter(tmp_path / "model", own())
+        Segmenter.from_pretrained(tmp_path / "model", student=own())
 
 
-def test_a_folder_older_than_the_offset(tmp_path: Path) -> None:
-    save_segmenter(segmenter(), tmp_path / "model")
+def test_a_folder_older_than_the_calibration(tmp_path: Path) -> None:
+    segmenter().save_pretrained(tmp_path / "model")
     config = read_config(tmp_path / "model")
-    (tmp_path / "model" / "config.json").write_text(
-        json.dumps({key: value for key, value in config.items() if not key.startswith("seen")})
-    )
-    again = load_segmenter(tmp_path / "model", own())
-    assert (again.calibration, again.seen) == (0.0, ("sky", "cat", "sea", "tree"))
+    test = config.pop("test")
+    oldest = config | {"format": 1, "names": config["class_names"], "pad_multiple": test["pad_multiple"]}
+    del oldest["seen"]
+    (tmp_path / "model" / "config.json").write_text(json.dumps(oldest))
+    again = Segmenter.from_pretrained(tmp_path / "model", student=own())
+    assert (again.settings.calibration, again.seen) == (0.0, ("sky", "cat", "sea", "tree"))
 
 
 @pytest.mark.parametrize(
@@ -185,17 +190,17 @@ def test_a_folder_older_than_the_offset(tmp_path: Path) -> None:
 )
 def test_compiled_into_the_last_layer(student: nn.Module) -> None:
     model, image = segmenter(student), photo(50, 61)
-    compiled = model.compile()
-    assert compiled.folded
+    compiled = model.to_closed_set()
+    assert compiled.fused
     assert alike(compiled.segment(image).labels, model.segment(image).labels)
-    some = model.compile(["old chair", "cat"])
+    some = model.to_closed_set(["old chair", "cat"])
     assert alike(some.segment(image).labels, model.segment(image, ["old chair", "cat"]).labels)
 
 
 def test_compiled_where_nothing_folds() -> None:
     model, image = segmenter(own(nn.ReLU())), photo(50, 61)
     with pytest.warns(UserWarning, match="does not end in a convolution"):
-        compiled = model.compile()
+        compiled = model.to_closed_set()
     assert alike(compiled.segment(image).labels, model.segment(image).labels)
 
 
@@ -213,11 +218,11 @@ def test_onnx_answers_as_the_segmenter_does(text_input: bool, pipeline: TestPipe
     image, path = photo(50, 61), tmp_path / "student.onnx"
     export_onnx(model, path, text_input=text_input)
     other = OnnxSegmenter(path, threads=1)
-    assert (other.metadata.calibration, other.metadata.seen) == (OFFSET, model.seen)
+    assert (other.metadata.settings.calibration, other.metadata.seen) == (OFFSET, model.seen)
     asked: list[dict[str, Any]] = [
         {},
-        {"names": ["old chair", "cat"]},
-        {"names": ["old chair"], "against": ["cat", "sky"]},
+        {"class_names": ["old chair", "cat"]},
+        {"class_names": ["old chair"], "background_prompts": ["cat", "sky"]},
     ]
     for given in [*asked, {"threshold": 0.3}] if text_input else asked:
         expected = model.segment(image, return_logits=True, **given)
@@ -242,7 +247,7 @@ def test_what_is_no_offset(offset: float) -> None:
     with pytest.raises(ValueError, match="calibration: got"):
         segmenter(calibration=offset)
     with pytest.raises(ValueError, match="calibration: got"):
-        segmenter().with_calibration(offset)
+        segmenter().with_settings(calibration=offset)
 
 
 def test_fit_and_evaluate_say_it_beside_the_scores(
@@ -263,9 +268,9 @@ def test_fit_and_evaluate_say_it_beside_the_scores(
     assert "calibration 0.25" in " ".join(capsys.readouterr().out.split())
     metrics = json.loads((run / "metrics.json").read_text())
     assert (list(metrics)[:2], metrics["calibration"]) == (["protocol", "calibration"], 0.25)
-    assert yaml.safe_load((run / "config.yaml").read_text())["model"]["calibration"] == 0.25
-    assert read_config(run / "model")["calibration"] == 0.25
-    assert read_config(run / "checkpoints" / "first_model")["calibration"] == 0.25
+    assert yaml.safe_load((run / "config.yaml").read_text())["model"]["test"]["calibration"] == 0.25
+    assert read_config(run / "model")["test"]["calibration"] == 0.25
+    assert read_config(run / "checkpoints" / "first_model")["test"]["calibration"] == 0.25
 
     def evaluate(name: str, *more: str) -> dict[str, Any]:
         out = tmp_path / name

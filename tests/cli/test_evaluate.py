@@ -18,10 +18,9 @@ from torch import Tensor
 from clipteacher.cli.main import main
 from clipteacher.data.files import read_image, read_values
 from clipteacher.evaluation.evaluate import pooled_confusion
-from clipteacher.inference import class_logits
+from clipteacher.inference import DensePrediction
 from clipteacher.protocols import VOC12_15_5
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.storage.saved_model import load_segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
 NAMES = ["sky", "grass", "sun", "house"]
@@ -131,12 +130,12 @@ def test_the_same_classes_in_another_order(trained: tuple[Path, Path], tmp_path:
 
 def naive_scores(run: Path, folder: Path, columns: Sequence[int]) -> tuple[list[float], float]:
     """IoU of each name and pixel accuracy by sets of pixels, the model's own scores cut to some columns."""
-    segmenter = load_segmenter(run / "model")
+    segmenter = Segmenter.from_pretrained(run / "model")
     truths, predictions = [], []
     for path in sorted((folder / "images" / "val").iterdir()):
         image = torch.from_numpy(read_image(path)).permute(2, 0, 1).float() / 255
         with torch.inference_mode():
-            logits = class_logits(segmenter.student, segmenter.text_features, image.unsqueeze(0), 32)
+            logits = DensePrediction(segmenter.student, image.unsqueeze(0)).logits(segmenter.classifier)
         predictions.append(logits[0, list(columns)].argmax(dim=0).numpy().ravel())
         truths.append(read_values(folder / "masks" / "val" / path.name).ravel())
     truth, prediction = np.concatenate(truths), np.concatenate(predictions)
@@ -180,7 +179,7 @@ def test_a_name_that_the_model_never_had(
     assert result["protocol"] == "farm-2-2"
     assert list(result["IoU"]) == ["sky", "red barn", "sun", "grass"]
     assert result["mIoU_unseen"] == pytest.approx((result["IoU"]["red barn"] + result["IoU"]["sun"]) / 2)
-    segmenter = load_segmenter(run / "model").with_names(["sky", "red barn", "sun", "grass"])
+    segmenter = Segmenter.from_pretrained(run / "model").with_names(["sky", "red barn", "sun", "grass"])
     photo = torch.from_numpy(read_image(other / "images" / "val" / "scene0.png")).permute(2, 0, 1).float() / 255
     assert (segmenter.segment(photo).labels == 1).any(), "the new word is predicted somewhere"
 
@@ -279,7 +278,7 @@ def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tupl
     pipelines: list[Any] = []
 
     def spy(segmenter: Segmenter, samples: object) -> Tensor:
-        pipelines.append(segmenter.pipeline)
+        pipelines.append(segmenter.settings.pipeline)
         return pooled_confusion(segmenter, [])
 
     write_voc12(tmp_path / "voc")
@@ -287,6 +286,6 @@ def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tupl
         patch.setattr("clipteacher.cli.evaluate.pooled_confusion", spy)
         evaluate(trained[0], trained[1], tmp_path / "own.json")
         evaluate(trained[0], tmp_path / "voc", tmp_path / "voc.json", "--protocol", "voc12-15-5")
-    assert pipelines == [load_segmenter(trained[0] / "model").pipeline, VOC12_15_5.test]
+    assert pipelines == [Segmenter.from_pretrained(trained[0] / "model").settings.pipeline, VOC12_15_5.test]
     assert pipelines[0] != pipelines[1]
     assert VOC12_15_5.test.mode == "slide"

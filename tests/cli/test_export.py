@@ -11,7 +11,7 @@ from clipteacher.cli.main import main
 from clipteacher.onnx.export import export_onnx
 from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.protocols.protocol import TestPipeline
-from clipteacher.storage.saved_model import load_segmenter, save_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 NAMES = ("sky", "grass", "sun", "house")
 
@@ -47,10 +47,10 @@ def test_segmenter_compiled_and_onnx_give_one_label_map(
     assert "As PyTorch: 100.000 % of the pixels or more, at three sizes" in printed
     assert f"Written: {file}, " in printed
     assert "windows" not in printed
-    model = load_segmenter(run / "model")
+    model = Segmenter.from_pretrained(run / "model")
     expected = model.segment(photo).labels
     assert len(np.unique(expected)) > 1
-    assert np.mean(model.compile().segment(photo).labels == expected) >= 0.999
+    assert np.mean(model.to_closed_set().segment(photo).labels == expected) >= 0.999
     main(["segment", str(photo), "--onnx", str(file), "--out", str(tmp_path / "onnx")])
     assert "Ids: 0 sky, 1 grass, 2 sun, 3 house" in capsys.readouterr().out
     main(["segment", str(photo), "--model", str(run / "model"), "--out", str(tmp_path / "torch")])
@@ -65,7 +65,7 @@ def test_classes_of_ones_own(trained: tuple[Path, Path], tmp_path: Path) -> None
     export(run, tmp_path / "words.onnx", "--classes", "red barn, grass")
     segmenter = OnnxSegmenter(tmp_path / "words.onnx")
     assert segmenter.class_names == ("red barn", "grass")
-    expected = load_segmenter(run / "model").segment(photo, ["red barn", "grass"]).labels
+    expected = Segmenter.from_pretrained(run / "model").segment(photo, ["red barn", "grass"]).labels
     assert np.mean(segmenter.segment(photo).labels == expected) >= 0.999
 
 
@@ -74,7 +74,7 @@ def test_text_input_and_all_that_segment_takes(trained: tuple[Path, Path], tmp_p
     file, photo = tmp_path / "student.onnx", folder / "images" / "val" / "scene1.png"
     export(run, file, "--text-input", "--opset", "18")
     assert [given.name for given in onnxruntime.InferenceSession(file).get_inputs()] == ["images", "text"]
-    asked = ["--classes", "house, sky", "--against_own", "--threshold", "0.1", "--areas"]
+    asked = ["--classes", "house, sky", "--background_own", "--threshold", "0.1", "--areas"]
     results = []
     for name, source in (("onnx", ["--onnx", str(file)]), ("torch", ["--model", str(run / "model")])):
         out = tmp_path / name
@@ -89,8 +89,8 @@ def test_a_model_that_is_tested_in_windows(
     trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pipeline = TestPipeline(short_side=96, mode="slide", crop=64, stride=48)
-    model = load_segmenter(trained[0] / "model").with_pipeline(pipeline)
-    save_segmenter(model, tmp_path / "run" / "model")
+    model = Segmenter.from_pretrained(trained[0] / "model").with_settings(pipeline=pipeline)
+    model.save_pretrained(tmp_path / "run" / "model")
     export(tmp_path / "run", tmp_path / "student.onnx")
     assert "The graph takes a whole image at its own size" in capsys.readouterr().out
     photo = trained[1] / "images" / "val" / "scene2.png"
@@ -117,9 +117,9 @@ def test_wrong_input_ends_with_one_message_and_no_file(
 def test_an_unknown_class_where_there_is_no_text_tower(
     trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = load_segmenter(trained[0] / "model")
+    model = Segmenter.from_pretrained(trained[0] / "model")
     model.text_spec = None
-    save_segmenter(model, tmp_path / "model")
+    model.save_pretrained(tmp_path / "model")
     message = fails(
         capsys, "export", "--model", tmp_path / "model", "--onnx", tmp_path / "s.onnx", "--classes", "red barn, sky"
     )
@@ -135,9 +135,9 @@ def test_segment_with_a_file_that_does_not_do(
     assert "no file" in fails(capsys, *segment, "--onnx", file)
     file.write_bytes(b"no network")
     assert "student.onnx cannot be read" in fails(capsys, *segment, "--onnx", file)
-    export_onnx(load_segmenter(trained[0] / "model"), file)
+    export_onnx(Segmenter.from_pretrained(trained[0] / "model"), file)
     assert "['owl'] are not among the file's own" in fails(capsys, *segment, "--onnx", file, "--classes", "owl, sky")
-    assert "['owl'] are not" in fails(capsys, *segment, "--onnx", file, "--against", "owl")
+    assert "['owl'] are not" in fails(capsys, *segment, "--onnx", file, "--background_prompts", "owl")
     assert "threshold: got one for a file" in fails(capsys, *segment, "--onnx", file, "--threshold", "0.2")
     assert "expected one of --model DIR and --onnx FILE" in fails(capsys, *segment)
     both = ("--onnx", file, "--model", trained[0] / "model")

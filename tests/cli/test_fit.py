@@ -30,8 +30,10 @@ from tests.data.tiny_copies import (
 from torch import nn
 
 from clipteacher.cli.main import main
+from clipteacher.inference.settings import TestSettings
+from clipteacher.method.config import MethodConfig
 from clipteacher.protocols.named import protocol_named
-from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.training.module import TrainingModule
 
@@ -80,14 +82,15 @@ def test_a_run_leaves_metrics_model_report_and_config(tiny_config: Path, tmp_pat
     with Image.open(out / "report.png") as picture:
         assert picture.width > 300
     saved = yaml.safe_load((out / "config.yaml").read_text())
-    assert saved["model"]["glm"]["temperature"] == 0.07
+    assert saved["model"]["method"]["glm"]["temperature"] == 0.07
+    assert saved["preset"] == "recommended"
     assert saved["seed_everything"] == 0
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()], "temporary files were left"
 
 
 def test_nothing_of_the_teacher_is_in_model_or_checkpoint(tiny_config: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    fit(tiny_config, out)
+    fit(tiny_config, out, "--preset", "paper")
     assert all(name.startswith("network.") for name in weights(out))
     checkpoint = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
     assert {name.split(".")[1] for name in checkpoint["state_dict"] if name.startswith("framework.")} == {
@@ -105,12 +108,57 @@ def test_nothing_of_the_teacher_is_in_model_or_checkpoint(tiny_config: Path, tmp
         (["--model.method.glm", "null"], {"focal", "dice", "ce", "bce"}),
         ([], {"focal", "dice", "ce", "glm", "bce"}),
     ],
-    ids=["student alone", "+GLM", "+PLM", "both"],
+    ids=["supervised baseline", "+GLM", "+PLM", "both"],
 )
 def test_four_settings_of_one_config(tiny_config: Path, tmp_path: Path, switches: list[str], terms: set[str]) -> None:
-    fit(tiny_config, tmp_path / "run", "--trainer.max_steps", "1", "--trainer.log_every_n_steps", "1", *switches)
-    header = (tmp_path / "run" / "logs" / "version_0" / "metrics.csv").read_text().splitlines()[0].split(",")
-    assert {name.removeprefix("loss/") for name in header if name.startswith("loss/")} == terms
+    more = ("--preset", "paper", "--trainer.max_steps", "1", "--trainer.log_every_n_steps", "1")
+    fit(tiny_config, tmp_path / "run", *more, *switches)
+    assert terms_of(tmp_path / "run") == terms
+
+
+def terms_of(out: Path) -> set[str]:
+    """The terms of the loss that a run logged."""
+    header = (out / "logs" / "version_0" / "metrics.csv").read_text().splitlines()[0].split(",")
+    return {name.removeprefix("loss/") for name in header if name.startswith("loss/")}
+
+
+def test_the_recommended_preset_is_the_default(tiny_config: Path, tmp_path: Path) -> None:
+    more = ("--trainer.max_steps", "1", "--trainer.log_every_n_steps", "1")
+    fit(tiny_config, tmp_path / "a", *more)
+    assert terms_of(tmp_path / "a") == {"glm", "ce"}
+    fit(tiny_config, tmp_path / "b", *more, "--preset", "recommended")
+    assert same_bits(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_preset_is_the_default_of_what_is_not_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the command line, in a file, and where a file gives a part of a module."""
+    recommended, paper = MethodConfig.recommended(), MethodConfig.paper()
+    config = printed([], capsys)
+    assert config["preset"] == "recommended"
+    assert config["model"]["method"] == plain(recommended)
+    assert printed(["--preset", "paper"], capsys)["model"]["method"] == plain(paper)
+    file = tmp_path / "fit.yaml"
+    file.write_text("preset: paper\nmodel: {method: {plm: {windows: [3]}, losses: {beta: 7.0}}}\n")
+    found = printed([f"--config={file}", "--model.method.glm", "null"], capsys)["model"]["method"]
+    expected = plain(paper)
+    expected["plm"]["windows"], expected["losses"]["beta"], expected["glm"] = [3], 7.0, None
+    assert found == expected
+
+
+def plain(method: MethodConfig) -> dict[str, Any]:
+    """A method as YAML has it."""
+    found: dict[str, Any] = json.loads(json.dumps(asdict(method)))
+    return found
+
+
+def test_a_wrong_preset_and_a_method_as_a_whole_are_refused(
+    tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ("fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"))
+    assert "preset" in fails(capsys, *run, "--preset", "best")
+    message = fails(capsys, *run, "--preset", "paper", "--model.method", '{"plm": {"windows": [3]}}')
+    assert "model.method: got a value for the whole, expected its parts" in message
+    assert not (tmp_path / "run").exists()
 
 
 def test_same_seed_same_run_and_another_seed_another(tiny_config: Path, tmp_path: Path) -> None:
@@ -157,6 +205,12 @@ def test_training_is_the_same_to_the_bit_when_unseen_masks_are_scrambled(
     assert same_bits(tmp_path / "a", tmp_path / "b")
 
 
+class Unnamed(nn.Identity):
+    """Stands for the segmenter of a run; it knows no name."""
+
+    settings = TestSettings()
+
+
 def test_training_encodes_no_unseen_name(tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
     encode = OpenClipTeacher.encode_text
@@ -167,10 +221,10 @@ def test_training_encodes_no_unseen_name(tiny_config: Path, tmp_path: Path, monk
 
     monkeypatch.setattr(OpenClipTeacher, "encode_text", spy)
     # What follows training asks for all names, to score and to save them: here it is left out.
-    monkeypatch.setattr(TrainingModule, "segmenter", lambda self: nn.Identity())
-    monkeypatch.setattr("clipteacher.training.run.save_segmenter", lambda *_: None)
-    for after in ("finish_run", "print_scores"):
-        monkeypatch.setattr(f"clipteacher.cli.fit.{after}", lambda *_: None)
+    monkeypatch.setattr(TrainingModule, "segmenter", lambda self: Unnamed())
+    monkeypatch.setattr("clipteacher.training.finish.KeepFirstModel._write", lambda *_: None)
+    monkeypatch.setattr("clipteacher.training.session.finish_run", lambda *_: None)
+    monkeypatch.setattr("clipteacher.cli.fit.print_scores", lambda *_: None)
     main(["fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"), "--trainer.limit_val_batches", "0"])
     assert asked == [("sky", "grass", "house")]
 
@@ -265,8 +319,8 @@ def test_two_devices_train_as_one_with_the_same_batch(tiny_config: Path, tmp_pat
     """
     config = yaml.safe_load(tiny_config.read_text())
     config["model"]["student"] = {"class_path": f"{OwnNetwork.__module__}.OwnNetwork"}
-    config["model"]["losses"] = {"cross_image_negatives": True}
-    config["model"]["glm"] = {"bank_size": 3}
+    config["preset"] = "paper"
+    config["model"]["method"] |= {"losses": {"cross_image_negatives": True}, "glm": {"bank_size": 3}}
     config["data"]["batch_size"] = 4
     config["trainer"] |= {"log_every_n_steps": 1, "val_check_interval": 2}
     config["checkpoint"] = {"every_n_train_steps": 2, "save_top_k": -1}
@@ -304,8 +358,8 @@ def test_ones_own_network_and_no_validation(tiny_config: Path, tmp_path: Path) -
     own.write_text(yaml.safe_dump(config))
     fit(own, tmp_path / "run")
     with pytest.raises(ValueError, match="OwnNetwork"):
-        load_segmenter(tmp_path / "run" / "model")
-    segmenter = load_segmenter(tmp_path / "run" / "model", OwnNetwork())
+        Segmenter.from_pretrained(tmp_path / "run" / "model")
+    segmenter = Segmenter.from_pretrained(tmp_path / "run" / "model", student=OwnNetwork())
     assert segmenter.segment(torch.rand(3, 50, 40)).labels.shape == (50, 40)
     assert (tmp_path / "run" / "report.png").exists()
 
@@ -365,7 +419,7 @@ def test_a_released_data_set_from_fit_to_evaluate(
     assert (result["mIoU_unseen"] is None) is not bool(split.unseen)
     saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     if not small:
-        assert saved["model"]["test_pipeline"] == asdict(protocol_named(name).test)
+        assert saved["model"]["test"]["pipeline"] == asdict(protocol_named(name).test)
     assert 0 <= result["pAcc"] <= 1
 
 
@@ -402,7 +456,7 @@ def test_a_protocol_brings_its_schedule_and_what_is_given_goes_before_it(capsys:
     tests_only = printed(["--data.protocol", "ade20k-150"], capsys)
     assert tests_only["trainer"]["max_steps"] == 1000
     for config, name in ((context, "context-49-10"), (msrc, "msrc21-16-5"), (tests_only, "ade20k-150")):
-        assert config["model"]["test_pipeline"] == asdict(protocol_named(name).test)
+        assert config["model"]["test"]["pipeline"] == asdict(protocol_named(name).test)
 
 
 @pytest.mark.parametrize("option", ["-h", "--help", "--model.student.help=clipteacher.students.smp.SMPStudent"])
@@ -433,7 +487,8 @@ def test_other_prompts_beside_a_protocol_are_refused(
         )
     message = capsys.readouterr().err
     assert (
-        "model.teacher.templates: got ['the {}'] beside protocol voc12-15-5, which has ['a photo of a {}']" in message
+        "model.teacher.templates: got ['the {}'] together with protocol voc12-15-5, which has ['a photo of a {}']"
+        in message
     )
     assert not (tmp_path / "run").exists()
 
@@ -448,7 +503,7 @@ def test_another_pipeline_beside_a_protocol_is_refused(
         )
     message = capsys.readouterr().err
     assert "model.test.pipeline: got {'short_side': 64" in message
-    assert "beside protocol voc12-15-5, which has {'short_side': 512" in message
+    assert "together with protocol voc12-15-5, which has {'short_side': 512" in message
     assert not (tmp_path / "run").exists()
 
 

@@ -41,8 +41,8 @@ def test_table_and_advice(capfd: pytest.CaptureFixture[str]) -> None:
     header = re.search(r".* U .* hIoU .* S .* pAcc .* images/s .*", out)
     assert header is not None
     for key, title in (
-        ("student_alone", "student alone"),
-        ("teacher_alone", r"teacher alone \(dense tokens\)"),
+        ("baseline", "supervised baseline"),
+        ("teacher", r"zero-shot teacher \(MaskCLIP-style\)"),
         ("student", r"student, GLM \+ PLM"),
     ):
         row = re.search(rf"{title}\s+│(.*)", out)

@@ -16,7 +16,7 @@ from PIL import Image
 from clipteacher.cli.main import main
 from clipteacher.data.files import read_image
 from clipteacher.segmenter.segmentation import NONE
-from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teachers.openclip import OpenClipText
 
 NAMES = ["sky", "grass", "sun", "house"]
@@ -78,7 +78,7 @@ def test_one_photo(trained: tuple[Path, Path], photos: list[Path], tmp_path: Pat
     assert listing(out) == ["scene0.png", "scene0_ids.png"]
     pixels, ids = read_image(photos[0]), read_ids(out / "scene0_ids.png")
     image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-    assert np.array_equal(ids, load_segmenter(trained[0] / "model").segment(image).labels)
+    assert np.array_equal(ids, Segmenter.from_pretrained(trained[0] / "model").segment(image).labels)
     assert ids.shape == pixels.shape[:2]
     assert len(np.unique(ids)) > 1
     assert ids.max() < len(NAMES)
@@ -138,7 +138,7 @@ def test_free_words(
     segment(trained[0], tmp_path / "out", photos[0], "--classes", "sun, grass, red barn")
     assert asked == [["red barn"]]
     image = torch.from_numpy(read_image(photos[0])).permute(2, 0, 1).float() / 255
-    other = load_segmenter(trained[0] / "model").with_names(["sun", "grass", "red barn"])
+    other = Segmenter.from_pretrained(trained[0] / "model").with_names(["sun", "grass", "red barn"])
     ids = read_ids(tmp_path / "out" / "scene0_ids.png")
     assert np.array_equal(ids, other.segment(image).labels)
     assert set(np.unique(ids)) <= {0, 1, 2}
@@ -214,7 +214,17 @@ def test_of_a_hundred_photos_all_that_can_be_read_are_written(
     broken = broken_photos(folder)
     areas = tmp_path / "areas.csv"
     printed, err = fails_in_part(
-        capsys, trained[0], out, folder, "--max_pixels", "10000", "--areas", areas, "--against_own", "--classes", "sun"
+        capsys,
+        trained[0],
+        out,
+        folder,
+        "--max_pixels",
+        "10000",
+        "--areas",
+        areas,
+        "--background_own",
+        "--classes",
+        "sun",
     )
     assert "Written: 186 pictures" in printed
     assert "7 of 100 photos could not be read" in err
@@ -244,14 +254,14 @@ def test_where_no_photo_can_be_read(
 def test_none_of_these(
     trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, model = trained[0], load_segmenter(trained[0] / "model")
+    run, model = trained[0], Segmenter.from_pretrained(trained[0] / "model")
     segment(run, tmp_path / "own", photos[0])
     own = read_ids(tmp_path / "own" / "scene0_ids.png")
     assert "none of these" not in capsys.readouterr().out
-    segment(run, tmp_path / "one", photos[0], "--classes", "grass", "--against", "sky, sun, house")
+    segment(run, tmp_path / "one", photos[0], "--classes", "grass", "--background_prompts", "sky, sun, house")
     assert "Ids: 0 grass, 255 none of these" in capsys.readouterr().out
     assert np.array_equal(read_ids(tmp_path / "one" / "scene0_ids.png"), np.where(own == 1, 0, 255))
-    segment(run, tmp_path / "two", photos[0], "--classes", "grass", "--against_own")
+    segment(run, tmp_path / "two", photos[0], "--classes", "grass", "--background_own")
     assert np.array_equal(read_ids(tmp_path / "two" / "scene0_ids.png"), np.where(own == 1, 0, 255))
     segment(run, tmp_path / "least", photos[0], "--threshold", "0.5")
     labels = model.segment(photos[0], threshold=0.5).labels
@@ -301,8 +311,8 @@ def test_odd_words_are_printed_so_that_no_terminal_obeys(
     [
         (["--threshold", "1.5"], "threshold: got 1.5, expected a cosine"),
         (["--max_pixels", "0"], "max_pixels: got 0"),
-        (["--against", "sky, sky"], "classes: got ['sky', 'sky']"),
-        (["--against", ""], "classes: got ['']"),
+        (["--background_prompts", "sky, sky"], "classes: got ['sky', 'sky']"),
+        (["--background_prompts", ""], "classes: got ['']"),
         (["--areas", "areas.txt"], "expected a file .csv or .json"),
         (["--areas", "."], "expected a file .csv or .json"),
     ],

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clipteacher.cli.table import print_scores
-from clipteacher.evaluation.metrics import scores
+from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.protocols.splits import ClassSplit
 
 CONFUSION = torch.tensor([[6, 2], [0, 4]])
@@ -12,7 +12,7 @@ CONFUSION = torch.tensor([[6, 2], [0, 4]])
 
 def test_seen_and_unseen_classes_apart(capsys: pytest.CaptureFixture[str]) -> None:
     split = ClassSplit(("sky", "cat"), ("cat",))
-    print_scores(scores(CONFUSION, split), split, "tiny-1-1")
+    print_scores(compute_metrics(CONFUSION, split), split, "tiny-1-1")
     out = capsys.readouterr().out
     assert all(title in out for title in ("tiny-1-1", " U ", " hIoU ", " S ", " pAcc ", "* cat"))
     assert " mIoU " not in out
@@ -22,7 +22,7 @@ def test_seen_and_unseen_classes_apart(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_where_nothing_is_held_back_there_is_one_mean(capsys: pytest.CaptureFixture[str]) -> None:
     split = ClassSplit(("sky", "cat"), ())
-    print_scores(scores(CONFUSION, split), split, "tiny-2")
+    print_scores(compute_metrics(CONFUSION, split), split, "tiny-2")
     out = capsys.readouterr().out
     assert " mIoU " in out
     assert "hIoU" not in out

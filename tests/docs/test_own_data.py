@@ -63,7 +63,7 @@ def small(config: dict[str, Any], tiny_clip: tuple[Path, Path]) -> dict[str, Any
     teacher = {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1])}
     config["model"]["student"]["init_args"] = student
     config["model"]["teacher"] = {"class_path": "clipteacher.teachers.openclip.OpenClipTeacher", "init_args": teacher}
-    config["model"]["plm"] = {"windows": [4, 8]}
+    config["model"]["method"] = {"plm": {"windows": [4, 8]}}
     config["trainer"] |= {"max_steps": 2, "accelerator": "cpu", "devices": 1, "logger": False}
     return config
 
@@ -140,7 +140,7 @@ def test_its_thresholds_are_those_of_the_code() -> None:
         f"fewer than {hints.FEW_SEEN}",
         f"fewer than {hints.FEW_PHOTOS} photos",
         f"below {100 * hints.RARE:.0f} %",
-        f"{100 * hints.TAKES:.0f} % and more",
+        f"{100 * hints.LARGE:.0f} % and more",
         f"by chance {100 * figures.HIGH:.0f} %",
     ):
         assert text in PAGE, text

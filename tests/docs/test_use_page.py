@@ -36,9 +36,7 @@ def test_the_table_is_that_of_the_results(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_its_python_runs(trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[Segmenter, str]] = []
-    monkeypatch.setattr(
-        "clipteacher.storage.hub.push_model", lambda model, repo_id, **options: sent.append((model, repo_id))
-    )
+    monkeypatch.setattr(Segmenter, "push_to_hub", lambda model, repo_id: sent.append((model, repo_id)))
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda repo_id, **options: str(tmp_path / "model"))
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.full((20, 30, 3), 99, np.uint8)).save("photo.jpg")
@@ -47,7 +45,7 @@ def test_its_python_runs(trained: tuple[Path, Path], tmp_path: Path, monkeypatch
     exec(code, names)  # noqa: S102 (our own page)
     assert set(names["found"].areas) == {"cat", "old chair"}
     assert sent == [(names["segmenter"], "owner/name")]
-    assert names["again"].names == names["segmenter"].names
+    assert names["again"].class_names == names["segmenter"].class_names
 
 
 def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +53,6 @@ def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
         main(["segment", "--help"])
     usage = capsys.readouterr().out
     options = set(re.findall(r"(?<![\w-])--([a-z_]+)", PAGE)) - {"data", "unseen"}  # the benchmarks'
-    assert {"threshold", "against_own", "areas", "max_pixels", "text_cache"} <= options
+    assert {"threshold", "background_own", "areas", "max_pixels", "text_cache"} <= options
     for option in options:
         assert f"--{option}" in usage, option

@@ -1,7 +1,6 @@
 """The pooled confusion of a segmenter against a loop over pixels."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import torch
@@ -10,9 +9,10 @@ from torch.nn import functional as F
 
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.evaluate import pooled_confusion
-from clipteacher.inference import OWN_SIZE
+from clipteacher.evaluation.metrics import confusion_matrix
+from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
-from clipteacher.segmenter.segmentation import Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
 
 SIZES = [(9, 14), (20, 7), (9, 14), (1, 1)]
@@ -25,7 +25,7 @@ def _seed() -> None:
 
 def segmenter(pad_multiple: int = 32) -> Segmenter:
     """A pixel's strongest channel is its class: what is predicted can be read off the photo."""
-    return Segmenter(nn.Identity(), ["a", "b", "c"], torch.eye(3), pad_multiple=pad_multiple)
+    return Segmenter(nn.Identity(), ["a", "b", "c"], torch.eye(3), settings=TestSettings(pad_multiple=pad_multiple))
 
 
 def samples(sizes: list[tuple[int, int]]) -> list[Sample]:
@@ -64,21 +64,24 @@ def test_padding_counts_for_nothing() -> None:
     assert torch.equal(pooled_confusion(segmenter(pad_multiple=1), data), pooled_confusion(segmenter(), data))
 
 
-def test_a_protocols_pipeline_takes_the_place_of_the_segmenters() -> None:
+def test_the_pipeline_is_the_segmenters() -> None:
     """Labels stay at their own size, whatever the network saw."""
     data, model = samples(SIZES), segmenter()
     pipeline = TestPipeline(short_side=5, mode="slide", crop=4, stride=3)
-    small = pooled_confusion(model, data, pipeline)
+    small = pooled_confusion(model.with_settings(pipeline=pipeline), data)
     assert not torch.equal(small, pooled_confusion(model, data))
-    assert torch.equal(small, pooled_confusion(model.with_pipeline(pipeline), data))
-    assert torch.equal(pooled_confusion(model.with_pipeline(pipeline), data, OWN_SIZE), counted(data))
-    assert model.pipeline == OWN_SIZE
+    labels = [model.with_settings(pipeline=pipeline).segment(sample.image).labels for sample in data]
+    table = sum(
+        confusion_matrix(sample.mask, torch.from_numpy(each), 3) for sample, each in zip(data, labels, strict=True)
+    )
+    assert torch.equal(small, torch.as_tensor(table))
+    assert model.settings.pipeline == OWN_SIZE
     assert small.sum() == sum(int((sample.mask != 255).sum()) for sample in data)
 
 
 def test_windows_of_a_network_that_looks_at_single_pixels_change_nothing() -> None:
     data, slide = samples(SIZES), TestPipeline(short_side=None, mode="slide", crop=6, stride=6)
-    assert torch.equal(pooled_confusion(segmenter(), data, slide), counted(data))
+    assert torch.equal(pooled_confusion(segmenter().with_settings(pipeline=slide), data), counted(data))
 
 
 def test_order_and_parts_do_not_matter() -> None:
@@ -93,9 +96,9 @@ def test_one_photo_is_held_at_a_time() -> None:
     segmented: list[int] = []
 
     class Watching(Segmenter):
-        def segment(self, *arguments: Any, **options: Any) -> Segmentation:  # noqa: ANN401
+        def forward(self, images: Tensor) -> Tensor:
             segmented.append(len(held))
-            return super().segment(*arguments, **options)
+            return super().forward(images)
 
     def stream() -> Iterator[Sample]:
         for sample in samples(SIZES):

@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import confusion_matrix as sklearn_confusion  # type: ignore[import-untyped]
 from torch import Tensor
 
-from clipteacher.evaluation.metrics import Scores, confusion_matrix, scores
+from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
 from clipteacher.protocols.splits import ClassSplit
 
 SPLIT = ClassSplit(names=("sky", "tree", "road", "cat", "cow"), unseen=("cat", "cow"))
@@ -59,7 +59,7 @@ def test_confusion_as_a_loop_counts_it(seed: int, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_scores_as_a_loop_counts_them(seed: int) -> None:
     truth, prediction = random_pair(seed)
-    result = scores(confusion_matrix(truth, prediction, 5), SPLIT)
+    result = compute_metrics(confusion_matrix(truth, prediction, 5), SPLIT)
     expected = naive_scores(truth, prediction, SPLIT)
     assert (result.pAcc, result.mIoU_seen, result.mIoU_unseen, result.hIoU) == pytest.approx(expected)
 
@@ -75,9 +75,9 @@ def test_pooled_is_not_the_mean_over_images() -> None:
     truths = [torch.zeros(100, dtype=torch.long), torch.zeros(10, dtype=torch.long)]
     predictions = [torch.zeros(100, dtype=torch.long), torch.ones(10, dtype=torch.long)]
     confusions = [confusion_matrix(truth, prediction, 2) for truth, prediction in zip(truths, predictions, strict=True)]
-    per_image = [scores(confusion, names).IoU["sky"] for confusion in confusions]
+    per_image = [compute_metrics(confusion, names).IoU["sky"] for confusion in confusions]
     assert sum(per_image) / 2 == pytest.approx(0.5)
-    assert scores(confusions[0] + confusions[1], names).IoU["sky"] == pytest.approx(100 / 110)
+    assert compute_metrics(confusions[0] + confusions[1], names).IoU["sky"] == pytest.approx(100 / 110)
 
 
 def test_ignored_pixels_do_not_count() -> None:
@@ -92,13 +92,13 @@ def test_everything_ignored() -> None:
     truth = torch.full((2, 3), 255)
     confusion = confusion_matrix(truth, torch.zeros(2, 3, dtype=torch.long), 5)
     assert confusion.sum() == 0
-    result = scores(confusion, SPLIT)
+    result = compute_metrics(confusion, SPLIT)
     assert all(map(math.isnan, (result.pAcc, result.mIoU_seen, result.mIoU_unseen, result.hIoU)))
 
 
 def test_absent_class_is_nan_and_predicted_one_is_zero() -> None:
     # road and cow occur nowhere; cat is predicted once and never true.
-    result = scores(confusion_matrix(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 3]), 5), SPLIT)
+    result = compute_metrics(confusion_matrix(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 3]), 5), SPLIT)
     assert math.isnan(result.IoU["road"])
     assert math.isnan(result.IoU["cow"])
     assert result.IoU["cat"] == 0
@@ -110,20 +110,20 @@ def test_absent_class_is_nan_and_predicted_one_is_zero() -> None:
 def test_h_iou_where_it_is_not_a_number() -> None:
     perfect = torch.tensor([0, 1, 2])
     no_unseen = ClassSplit(names=("sky", "tree", "road"), unseen=())
-    result = scores(confusion_matrix(perfect, perfect, 3), no_unseen)
+    result = compute_metrics(confusion_matrix(perfect, perfect, 3), no_unseen)
     assert result.mIoU_seen == 1
     assert math.isnan(result.mIoU_unseen)
     assert math.isnan(result.hIoU)
-    new_alone = scores(confusion_matrix(perfect, perfect, 3), ClassSplit(no_unseen.names, no_unseen.names))
+    new_alone = compute_metrics(confusion_matrix(perfect, perfect, 3), ClassSplit(no_unseen.names, no_unseen.names))
     assert new_alone.mIoU_unseen == 1
     assert math.isnan(new_alone.mIoU_seen)
     assert math.isnan(new_alone.hIoU)
-    all_wrong = scores(torch.tensor([[0, 1, 0], [1, 0, 0], [1, 0, 0]]), ClassSplit(no_unseen.names, ("road",)))
+    all_wrong = compute_metrics(torch.tensor([[0, 1, 0], [1, 0, 0], [1, 0, 0]]), ClassSplit(no_unseen.names, ("road",)))
     assert (all_wrong.mIoU_seen, all_wrong.mIoU_unseen, all_wrong.hIoU) == (0, 0, 0)
 
 
 def test_to_dict_is_json() -> None:
-    result = scores(confusion_matrix(torch.tensor([0, 1]), torch.tensor([0, 1]), 5), SPLIT).to_dict()
+    result = compute_metrics(confusion_matrix(torch.tensor([0, 1]), torch.tensor([0, 1]), 5), SPLIT).to_dict()
     again = json.loads(json.dumps(result, allow_nan=False))
     assert again == {
         "pAcc": 1.0,
@@ -132,7 +132,7 @@ def test_to_dict_is_json() -> None:
         "hIoU": None,
         "IoU": {"sky": 1.0, "tree": 1.0, "road": None, "cat": None, "cow": None},
     }
-    assert isinstance(scores(torch.eye(5), SPLIT), Scores)
+    assert isinstance(compute_metrics(torch.eye(5), SPLIT), Scores)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_bad_input(truth: Tensor, prediction: Tensor, message: str) -> None:
 
 def test_bad_shape_and_ignore() -> None:
     with pytest.raises(ValueError, match=r"confusion: got shape \(3, 3\), expected \(5, 5\)"):
-        scores(torch.eye(3), SPLIT)
+        compute_metrics(torch.eye(3), SPLIT)
     with pytest.raises(ValueError, match=r"ignore: got 2, expected a value outside the class ids 0\.\.4"):
         confusion_matrix(torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long), 5, ignore=2)
 

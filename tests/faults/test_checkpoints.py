@@ -108,7 +108,7 @@ def test_none_whole_is_an_error_and_none_at_all_is_not(tmp_path: Path) -> None:
     assert newest_whole(tmp_path / "nowhere") is None
     write(tmp_path, 1)
     cut(tmp_path / LAST)
-    with pytest.raises(ValueError, match=r"(?s)last\.ckpt cannot be read.*Remove .* to begin anew"):
+    with pytest.raises(ValueError, match=r"(?s)last\.ckpt cannot be read.*Remove .* to start again"):
         newest_whole(tmp_path)
 
 

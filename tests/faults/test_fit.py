@@ -14,8 +14,10 @@ import torch
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from clipteacher.cli.fit import run_fit
-from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.cli.errors import user_errors
+from clipteacher.cli.faults import training_faults
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.training.configured import configured_session
 from clipteacher.utils.atomic_files import write_atomically
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +28,7 @@ def config(tiny_config: Path) -> Path:
     """The tiny configuration with the tiniest student, three steps, no logs."""
     settings = yaml.safe_load(tiny_config.read_text())
     settings["model"]["student"]["init_args"]["encoder"] = "tu-test_efficientnet"
-    settings["model"]["plm"] = None
+    settings["model"]["method"]["plm"] = None
     settings["trainer"] |= {"max_steps": 5, "logger": False, "enable_progress_bar": False}
     tiny_config.write_text(yaml.safe_dump(settings))
     return tiny_config
@@ -45,7 +47,10 @@ class At(Callback):
 
 
 def fit(config: Path, out: Path, *more: str, callbacks: tuple[Callback, ...] = ()) -> bytes:
-    run_fit(["--config", str(config), "--out", str(out), *more], callbacks, resumable=True)
+    with user_errors():
+        session = configured_session(["--config", str(config), "--out", str(out), *more], callbacks)
+    with training_faults(session.run):
+        session.start()
     return (out / "metrics.json").read_bytes() + (out / "model" / "student.safetensors").read_bytes()
 
 
@@ -168,7 +173,12 @@ def test_what_a_killed_start_left_is_no_part_of_the_next_run(config: Path, tmp_p
     (run / "config.yaml").write_text("half: [")
     fit(config, run, "--trainer.max_steps", "1")
     assert not hidden(run)
-    assert load_segmenter(run / "checkpoints" / "first_model").class_names == ("sky", "grass", "sun", "house")
+    assert Segmenter.from_pretrained(run / "checkpoints" / "first_model").class_names == (
+        "sky",
+        "grass",
+        "sun",
+        "house",
+    )
     assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["max_steps"] == 1
 
 

@@ -13,11 +13,9 @@ WAS: dict[str, Any] = {
     "seed_everything": 0,
     "out": "runs/a",
     "model": {
-        "glm": {"temperature": 0.07},
-        "plm": None,
+        "method": {"glm": {"temperature": 0.07}, "plm": None},
         "optimizer": {"lr": 1e-3},
-        "pad_multiple": 32,
-        "calibration": 0.0,
+        "test": {"pad_multiple": 32, "calibration": 0.0},
     },
     "data": {"root": "data", "batch_size": 4, "workers": 4},
     "trainer": {"max_steps": 100, "devices": 1},

@@ -16,7 +16,6 @@ from torch import nn
 import clipteacher
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.segmenter.vocabulary import build_text_encoder
-from clipteacher.storage.saved_model import load_segmenter, save_segmenter
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers.openclip_source import read_config
 from clipteacher.utils.weights import read_weights
@@ -47,7 +46,7 @@ def test_weights_run_no_code(tmp_path: Path, suffix: str) -> None:
 def model(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     student = SMPStudent("FPN", "tu-test_efficientnet", 4)
-    save_segmenter(Segmenter(student, ("sky", "grass"), torch.randn(2, 4)), tmp_path / "model")
+    Segmenter(student, ("sky", "grass"), torch.randn(2, 4)).save_pretrained(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -77,18 +76,22 @@ def test_a_model_folder_opens_no_other_file(model: Path, what: str, monkeypatch:
     monkeypatch.setattr("timm.create_model", lambda *given, **more: opened.append(str(given)))
     monkeypatch.setattr("torch.load", lambda path, *_, **__: opened.append(str(path)))
     with pytest.raises(ValueError, match=message) as raised:
-        load_segmenter(model)
+        Segmenter.from_pretrained(model)
     assert str(model / "config.json") in str(raised.value)
     assert not opened
 
 
+PIPELINE = {"short_side": None, "mode": "whole"}
 ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
-    "padding without end": ({"pad_multiple": 10**9}, r"pad_multiple: got 1000000000, expected a whole number in 1\.\."),
-    "padding of no pixel": ({"pad_multiple": 0}, "pad_multiple: got 0"),
+    "padding without end": (
+        {"test": {"pipeline": PIPELINE, "pad_multiple": 10**9}},
+        r"pad_multiple: got 1000000000, expected a whole number in 1\.\.",
+    ),
+    "padding of no pixel": ({"test": {"pipeline": PIPELINE, "pad_multiple": 0}}, "pad_multiple: got 0"),
     "a tower of words": ({"text_encoder": "openclip"}, "text_encoder: got str, expected an object or null"),
-    "names of numbers": ({"names": [1, 2]}, "expected a list of names"),
-    "a string of names": ({"names": "ab"}, "expected a list of names"),
-    "a name twice": ({"names": ["sky", "sky"]}, "a name twice"),
+    "names of numbers": ({"class_names": [1, 2]}, "expected a list of names"),
+    "a string of names": ({"class_names": "ab"}, "expected a list of names"),
+    "a name twice": ({"class_names": ["sky", "sky"]}, "a name twice"),
 }
 
 
@@ -97,20 +100,20 @@ def test_entries_of_other_kinds_are_refused(model: Path, what: str) -> None:
     entries, message = ENTRIES[what]
     edit(model, lambda config: config.update(entries))
     with pytest.raises(ValueError, match=message):
-        load_segmenter(model)
+        Segmenter.from_pretrained(model)
 
 
 def test_a_student_is_no_larger_than_its_vectors(model: Path) -> None:
     """A description that asks for more memory than the weights have is refused before the memory is."""
     edit(model, lambda config: config["student"].update(channels=10**9))
     with pytest.raises(ValueError, match="channels: got 1000000000, expected 4, the width of its vectors"):
-        load_segmenter(model)
+        Segmenter.from_pretrained(model)
 
 
 def test_vectors_without_an_axis(model: Path) -> None:
     save_file({"vectors": torch.tensor(1.0)}, model / "vocabulary.safetensors")
     with pytest.raises(ValueError, match=r"have shape \(\), expected \(N, C\)"):
-        load_segmenter(model)
+        Segmenter.from_pretrained(model)
 
 
 def test_a_package_that_a_model_names_is_looked_up_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,5 +149,5 @@ def test_nothing_unpickles_evaluates_or_loads_yaml_with_code() -> None:
 
 
 def test_a_layer_of_ones_own_is_still_taken(tmp_path: Path) -> None:
-    save_segmenter(Segmenter(nn.Conv2d(3, 4, 1), ("sky",), torch.ones(1, 4)), tmp_path / "own")
-    assert load_segmenter(tmp_path / "own", nn.Conv2d(3, 4, 1)).class_names == ("sky",)
+    Segmenter(nn.Conv2d(3, 4, 1), ("sky",), torch.ones(1, 4)).save_pretrained(tmp_path / "own")
+    assert Segmenter.from_pretrained(tmp_path / "own", student=nn.Conv2d(3, 4, 1)).class_names == ("sky",)

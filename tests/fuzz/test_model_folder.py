@@ -12,7 +12,6 @@ from tests.fuzz.settings import FEW, JSON, MORE, outcome, spoilt
 from torch import nn
 
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.storage.saved_model import load_segmenter, save_segmenter
 from clipteacher.students.build import KINDS
 from clipteacher.training.checkpoints import newest_whole
 from clipteacher.utils.weights import read_weights
@@ -26,7 +25,7 @@ def network() -> nn.Module:
 
 def write_model(folder: Path) -> dict[str, bytes]:
     torch.manual_seed(0)
-    save_segmenter(Segmenter(network(), ("sky", "grass"), torch.randn(2, 4), unseen=("grass",)), folder)
+    Segmenter(network(), ("sky", "grass"), torch.randn(2, 4), unseen=("grass",)).save_pretrained(folder)
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
@@ -37,11 +36,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def check(folder: Path, student: nn.Module | None) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    segmenter = outcome(lambda: load_segmenter(folder, student), str(folder), FileNotFoundError, ValueError)
+    segmenter = outcome(
+        lambda: Segmenter.from_pretrained(folder, student=student), str(folder), FileNotFoundError, ValueError
+    )
     if segmenter is not None:
         labels = segmenter.segment(torch.rand(3, 8, 9)).labels
         assert labels.shape == (8, 9)
-        assert 0 <= int(labels.min()) <= int(labels.max()) < len(segmenter.names)
+        assert 0 <= int(labels.min()) <= int(labels.max()) < len(segmenter.class_names)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before, "reading writes nothing"
 
 
@@ -83,7 +84,7 @@ def test_any_description_of_a_student(
         (tmp_path / each).write_bytes(whole[each])
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=r"config\.json|student\.safetensors"):  # its weights are of another network
-        load_segmenter(tmp_path)
+        Segmenter.from_pretrained(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from tests.inference.test_dense_prediction import PIPELINES, Student, names, photos
+from tests.inference.test_dense_prediction import PIPELINES, Student, class_labels, class_logits, names, photos
 
-from clipteacher.inference import calibration_bias, class_labels, class_logits
-from clipteacher.inference.calibration import check_calibration
+from clipteacher.inference import TestSettings, TextClassifier
+from clipteacher.inference.calibration import calibration_bias, check_calibration
 from clipteacher.protocols.protocol import TestPipeline
 
 
@@ -49,17 +49,13 @@ def test_a_bias_is_added_to_every_score_of_its_name(pipeline: TestPipeline, coun
         assert torch.equal(class_labels(student, text, images, 8, pipeline, **given), logits.argmax(dim=1))
 
 
-@torch.no_grad()
-def test_a_network_of_scores_takes_a_bias_too() -> None:
-    student, images = Student(), photos((21, 30))
-    channels = student(torch.zeros(1, 3, 32, 32)).shape[1]
-    bias = torch.arange(channels, dtype=torch.float32)
-    logits = class_logits(student, channels, images, 8, bias=bias)
-    torch.testing.assert_close(logits, class_logits(student, channels, images, 8) + bias[:, None, None])
-
-
 @pytest.mark.parametrize("shape", [(3,), (2, 1), ()])
 def test_a_bias_of_another_number(shape: tuple[int, ...]) -> None:
-    for function in (class_logits, class_labels):
-        with pytest.raises(ValueError, match=r"bias: got shape .* expected \(2,\)"):
-            function(Student(), names(2), photos((8, 8)), 8, bias=torch.zeros(shape))
+    with pytest.raises(ValueError, match=r"bias: got shape .* expected \(2,\)"):
+        TextClassifier(names(2), torch.zeros(shape))
+
+
+def test_settings_check_it_too() -> None:
+    assert TestSettings(calibration=0.3).calibration == 0.3
+    with pytest.raises(ValueError, match="calibration: got nan"):
+        TestSettings(calibration=math.nan)

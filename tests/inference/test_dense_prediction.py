@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from clipteacher.inference import MAX_LOGITS, OWN_SIZE, class_bests, class_labels, class_logits
+from clipteacher.inference import Best, DensePrediction, TestSettings, TextClassifier
+from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.settings import MAX_LOGITS
 from clipteacher.protocols.protocol import TestPipeline
 
 WIDTH = 12
@@ -48,6 +50,29 @@ def names(count: int) -> Tensor:
 
 def photos(size: tuple[int, int], count: int = 1) -> Tensor:
     return torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(2))
+
+
+def predicted(
+    student: nn.Module,
+    images: Tensor,
+    multiple: int,
+    pipeline: TestPipeline = OWN_SIZE,
+    *,
+    max_logits: int = MAX_LOGITS,
+) -> DensePrediction:
+    return DensePrediction(student, images, TestSettings(pipeline, pad_multiple=multiple, max_logits=max_logits))
+
+
+def class_logits(student: nn.Module, text: Tensor, *how: Any, bias: Tensor | None = None, **more: Any) -> Tensor:  # noqa: ANN401
+    return predicted(student, *how, **more).logits(TextClassifier(text, bias))
+
+
+def class_labels(student: nn.Module, text: Tensor, *how: Any, bias: Tensor | None = None, **more: Any) -> Tensor:  # noqa: ANN401
+    return predicted(student, *how, **more).labels(TextClassifier(text, bias))
+
+
+def class_bests(student: nn.Module, text: Tensor, *how: Any, groups: Any, **more: Any) -> tuple[Best, ...]:  # noqa: ANN401
+    return predicted(student, *how, **more).best_of(groups, TextClassifier(text))
 
 
 def enlarged(scores: Tensor, size: tuple[int, int]) -> Tensor:
@@ -135,15 +160,16 @@ def test_more_names_than_channels(pipeline: TestPipeline, stride: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_tile_of_names_is_within_the_bound(count: int) -> None:
-    from clipteacher.inference.dense_prediction import _PhotoScores
+    def tiles(max_logits: int) -> list[tuple[int, int]]:
+        with torch.no_grad():
+            prediction = predicted(Student(), photos((15, 31), count), 16, max_logits=max_logits)
+            return [(first, last) for first, last, _ in prediction._tiles(TextClassifier(names(10)))]
 
-    with torch.no_grad():
-        scores = _PhotoScores(Student(), names(10), photos((15, 31), count), 16, OWN_SIZE)
     a_name = count * 16 * 32  # at the padded size, which is the largest
-    assert scores.tiles(3 * a_name) == [(0, 3), (3, 6), (6, 9), (9, 10)]
-    assert scores.tiles(3 * a_name - 1) == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
-    assert scores.tiles(1) == [(name, name + 1) for name in range(10)]
-    assert scores.tiles(10**9) == [(0, 10)]
+    assert tiles(3 * a_name) == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    assert tiles(3 * a_name - 1) == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
+    assert tiles(1) == [(name, name + 1) for name in range(10)]
+    assert tiles(10**9) == [(0, 10)]
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
@@ -197,10 +223,8 @@ def test_no_tensor_grows_with_the_names(pipeline: str) -> None:
 
 @pytest.mark.parametrize("max_logits", [0, -1])
 def test_no_scores_at_all(max_logits: int) -> None:
-    with pytest.raises(ValueError, match=rf"max_logits: got {max_logits}, expected at least 1. Give .*{MAX_LOGITS}"):
-        class_labels(Student(), names(2), photos((8, 8)), 8, max_logits=max_logits)
-    with pytest.raises(ValueError, match=f"max_logits: got {max_logits}"):
-        class_logits(Student(), names(2), photos((8, 8)), 8, max_logits=max_logits)
+    with pytest.raises(ValueError, match=rf"max_logits: got {max_logits}, expected at least 1. Leave .*{MAX_LOGITS}"):
+        TestSettings(max_logits=max_logits)
 
 
 @pytest.mark.parametrize("max_logits", [1, 700, MAX_LOGITS])
@@ -221,5 +245,50 @@ def test_the_best_of_each_group_is_that_of_its_scores(pipeline: str, max_logits:
         assert torch.equal(best.ids, torch.tensor(group)[places])
     (everything,) = class_bests(student, text, images, *how, groups=[range(7)], max_logits=max_logits)
     assert torch.equal(everything.ids, class_labels(student, text, images, *how, max_logits=max_logits))
-    with pytest.raises(ValueError, match="max_logits"):
-        class_bests(student, text, images, *how, groups=groups, max_logits=0)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@torch.no_grad()
+def test_below_the_threshold_a_pixel_is_none_of_the_names(pipeline: TestPipeline) -> None:
+    """One more class, whose logit is t·|R|, brought to full size as the others are."""
+    student, text, images = Student(), names(5), photos((21, 30), 2)
+    prediction = predicted(student, images, 8, pipeline)
+    for threshold in (-1.0, 0.2, 1.0):
+        logits = prediction.logits(TextClassifier(text, threshold=threshold))
+        assert logits.shape == (2, 6, 21, 30)
+        torch.testing.assert_close(logits[:, :5], prediction.logits(TextClassifier(text)))
+        assert torch.equal(prediction.labels(TextClassifier(text, threshold=threshold)), logits.argmax(dim=1))
+    if pipeline == OWN_SIZE:  # at the network's own positions it is the cosine that decides
+        (features,) = prediction.features
+        cosines = torch.einsum("bchw,nc->bnhw", F.normalize(features, dim=1), text).amax(dim=1)
+        found = TextClassifier(text, threshold=0.2).logits(features).argmax(dim=1)
+        assert torch.equal(found == 5, cosines < 0.2)
+    assert (prediction.labels(TextClassifier(text, threshold=1.0)) == 5).all()
+    with pytest.raises(ValueError, match=r"threshold: got 1\.5, expected a cosine"):
+        TextClassifier(text, threshold=1.5)
+
+
+@torch.no_grad()
+def test_one_prediction_answers_every_call_and_the_network_runs_once() -> None:
+    student = Student()
+    prediction = predicted(student, photos((17, 31)), 8, SLIDE)
+    first = prediction.labels(TextClassifier(names(3)))
+    assert torch.equal(prediction.labels(TextClassifier(names(3))), first)
+    assert prediction.logits(TextClassifier(names(7))).shape == (1, 7, 17, 31)
+    assert len(student.sizes) == len(prediction.features)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@torch.no_grad()
+def test_a_network_of_logits_and_photos_of_8_bits(pipeline: TestPipeline) -> None:
+    student, text = Student(), names(5)
+    bytes_ = (photos((21, 30), 2) * 255).round().to(torch.uint8)
+    expected = predicted(student, bytes_.float() / 255, 8, pipeline).logits(TextClassifier(text))
+    assert torch.equal(predicted(student, bytes_, 8, pipeline).logits(TextClassifier(text)), expected)
+
+    def network(images: Tensor) -> Tensor:
+        return torch.einsum("bchw,nc->bnhw", student(images), text)
+
+    closed = DensePrediction(network, bytes_, TestSettings(pipeline, pad_multiple=8))
+    assert torch.equal(closed.logits(), expected)
+    assert torch.equal(closed.labels(), expected.argmax(dim=1))

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.inference.settings import TestSettings
+from clipteacher.method.config import LossConfig, MethodConfig
 from clipteacher.method.distillation import DistillationConfig
-from clipteacher.method.framework import IGNORE_INDEX, CLIPTeacher, LossConfig
+from clipteacher.method.framework import IGNORE_INDEX, CLIPTeacher
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.losses.classification import pixel_cross_entropy
 from clipteacher.method.losses.distillation import dense_distillation
@@ -23,21 +25,24 @@ from clipteacher.teachers.teacher import Frozen, TeacherTokens
 WIDTH = 16
 SEEN = ("sky", "grass", "house")
 GLM_ON = GLMConfig(bank_size=8)
-PLM_ON = PLMConfig(windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16)
+PLM_ON = PLMConfig(
+    prototypes="synthesizer", windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16
+)
 SETTINGS: dict[str, dict[str, Any]] = {
-    "student alone": {"glm": None, "plm": None},
+    "supervised": {"glm": None, "plm": None},
     "dense distillation": {"glm": None, "plm": None, "distillation": DistillationConfig()},
     "GLM": {"glm": GLM_ON, "plm": None},
     "PLM": {"glm": None, "plm": PLM_ON},
     "both": {"glm": GLM_ON, "plm": PLM_ON},
 }
 TERMS = {
-    "student alone": {"focal", "dice", "ce"},
+    "supervised": {"focal", "dice", "ce"},
     "dense distillation": {"focal", "dice", "ce", "distillation"},
     "GLM": {"glm", "focal", "dice", "ce"},
     "PLM": {"bce", "focal", "dice", "ce"},
     "both": {"glm", "bce", "focal", "dice", "ce"},
 }
+PAPER = MethodConfig.paper().losses
 WEIGHTS = ("glm", "focal", "dice", "ce", "bce")
 
 
@@ -82,7 +87,8 @@ class TinyTeacher(nn.Module):
 
 def build(setting: str = "both", /, **losses: Any) -> CLIPTeacher:  # noqa: ANN401
     torch.manual_seed(0)
-    return CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, losses=LossConfig(**losses), **SETTINGS[setting])
+    method = MethodConfig(losses=replace(PAPER, **losses), **SETTINGS[setting])
+    return CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, method)
 
 
 def batch(images: int = 3, ignored: str = "some") -> tuple[Tensor, Tensor]:
@@ -146,7 +152,7 @@ def test_a_term_of_weight_zero_is_absent_and_the_others_stay(setting: str, term:
 
 
 def test_the_student_alone_as_its_parts_give_it() -> None:
-    module = build("student alone", alpha=2.0)
+    module = build("supervised", alpha=2.0)
     images, labels = batch()
     features = module.student(images)
     small = labels[:, 2::4, 2::4].clone()  # blocks of 4 × 4 pixels are alike, so the stride of 4 loses nothing
@@ -155,14 +161,14 @@ def test_the_student_alone_as_its_parts_give_it() -> None:
     for n, name in enumerate(SEEN):
         logits[:, n] = 2 * (features * TinyTeacher().encode_text([name]).view(1, WIDTH, 1, 1)).sum(dim=1)
     losses = module(images, labels)
-    torch.testing.assert_close(losses["focal"], 100 * sigmoid_focal(logits, small, ignore_index=IGNORE_INDEX))
-    torch.testing.assert_close(losses["dice"], dice(logits, small, ignore_index=IGNORE_INDEX))
-    torch.testing.assert_close(losses["ce"], pixel_cross_entropy(logits, small, ignore_index=IGNORE_INDEX))
+    torch.testing.assert_close(losses["focal"], 100 * sigmoid_focal(logits, small, ignore_index=IGNORE_INDEX).mean())
+    torch.testing.assert_close(losses["dice"], dice(logits, small, ignore_index=IGNORE_INDEX).mean())
+    torch.testing.assert_close(losses["ce"], pixel_cross_entropy(logits, small, ignore_index=IGNORE_INDEX).mean())
 
 
 def test_labels_come_to_the_students_stride_by_nearest_neighbour() -> None:
     """What lies off the centres of the student's cells is not looked at."""
-    module = build("student alone")
+    module = build("supervised")
     images, labels = batch()
     centres = torch.zeros(32, 32, dtype=torch.bool)
     centres[2::4, 2::4] = True
@@ -221,7 +227,7 @@ def test_nothing_of_the_teacher_is_saved_or_trained(setting: str) -> None:
     assert not any(part.training for part in teacher.tower.network.modules())
     for name, tensor in teacher.tower.network.state_dict().items():
         assert torch.equal(tensor, before[name]), name
-    assert not module.text.requires_grad
+    assert not module.text_features.requires_grad
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -231,12 +237,12 @@ def test_seen_names_alone_are_encoded_and_once(setting: str) -> None:
     for _ in range(2):
         module(*batch())
     assert teacher.encoded == [list(SEEN)]
-    torch.testing.assert_close(module.text, TinyTeacher().encode_text(SEEN))
+    torch.testing.assert_close(module.text_features, TinyTeacher().encode_text(SEEN))
 
 
 @pytest.mark.parametrize(
     ("setting", "images"),
-    [("student alone", 0), ("dense distillation", 3), ("GLM", 3), ("PLM", 3), ("both", 3)],
+    [("supervised", 0), ("dense distillation", 3), ("GLM", 3), ("PLM", 3), ("both", 3)],
 )
 def test_the_teacher_looks_at_each_image_once_or_never(setting: str, images: int) -> None:
     module = build(setting)
@@ -245,26 +251,26 @@ def test_the_teacher_looks_at_each_image_once_or_never(setting: str, images: int
     assert teacher.images == images
 
 
-def distilled(setting: str = "student alone", /, ignored: str = "some", **options: Any) -> dict[str, Tensor]:  # noqa: ANN401
+def distilled(setting: str = "supervised", /, ignored: str = "some", **options: Any) -> dict[str, Tensor]:  # noqa: ANN401
     torch.manual_seed(0)
     switches = SETTINGS[setting] | {"distillation": DistillationConfig(**options)}
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, **switches)
+    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, MethodConfig(losses=PAPER, **switches))
     losses: dict[str, Tensor] = module(*batch(ignored=ignored))
     return losses
 
 
 def test_dense_distillation_as_its_parts_give_it() -> None:
     images, labels = batch()
-    features, dense = build("student alone").student(images), TinyTeacher().encode_image(images).dense
+    features, dense = build("supervised").student(images), TinyTeacher().encode_image(images).dense
     ignored = labels[:, 2::4, 2::4] == 255
-    assert torch.equal(distilled(weight=3.0)["distillation"], 3 * dense_distillation(features, dense))
+    assert torch.equal(distilled(weight=3.0)["distillation"], 3 * dense_distillation(features, dense).mean())
     only = distilled(ignored_only=True)["distillation"]
-    assert torch.equal(only, dense_distillation(features, dense, ignored))
+    assert torch.equal(only, dense_distillation(features, dense, ignored).mean())
     assert only != distilled()["distillation"]
     assert distilled(ignored="none", ignored_only=True)["distillation"] == 0
 
 
-@pytest.mark.parametrize("setting", ["student alone", "both"])
+@pytest.mark.parametrize("setting", ["supervised", "both"])
 def test_dense_distillation_is_one_more_term(setting: str) -> None:
     """PLM fills the ignored pixels; what is distilled is what was ignored before."""
     plain, other = build(setting)(*batch()), distilled(setting, ignored_only=True)
@@ -282,8 +288,10 @@ def test_dense_distillation_knows_no_class() -> None:
 
 
 def test_distillation_of_weight_0_is_no_distillation() -> None:
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, glm=None, plm=None, distillation=DistillationConfig(0.0))
-    assert module(*batch()).keys() == TERMS["student alone"]
+    method = MethodConfig(glm=None, plm=None, losses=PAPER, distillation=DistillationConfig(0.0))
+    assert not method.needs_teacher
+    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, method)
+    assert module(*batch()).keys() == TERMS["supervised"]
     teacher: Any = module.teacher
     assert teacher.images == 0
     for weight in (-1.0, float("nan")):
@@ -291,21 +299,21 @@ def test_distillation_of_weight_0_is_no_distillation() -> None:
             DistillationConfig(weight)
 
 
-KNOBS: dict[str, Any] = dict.fromkeys(WEIGHTS, 0.5) | {"alpha": 3.0, "beta": 2.0, "ignored_are_negatives": False}
-KNOBS["cross_image_negatives"] = True
-# The terms that a option moves.
+OPTIONS: dict[str, Any] = dict.fromkeys(WEIGHTS, 0.5) | {"alpha": 3.0, "beta": 2.0, "ignored_are_negatives": False}
+OPTIONS["cross_image_negatives"] = True
+# The terms that an option moves.
 MOVES = {name: {name} for name in WEIGHTS} | {key: {"focal", "dice", "ce"} for key in ("alpha", "beta")}
 MOVES["cross_image_negatives"] = {"ce"}
 
 
-def test_every_knob_is_tried() -> None:
-    assert {field.name for field in fields(LossConfig)} == KNOBS.keys()
+def test_every_option_is_tried() -> None:
+    assert {field.name for field in fields(LossConfig)} == OPTIONS.keys()
 
 
-@pytest.mark.parametrize("option", KNOBS)
-def test_each_knob_changes_its_terms(option: str) -> None:
-    setting = "student alone" if option == "ignored_are_negatives" else "both"  # with PLM nothing is left ignored
-    plain, other = build(setting)(*batch()), build(setting, **{option: KNOBS[option]})(*batch())
+@pytest.mark.parametrize("option", OPTIONS)
+def test_each_option_changes_its_terms(option: str) -> None:
+    setting = "supervised" if option == "ignored_are_negatives" else "both"  # with PLM nothing is left ignored
+    plain, other = build(setting)(*batch()), build(setting, **{option: OPTIONS[option]})(*batch())
     moved = {name for name in plain if not torch.isclose(plain[name], other[name], rtol=1e-4, atol=0)}
     assert moved == MOVES.get(option, {"focal", "dice"})
 
@@ -315,9 +323,9 @@ def test_beta_is_nothing_without_latent_ids() -> None:
     assert all(torch.equal(plain[name], other[name]) for name in plain)
 
 
-def test_knobs_of_glm_and_plm_arrive() -> None:
+def test_options_of_glm_and_plm_arrive() -> None:
     torch.manual_seed(0)
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, glm=GLM_ON, plm=PLM_ON)
+    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, MethodConfig(glm=GLM_ON, plm=PLM_ON))
     assert module.glm is not None
     assert module.plm is not None
     assert module.glm.config is GLM_ON
@@ -325,7 +333,7 @@ def test_knobs_of_glm_and_plm_arrive() -> None:
     assert module.glm.bank.tokens.shape == (8, WIDTH)
 
 
-def test_foreign_latents_are_negatives_of_seen_pixels_alone() -> None:
+def test_cross_image_negatives_are_negatives_of_seen_pixels_alone() -> None:
     """The cross-entropy as its parts give it: one image has latent pixels alone, one has seen ones alone, one both."""
     images, labels = batch()
     labels[0], labels[1] = 255, labels[1].clamp(max=2)
@@ -336,11 +344,13 @@ def test_foreign_latents_are_negatives_of_seen_pixels_alone() -> None:
     found = foreign(images, labels)
     hook.remove()
     features, _, fused, *_ = seen["a"]
-    logits = pixel_logits(features, foreign.text, seen["p"].pseudo, fused.exists, alpha=1.0, beta=10.0)
-    others = 10.0 * cross_image_similarity(features, seen["p"].pseudo, fused.exists)
+    logits = pixel_logits(features, foreign.text_features, seen["p"].pseudo, fused.valid_mask, alpha=1.0, beta=10.0)
+    image, _ = fused.valid_mask.nonzero(as_tuple=True)
+    prototypes = F.normalize(seen["p"].pseudo[fused.valid_mask], dim=1)
+    others = 10.0 * cross_image_similarity(features, prototypes, image)
     others[(fused.labels >= 3).unsqueeze(1).expand_as(others)] = -torch.inf
     expected = pixel_cross_entropy(torch.cat([logits, others], dim=1), fused.labels, ignore_index=IGNORE_INDEX)
-    torch.testing.assert_close(found["ce"], expected)
+    torch.testing.assert_close(found["ce"], expected.mean())
     before = plain(images, labels)
     assert found["ce"] > before["ce"]
     assert all(torch.equal(found[name], before[name]) for name in ("focal", "dice", "bce"))
@@ -374,3 +384,30 @@ def test_wrong_students_and_teachers() -> None:
         CLIPTeacher(not_a_student, TinyTeacher(), SEEN)
     with pytest.raises(ValueError, match="seen: got no class, expected at least one name to train on"):
         CLIPTeacher(TinyStudent(), TinyTeacher(), ())
+
+
+def test_a_segmenter_knows_which_names_training_saw() -> None:
+    """The one way from the framework to what is kept: new words and the calibration follow from it."""
+    module = build()
+    segmenter = module.segmenter(["grass", "cat"], settings=TestSettings(calibration=0.5))
+    assert segmenter.student is module.student
+    assert (segmenter.class_names, segmenter.unseen, segmenter.seen) == (("grass", "cat"), ("cat",), SEEN)
+    assert segmenter.bias is not None
+    assert segmenter.bias.tolist() == [-0.5, 0.0]
+    assert module.segmenter().class_names == SEEN
+    other = TinyStudent()
+    assert module.segmenter(student=other).student is other
+
+
+def test_photos_of_8_bits_are_taken_as_they_are() -> None:
+    module, (images, labels) = build(), batch()
+    bytes_ = (images * 255).round().to(torch.uint8)
+    plain, other = build()(bytes_.float() / 255, labels), module(bytes_, labels.to(torch.uint8))
+    assert all(torch.equal(plain[name], other[name]) for name in plain)
+
+
+def test_an_id_that_is_no_seen_class_is_refused() -> None:
+    images, labels = batch()
+    labels[0, 2, 2] = 3
+    with pytest.raises(ValueError, match=r"labels: got id 3, expected 0\.\.2 \(the seen classes, renumbered\) or 255"):
+        build()(images, labels)

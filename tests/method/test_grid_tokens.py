@@ -1,4 +1,4 @@
-"""Cells of GLM: the cut against numpy's, the loss against GLM over each cell, and what is refused."""
+"""Cells of GLM: the split against numpy's, the loss against GLM over each cell, and what is refused."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from clipteacher.method.glm import GLM, GLMConfig
-from clipteacher.method.grid_tokens import cut
+from clipteacher.method.grid_tokens import grid_cells
 
 
 def maps(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -19,7 +19,7 @@ def maps(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("side", [1, 2, 3, 4])
 def test_cells_cover_each_position_once_and_their_tokens_are_means(side: int) -> None:
     _, dense, features = maps()
-    cells = list(cut(dense, features, side))
+    cells = list(grid_cells(dense, features, side))
     assert len(cells) == side**2
     assert sum(cell.features[0, 0].numel() for cell in cells) == features[0, 0].numel()
     torch.testing.assert_close(
@@ -35,28 +35,28 @@ def test_cells_cover_each_position_once_and_their_tokens_are_means(side: int) ->
 
 
 def test_the_loss_is_the_mean_of_the_whole_images_and_each_cells() -> None:
-    config = GLMConfig(bank_size=8, cells=2)
+    config = GLMConfig(bank_size=8, grid=2)
     glm = GLM(6, config)
     glm.bank.enqueue(F.normalize(maps(1)[0], dim=1))
     cls, dense, features = maps()
     parts = []
-    for asks, part in [(cls, features), *((cell.token, cell.features) for cell in cut(dense, features, 2))]:
+    for asks, part in [(cls, features), *((cell.token, cell.features) for cell in grid_cells(dense, features, 2))]:
         alone = GLM(6, GLMConfig(bank_size=8))
         alone.bank.load_state_dict(glm.bank.state_dict())
-        parts.append(alone(asks, part))
-    torch.testing.assert_close(glm(cls, features, dense), torch.stack(parts).mean())
+        parts.append(alone(asks, part).mean())
+    torch.testing.assert_close(glm(cls, features, dense).mean(), torch.stack(parts).mean())
     assert int(glm.bank.written) == 8, "the bank takes CLS tokens alone"
 
 
 def test_no_cells_are_the_papers_glm_to_the_bit() -> None:
     cls, dense, features = maps()
-    assert torch.equal(GLM(6)(cls, features, dense), GLM(6)(cls, features))
+    assert torch.equal(GLM(6)(cls, features, dense).total, GLM(6)(cls, features).total)
 
 
 def test_a_cell_teaches_its_own_features_alone() -> None:
     _, dense, features = maps()
     features.requires_grad_(True)
-    first = next(cut(dense, features, 2))
+    first = next(grid_cells(dense, features, 2))
     (gradient,) = torch.autograd.grad(first.features.square().sum(), features)
     inside = torch.zeros(9, 7, dtype=torch.bool)
     inside[:4, :3] = True
@@ -67,16 +67,16 @@ def test_a_cell_teaches_its_own_features_alone() -> None:
 @pytest.mark.parametrize(
     ("cells", "with_dense", "message"),
     [
-        (-1, True, "glm.cells: got -1, expected 0"),
+        (-1, True, "glm.grid: got -1, expected 0"),
         (
             5,
             True,
-            r"glm.cells: got 5 with maps of \(5, 4\) tokens and \(9, 7\) features, expected at most 4",
+            r"glm.grid: got 5 with maps of \(5, 4\) tokens and \(9, 7\) features, expected at most 4",
         ),
-        (2, False, "glm.cells: got 2 without dense tokens"),
+        (2, False, "glm.grid: got 2 without dense tokens"),
     ],
 )
 def test_what_is_refused(cells: int, with_dense: bool, message: str) -> None:
     cls, dense, features = maps()
     with pytest.raises(ValueError, match=message):
-        GLM(6, GLMConfig(cells=cells))(cls, features, dense if with_dense else None)
+        GLM(6, GLMConfig(grid=cells))(cls, features, dense if with_dense else None)

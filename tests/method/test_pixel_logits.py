@@ -1,6 +1,5 @@
 """Pixel logits against loops over pixels."""
 
-import pytest
 import torch
 from torch.nn import functional as F
 
@@ -24,12 +23,13 @@ def test_pixel_logits_as_a_loop_computes_them() -> None:
     assert pixel_logits(features, text, pseudo[:, :0], exists[:, :0], alpha=0.5, beta=7.0).shape == (2, 3, 2, 3)
 
 
-def test_foreign_cosines_as_a_loop_computes_them() -> None:
+def test_cross_image_similarity_as_a_loop_computes_them() -> None:
     torch.manual_seed(0)
     features, pseudo = torch.randn(3, 4, 2, 3), torch.randn(3, 2, 4)
     exists = torch.tensor([[True, False], [True, True], [False, False]])
     owners = [(0, 0), (1, 0), (1, 1)]
-    found = cross_image_similarity(features, pseudo, exists)
+    owner, _ = exists.nonzero(as_tuple=True)
+    found = cross_image_similarity(features, F.normalize(pseudo[exists], dim=1), owner)
     assert found.shape == (3, 3, 2, 3)
     for b, y, x in [(b, y, x) for b in range(3) for y in range(2) for x in range(3)]:
         for k, (image, latent) in enumerate(owners):
@@ -38,15 +38,20 @@ def test_foreign_cosines_as_a_loop_computes_them() -> None:
             torch.testing.assert_close(float(found[b, k, y, x]), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("latents", [0, 1])
-def test_no_latent_id_in_the_batch_gives_no_channel(latents: int) -> None:
-    exists = torch.zeros(2, latents, dtype=torch.bool)
-    assert cross_image_similarity(torch.randn(2, 4, 2, 3), torch.randn(2, latents, 4), exists).shape == (2, 0, 2, 3)
+def test_no_latent_id_in_the_batch_gives_no_channel() -> None:
+    nothing = torch.zeros(0, dtype=torch.int64)
+    assert cross_image_similarity(torch.randn(2, 4, 2, 3), torch.randn(0, 4), nothing).shape == (2, 0, 2, 3)
 
 
-def test_foreign_prototypes_take_no_gradient() -> None:
+def test_a_prototype_of_another_process_belongs_to_no_image_here() -> None:
+    features, prototypes = torch.randn(2, 4, 1, 1), F.normalize(torch.randn(3, 4), dim=1)
+    found = cross_image_similarity(features, prototypes, torch.tensor([-1, 0, 1]))[:, :, 0, 0]
+    assert found.isfinite().tolist() == [[True, False, True], [True, True, False]]
+
+
+def test_prototypes_of_other_images_take_no_gradient() -> None:
     features, pseudo = torch.randn(2, 4, 1, 1, requires_grad=True), torch.randn(2, 1, 4, requires_grad=True)
-    cosines = cross_image_similarity(features, pseudo, torch.ones(2, 1, dtype=torch.bool))
+    cosines = cross_image_similarity(features, F.normalize(pseudo[:, 0], dim=1), torch.arange(2))
     torch.autograd.backward(cosines[cosines.isfinite()].sum())
     assert features.grad is not None
     assert (features.grad != 0).any()

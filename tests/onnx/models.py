@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmenter import Segmenter
 
@@ -25,7 +26,7 @@ def own(*more: nn.Module) -> nn.Sequential:
 
 
 def segmenter(student: nn.Module | None = None, pipeline: TestPipeline = OWN_SIZE) -> Segmenter:
-    return Segmenter(student or own(), NAMES, vectors(), unseen=["cat"], pad_multiple=32, pipeline=pipeline)
+    return Segmenter(student or own(), NAMES, vectors(), unseen=["cat"], settings=TestSettings(pipeline))
 
 
 def photo(height: int, width: int, seed: int = 0) -> Tensor:

@@ -18,7 +18,9 @@ from tests.onnx.models import NAMES, WIDTH, own, segmenter, vectors
 from torch import Tensor, nn
 
 from clipteacher import __version__
-from clipteacher.inference import class_logits
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.onnx.agreement import OnnxError, drawn_images
 from clipteacher.onnx.export import OPSETS, export_onnx
 from clipteacher.pictures.colours import class_colours
@@ -61,7 +63,8 @@ def test_every_student_at_every_size(kind: str, tmp_path: Path) -> None:
         given = {"images": images.numpy()} | ({"text": text.numpy()} if text_input else {})
         labels, scores = map(np.asarray, session.run(["labels", "scores"], given))
         with torch.inference_mode():
-            expected = class_logits(model.student, text, images, model.test.pad_multiple).numpy()
+            prediction = DensePrediction(model.student, images, model.settings)
+            expected = prediction.logits(TextClassifier(text)).numpy()
         assert labels.dtype == np.int64
         assert labels.shape == size
         assert scores.dtype == np.float32
@@ -141,7 +144,7 @@ def test_the_segmenter_is_left_as_it_was(tmp_path: Path) -> None:
 def test_networks_of_ones_own(student: nn.Module, count: int, tmp_path: Path) -> None:
     width = 48 if isinstance(student, nn.PixelUnshuffle) else WIDTH
     model = segmenter()
-    model = type(model)(student, NAMES[:count], vectors(count, width), pad_multiple=8)
+    model = type(model)(student, NAMES[:count], vectors(count, width), settings=TestSettings(pad_multiple=8))
     assert export_onnx(model, tmp_path / "student.onnx") >= 0.999
 
 

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 from tests.onnx.models import NAMES, WIDTH, photo, segmenter, vectors
 
+from clipteacher.inference.settings import TestSettings
 from clipteacher.onnx.export import export_onnx
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.segmenter import OnnxSegmenter
@@ -42,7 +43,7 @@ def test_it_answers_as_the_segmenter_does(pipeline: TestPipeline, text_input: bo
     model, path = segmenter(pipeline=pipeline), tmp_path / "student.onnx"
     export_onnx(model, path, text_input=text_input)
     other = OnnxSegmenter(path, threads=1)
-    assert (other.class_names, other.unseen, other.metadata.pipeline) == (NAMES, ("cat",), pipeline)
+    assert (other.class_names, other.unseen, other.metadata.settings.pipeline) == (NAMES, ("cat",), pipeline)
     for size in ((70, 91), (33, 64)):
         image = photo(*size)
         expected, found = model.segment(image, return_logits=True), other.segment(image, return_logits=True)
@@ -162,13 +163,12 @@ def test_entries_come_back(stored: np.ndarray | None) -> None:
         version="9",
         names=("a, b", "né 猫"),
         unseen=("a, b",),
-        pad_multiple=16,
-        pipeline=PIPELINES[2],
+        settings=TestSettings(PIPELINES[2], pad_multiple=16),
         normalisation={"inside": True},
         vectors=stored,
     )
     again = OnnxMetadata.of(about.entries())
-    for name in ("version", "names", "unseen", "pad_multiple", "pipeline", "normalisation"):
+    for name in ("version", "names", "unseen", "settings", "normalisation"):
         assert getattr(again, name) == getattr(about, name), name
     if stored is None:
         assert again.vectors is None

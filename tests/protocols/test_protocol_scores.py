@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import confusion_matrix as sklearn_confusion  # type: ignore[import-untyped]
 from torch import Tensor
 
-from clipteacher.evaluation.metrics import Scores, confusion_matrix, scores
+from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
 from clipteacher.protocols import PROTOCOLS, Protocol
 
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
@@ -15,7 +15,7 @@ each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protoc
 
 def scored(protocol: Protocol, truth: Tensor, prediction: Tensor) -> Scores:
     split = protocol.class_split
-    return scores(confusion_matrix(truth, prediction, len(split.names)), split)
+    return compute_metrics(confusion_matrix(truth, prediction, len(split.names)), split)
 
 
 def truth_of(protocol: Protocol) -> Tensor:

@@ -1,4 +1,4 @@
-"""A compiled vocabulary: the segmenter's labels at the cost of a closed-set network, and what cannot be folded."""
+"""A closed-set segmenter: the segmenter's labels at the cost of a closed-set network, and what cannot be folded."""
 
 import copy
 import warnings
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
 from clipteacher.segmenter.fuse_text import TextHead, fuse_text
@@ -60,13 +61,13 @@ def own(*more: nn.Module) -> nn.Sequential:
 def both(kind: str) -> tuple[Segmenter, ClosedSetSegmenter]:
     torch.manual_seed(0)
     model = Segmenter(STUDENTS[kind](WIDTH), NAMES, vectors(), unseen=["cat"])
-    return model, model.compile()
+    return model, model.to_closed_set()
 
 
 @pytest.mark.parametrize("kind", STUDENTS)
-def test_compiled_and_segmenter_agree_to_the_pixel(kind: str) -> None:
+def test_closed_set_and_segmenter_agree_to_the_pixel(kind: str) -> None:
     model, compiled = both(kind)
-    assert compiled.folded
+    assert compiled.fused
     assert (compiled.class_names, compiled.unseen) == (NAMES, ("cat",))
     for size in ((64, 96), (97, 130), (33, 40)):
         image = photo(*size)
@@ -95,7 +96,7 @@ def test_it_costs_what_a_network_built_for_the_names_costs(kind: str) -> None:
 def test_it_shares_no_storage_with_the_student() -> None:
     student = own()
     before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
-    compiled = Segmenter(student, NAMES, vectors()).compile()
+    compiled = Segmenter(student, NAMES, vectors()).to_closed_set()
     assert all(torch.equal(tensor, before[name]) for name, tensor in student.state_dict().items())
     storages = {tensor.data_ptr() for tensor in student.state_dict().values()}
     assert not storages & {tensor.data_ptr() for tensor in compiled.state_dict().values()}
@@ -110,21 +111,24 @@ def test_it_shares_no_storage_with_the_student() -> None:
 def test_forward_is_a_plain_closed_set_network() -> None:
     model = Segmenter(own(), NAMES, vectors())
     model.train()
-    compiled, images = model.compile(), torch.stack([photo(32, 64), photo(32, 64, seed=3)])
+    compiled, images = model.to_closed_set(), torch.stack([photo(32, 64), photo(32, 64, seed=3)])
     assert not compiled.training
     assert model.training, "the segmenter is left as it was"
     model.eval()
     with torch.no_grad():
         expected = torch.einsum("bchw,nc->bnhw", model.student(images), model.text_features)
-        scores = compiled(images)
+        scores = compiled.network(images)
+        labels = compiled(images)
     assert scores.shape == (2, len(NAMES), 8, 16)
+    assert labels.shape == (2, 32, 64)
+    assert torch.equal(labels, model(images))
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-5)
     assert all(parameter.requires_grad for parameter in compiled.parameters()), "it can be trained further"
 
 
 def test_other_names_and_a_subset() -> None:
     model = Segmenter(own(), NAMES, vectors(), unseen=["cat"])
-    compiled = model.compile(["tree", "cat"])
+    compiled = model.to_closed_set(["tree", "cat"])
     assert (compiled.class_names, compiled.unseen) == (("tree", "cat"), ("cat",))
     image = photo(50, 41)
     assert np.array_equal(compiled.segment(image).labels, model.segment(image, ["tree", "cat"]).labels)
@@ -133,28 +137,28 @@ def test_other_names_and_a_subset() -> None:
 
 
 def test_a_single_name() -> None:
-    assert not Segmenter(own(), NAMES, vectors()).compile(["sea"]).segment(photo(9, 9)).labels.any()
+    assert not Segmenter(own(), NAMES, vectors()).to_closed_set(["sea"]).segment(photo(9, 9)).labels.any()
 
 
 @pytest.mark.parametrize("names", [["owl"], ["sky", "sky"], [], ["sky", ""]])
-def test_names_that_cannot_be_compiled(names: list[str]) -> None:
+def test_names_that_cannot_be_fused(names: list[str]) -> None:
     with pytest.raises(ValueError, match="classes: "):
-        Segmenter(own(), NAMES, vectors()).compile(names)
+        Segmenter(own(), NAMES, vectors()).to_closed_set(names)
 
 
 def test_vectors_that_do_not_match_the_names() -> None:
-    with pytest.raises(ValueError, match=r"compiled: got 5 names and vectors \(3, 24\)"):
+    with pytest.raises(ValueError, match=r"class_names: got 5 names and text features \(3, 24\)"):
         ClosedSetSegmenter(own(), NAMES, vectors(3))
 
 
 def test_the_pipeline_and_rows_are_those_of_the_segmenter() -> None:
     slide = TestPipeline(short_side=48, mode="slide", crop=32, stride=20)
-    model = Segmenter(own(), NAMES, vectors(), pad_multiple=16, pipeline=slide, max_logits=500)
-    compiled, image = model.compile(), photo(60, 90)
-    assert (compiled.pipeline, compiled.pad_multiple, compiled.max_logits) == (slide, 16, 500)
+    model = Segmenter(own(), NAMES, vectors(), settings=TestSettings(slide, 16, 500))
+    compiled, image = model.to_closed_set(), photo(60, 90)
+    assert compiled.settings == model.settings
     expected = model.segment(image).labels
     assert np.mean(compiled.segment(image).labels == expected) >= 0.999
-    whole = Segmenter(own(), NAMES, vectors(), pad_multiple=16).segment(image).labels
+    whole = Segmenter(own(), NAMES, vectors(), settings=TestSettings(pad_multiple=16)).segment(image).labels
     assert np.mean(whole == expected) < 0.999, "the windows matter here"
 
 
@@ -168,8 +172,8 @@ def test_the_pipeline_and_rows_are_those_of_the_segmenter() -> None:
 )
 def test_what_commutes_with_the_last_layer_may_follow_it(after: tuple[nn.Module, ...]) -> None:
     model = Segmenter(own(*after), NAMES, vectors())
-    compiled, image = model.compile(), photo(40, 52)
-    assert compiled.folded
+    compiled, image = model.to_closed_set(), photo(40, 52)
+    assert compiled.fused
     assert np.mean(compiled.segment(image).labels == model.segment(image).labels) >= 0.999
 
 
@@ -187,8 +191,8 @@ class Channels(nn.Module):
 
 
 def test_a_linear_layer_folds_too() -> None:
-    compiled = Segmenter(Channels(), NAMES, vectors()).compile()
-    assert compiled.folded
+    compiled = Segmenter(Channels(), NAMES, vectors()).to_closed_set()
+    assert compiled.fused
     assert isinstance(compiled.network, Channels)
     assert compiled.network.linear.out_features == len(NAMES)
 
@@ -213,9 +217,9 @@ class Sayer(Twisted):
 
 
 def test_a_student_may_say_which_layer_is_last() -> None:
-    assert Segmenter(Sayer(), NAMES, vectors()).compile().folded
+    assert Segmenter(Sayer(), NAMES, vectors()).to_closed_set().fused
     with pytest.warns(UserWarning, match="Twisted does not end in a convolution .* last_layer"):
-        assert not Segmenter(Twisted(), NAMES, vectors()).compile().folded
+        assert not Segmenter(Twisted(), NAMES, vectors()).to_closed_set().fused
 
 
 @pytest.mark.parametrize(
@@ -231,9 +235,9 @@ def test_a_student_may_say_which_layer_is_last() -> None:
 def test_what_cannot_be_folded_gets_one_more_layer_and_a_warning(student: nn.Module) -> None:
     width = 12 if isinstance(student, nn.PixelUnshuffle) else WIDTH
     model, image = Segmenter(student, NAMES, vectors(width=width)), photo(40, 52)
-    with pytest.warns(UserWarning, match=f"compile: {type(student).__name__} does not end in a convolution"):
-        compiled = model.compile()
-    assert not compiled.folded
+    with pytest.warns(UserWarning, match=f"closed set: {type(student).__name__} does not end in a convolution"):
+        compiled = model.to_closed_set()
+    assert not compiled.fused
     assert isinstance(compiled.network, TextHead)
     assert np.mean(compiled.segment(image).labels == model.segment(image).labels) >= 0.999
 
@@ -259,7 +263,7 @@ def test_a_layer_without_bias_and_in_double() -> None:
     torch.testing.assert_close(network[3].weight[:, :, 0, 0].double(), expected, rtol=1e-6, atol=1e-7)  # type: ignore[index]
 
 
-def test_compiling_twice_gives_the_same_network_and_copies_work() -> None:
+def test_fusing_twice_gives_the_same_network_and_copies_work() -> None:
     model = Segmenter(own(), NAMES, vectors())
-    one, two = model.compile().state_dict(), copy.deepcopy(model.compile()).state_dict()
+    one, two = model.to_closed_set().state_dict(), copy.deepcopy(model.to_closed_set()).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)

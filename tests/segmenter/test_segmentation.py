@@ -41,7 +41,7 @@ def test_masks_by_name() -> None:
         (LABELS[:0], None, r"labels: got int64 \(0, 3\)"),
         (LABELS + 1, None, r"labels: got ids 0\.\.3, expected -1\.\.2"),
         (LABELS - 1, None, r"labels: got ids -2\.\.1"),
-        (LABELS, np.zeros((2, 2, 3), np.float32), r"scores: got shape \(2, 2, 3\), expected \(3, 2, 3\)"),
+        (LABELS, np.zeros((2, 2, 3), np.float32), r"logits: got shape \(2, 2, 3\), expected \(3, 2, 3\)"),
     ],
 )
 def test_parts_that_do_not_fit(labels: NDArray[np.int64], scores: NDArray[np.float32] | None, message: str) -> None:

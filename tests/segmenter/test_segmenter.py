@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from clipteacher.inference import MAX_LOGITS, OWN_SIZE, class_labels, class_logits
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.settings import MAX_LOGITS, TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
@@ -23,6 +26,7 @@ from clipteacher.teachers.openclip import OpenClipText
 from clipteacher.teachers.teacher import TextEncoder
 
 WIDTH = 8
+PADDED = TestSettings(pad_multiple=16)
 
 
 class Words:
@@ -50,18 +54,18 @@ def own_network() -> nn.Module:
 
 def segmenter(student: nn.Module | None = None) -> Segmenter:
     vectors = F.normalize(torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(1)), dim=1)
-    return Segmenter(student or own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], pad_multiple=16)
+    return Segmenter(student or own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], settings=PADDED)
 
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 47), (5, 70)])
 def test_class_logits_against_a_twin_pixel_by_pixel(size: tuple[int, int]) -> None:
     model = segmenter().eval()
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(2))
-    logits = class_logits(model.student, model.vectors, image, 16)
+    logits = class_logits(model.student, model.text_features, image, 16)
     padded = torch.zeros(1, 3, -(-size[0] // 16) * 16, -(-size[1] // 16) * 16)
     padded[:, :, : size[0], : size[1]] = image
     features = model.student(padded)[0]
-    small = torch.stack([sum(t[c] * features[c] for c in range(WIDTH)) for t in model.vectors])
+    small = torch.stack([sum(t[c] * features[c] for c in range(WIDTH)) for t in model.text_features])
     full = F.interpolate(small[None], size=padded.shape[2:], mode="bilinear", align_corners=False)
     assert logits.shape == (1, 3, *size)
     assert torch.allclose(logits, full[:, :, : size[0], : size[1]], atol=1e-5)
@@ -123,6 +127,11 @@ class Silent(Words):
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         raise AssertionError(f"asked for {list(names)}")
+
+
+def class_logits(student: nn.Module, text: Tensor, images: Tensor, multiple: int) -> Tensor:
+    """Logits at full size of a network, names and images."""
+    return DensePrediction(student, images, TestSettings(pad_multiple=multiple)).logits(TextClassifier(text))
 
 
 def colours(**options: Any) -> Segmenter:  # noqa: ANN401
@@ -208,7 +217,7 @@ def test_half_precision_features_are_scored_in_float32() -> None:
 @pytest.mark.parametrize("multiple", [1, 7, 32])
 def test_ids_are_the_best_names_whatever_the_padding(multiple: int) -> None:
     images = picture(2, 3, 33, 50)
-    ids = colours(pad_multiple=multiple)(images)
+    ids = colours(settings=TestSettings(pad_multiple=multiple))(images)
     assert ids.dtype == torch.int64
     assert torch.equal(ids, images.argmax(dim=1))
 
@@ -239,7 +248,7 @@ def test_vectors_are_no_weight_and_take_no_gradient() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 3), (4, 3), (3,), (3, 3, 1)])
 def test_vectors_that_do_not_match_the_names(shape: tuple[int, ...]) -> None:
-    message = rf"segmenter: got 3 names and vectors \({', '.join(map(str, shape))},?\), expected \(N, C\)"
+    message = rf"class_names: got 3 names and text features \({', '.join(map(str, shape))},?\), expected \(N, C\)"
     with pytest.raises(ValueError, match=message):
         Segmenter(nn.Identity(), ["a", "b", "c"], torch.zeros(shape))
 
@@ -257,7 +266,7 @@ def test_with_names_shares_the_student_and_leaves_the_first_alone() -> None:
     before = model.text_features.clone()
     other = model.with_names(["cat", "old mill", "sky"], Words())
     assert other.student is model.student
-    assert (other.text_spec, other.pad_multiple) == ({"kind": "x"}, 16)
+    assert (other.text_spec, other.settings.pad_multiple) == ({"kind": "x"}, 16)
     assert other.unseen == ("cat",)
     assert model.with_names(["sky"]).unseen == ()
     assert model.class_names == ("sky", "cat", "sea")
@@ -272,44 +281,48 @@ def test_the_default_is_the_whole_image_at_its_own_size_to_the_bit() -> None:
     model, image = segmenter().eval(), picture(1, 3, 37, 50)
     with torch.no_grad():
         padded = F.pad(image, (0, 14, 0, 11))
-        scores = torch.einsum("bchw,nc->bnhw", model.student(padded).float(), model.vectors)
+        scores = torch.einsum("bchw,nc->bnhw", model.student(padded).float(), model.text_features)
         full = F.interpolate(scores, size=(48, 64), mode="bilinear", align_corners=False)[:, :, :37, :50]
-    assert (model.pipeline, model.test.max_logits) == (OWN_SIZE, MAX_LOGITS)
-    assert torch.equal(class_logits(model.student, model.vectors, image, 16), full)
+    assert (model.settings.pipeline, model.settings.max_logits) == (OWN_SIZE, MAX_LOGITS)
+    assert torch.equal(class_logits(model.student, model.text_features, image, 16), full)
     assert torch.equal(ids_of(model, image[0]), full[0].argmax(dim=0))
 
 
 def test_an_image_is_segmented_by_the_pipeline() -> None:
     plain, image = segmenter().eval(), picture(3, 37, 50)
-    other = plain.with_pipeline(SLIDE)
+    other = plain.with_settings(pipeline=SLIDE)
     with torch.no_grad():
-        expected = class_labels(plain.student, plain.vectors, image[None], 16, SLIDE)[0]
+        prediction = DensePrediction(plain.student, image[None], TestSettings(SLIDE, pad_multiple=16))
+        expected = prediction.labels(TextClassifier(plain.text_features))[0]
     assert torch.equal(ids_of(other, image), expected)
     assert not torch.equal(ids_of(plain, image), expected)
     assert expected.shape == (37, 50)
 
 
-def test_with_pipeline_shares_the_student_and_leaves_the_first_alone() -> None:
+def test_with_settings_shares_the_student_and_leaves_the_first_alone() -> None:
     vectors = F.normalize(random(3, WIDTH), dim=1)
+    settings = TestSettings(max_logits=99)
     model = Segmenter(
-        own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], text_spec={"kind": "x"}, max_logits=99
+        own_network(), ["sky", "cat", "sea"], vectors, unseen=["cat"], text_spec={"kind": "x"}, settings=settings
     )
-    other = model.with_pipeline(SLIDE)
+    other = model.with_settings(pipeline=SLIDE)
     assert other.student is model.student
     assert torch.equal(other.text_features, model.text_features)
-    assert (model.pipeline, other.pipeline) == (OWN_SIZE, SLIDE)
-    for name in ("names", "unseen", "text_spec", "pad_multiple", "max_logits"):
+    assert (model.settings, other.settings) == (settings, TestSettings(SLIDE, max_logits=99))
+    for name in ("class_names", "unseen", "text_spec"):
         assert getattr(other, name) == getattr(model, name), name
     again = other.with_names(["sea"])
-    assert (again.pipeline, again.max_logits) == (SLIDE, 99)
+    assert again.settings == other.settings
 
 
 def test_fewer_scores_at_once_change_no_label() -> None:
     plain, image = segmenter(), picture(3, 37, 50)
-    fewer = Segmenter(plain.student, plain.class_names, plain.text_features, pad_multiple=16, max_logits=400)
+    fewer = Segmenter(
+        plain.student, plain.class_names, plain.text_features, settings=TestSettings(pad_multiple=16, max_logits=400)
+    )
     assert torch.equal(ids_of(fewer, image), ids_of(plain, image))
     with pytest.raises(ValueError, match="max_logits: got 0, expected at least 1"):
-        Segmenter(plain.student, plain.class_names, plain.text_features, max_logits=0)
+        plain.with_settings(max_logits=0)
 
 
 def test_one_string_is_no_list_of_names() -> None:
@@ -396,7 +409,7 @@ def test_a_threshold_goes_with_windows_few_scores_at_once_and_many_names() -> No
     names, vectors = [f"w{i}" for i in range(20)], F.normalize(random(20, WIDTH), dim=1)
     for pipeline in (OWN_SIZE, SLIDE):
         models = [
-            Segmenter(own_network(), names, vectors, pad_multiple=16, pipeline=pipeline, max_logits=most).eval()
+            Segmenter(own_network(), names, vectors, settings=TestSettings(pipeline, 16, most)).eval()
             for most in (MAX_LOGITS, 900)
         ]
         whole, pieces = (model.segment(picture(3, 37, 50), threshold=0.5).labels for model in models)
@@ -540,10 +553,10 @@ def test_a_new_word_builds_the_tower_once_for_all_segmenters_of_a_model(
         built.append(spec)
         return Words16()
 
-    monkeypatch.setattr("clipteacher.segmenter.cached_text.build_text_encoder", build)
+    monkeypatch.setattr("clipteacher.segmenter.text_cache.build_text_encoder", build)
     for names in (["owl"], ["owl", "sky"], ["mill", "owl"]):
         model.segment(photo, names)
-    model.with_names(["sky"]).with_pipeline(SLIDE).segment(photo, ["owl", "barn"])
+    model.with_names(["sky"]).with_settings(pipeline=SLIDE).segment(photo, ["owl", "barn"])
     assert built == [model.text_spec]
     again = text_segmenter(tiny_clip)
     again.segment(photo, ["owl", "mill", "barn", "sky"])

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from clipteacher.segmenter.cached_text import CachedText
 from safetensors.torch import save_file
 
-from clipteacher.segmenter.text_cache import TextCache, cache_folder
+from clipteacher.segmenter.text_cache import CachedText, TextCache, cache_folder
 from clipteacher.teachers.openclip import OpenClipText
 from clipteacher.teachers.teacher import TextEncoder
 
@@ -49,7 +48,7 @@ def test_a_second_process_needs_no_tower(spec: dict[str, Any], cache: Path, monk
     )
     assert len(files(cache)) == 3
     assert {path.parent.parent for path in files(cache)} == {cache}
-    monkeypatch.setattr("clipteacher.segmenter.cached_text.build_text_encoder", refuse)
+    monkeypatch.setattr("clipteacher.segmenter.text_cache.build_text_encoder", refuse)
     again = CachedText(json.loads(json.dumps(spec)))
     assert torch.equal(again.encode_text(["../../up", "barn"]), vectors[[2, 0]])
     with pytest.raises(AssertionError, match="built the tower"):
@@ -171,7 +170,7 @@ def test_many_at_once(cache: Path) -> None:
 
 
 def test_words_in_memory_are_bounded(spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clipteacher.segmenter.cached_text.MOST_WORDS", 3)
+    monkeypatch.setattr("clipteacher.segmenter.text_cache.MOST_WORDS", 3)
     text = CachedText(spec, on_disk=False)
     first = text.encode_text(["a", "b"])
     assert text.encode_text(["c", "d", "e", "f"]).shape == (4, 16)

@@ -78,7 +78,7 @@ def test_a_model_of_the_hub(downloads: list[dict[str, Any]], tmp_path: Path) -> 
 def test_ones_own_network_and_the_cache_of_words(tmp_path: Path) -> None:
     own = nn.Conv2d(3, 8, 3, stride=2, padding=1)
     Segmenter(own, ["sky"], torch.randn(1, 8)).save_pretrained(tmp_path / "model")
-    with pytest.raises(ValueError, match="network of one's own"):
+    with pytest.raises(ValueError, match="network of your own"):
         Segmenter.from_pretrained(tmp_path / "model")
     again = Segmenter.from_pretrained(
         tmp_path / "model", student=nn.Conv2d(3, 8, 3, stride=2, padding=1), text_cache=False

@@ -12,10 +12,10 @@ from clipteacher.storage.model_card import model_card
 CONFIG: dict[str, Any] = {
     "student": {"kind": "smp", "architecture": "Segformer", "encoder": "tu-tf_efficientnet_lite0"},
     "student_class": "clipteacher.students.smp.SMPStudent",
-    "names": ["sky", "old chair", "boat"],
+    "class_names": ["sky", "old chair", "boat"],
     "unseen": ["boat"],
     "text_encoder": {"kind": "openclip", "model": "ViT-B-16-quickgelu", "pretrained": "openai"},
-    "test_pipeline": {"short_side": None, "mode": "whole", "crop": None, "stride": None},
+    "test": {"pipeline": {"short_side": None, "mode": "whole", "crop": None, "stride": None}, "calibration": 0.0},
 }
 
 
@@ -39,7 +39,7 @@ def test_names_and_how_to_use_them() -> None:
     assert '["sky", "old chair"]' in code
     assert len([line for line in code.splitlines() if line]) <= 5
     assert "Never seen" not in model_card(CONFIG | {"unseen": []})
-    assert "and 700 more" in model_card(CONFIG | {"names": [f"w{i}" for i in range(1000)]})
+    assert "and 700 more" in model_card(CONFIG | {"class_names": [f"w{i}" for i in range(1000)]})
 
 
 def test_scores_where_they_are_known() -> None:
@@ -48,12 +48,15 @@ def test_scores_where_they_are_known() -> None:
     scores = {"pAcc": 0.931, "mIoU_seen": 0.767, "mIoU_unseen": 0.638, "hIoU": 0.696, "IoU": {"sky": 0.9}}
     card = model_card(CONFIG | {"protocol": "world-15-5", "scores": scores})
     assert "| U | hIoU | S | pAcc |\n|---|---|---|---|\n| 63.8 | 69.6 | 76.7 | 93.1 |" in card
+    calibrated = {"pipeline": CONFIG["test"]["pipeline"], "calibration": 0.3}
+    assert "Calibration 0.3: subtracted from every logit" in model_card(CONFIG | {"test": calibrated})
+    assert "Calibration" not in card
     assert "Protocol `world-15-5`, mode `whole`, photos at their own size." in card
     assert "| - | - | 76.7 | 93.1 |" in model_card(
         CONFIG | {"protocol": "all seen", "scores": scores | {"mIoU_unseen": None, "hIoU": None}}
     )
     pipeline = {"short_side": 512, "mode": "slide", "crop": 512, "stride": 341}
-    assert "mode `slide`, shorter side 512" in model_card(CONFIG | {"scores": scores, "test_pipeline": pipeline})
+    assert "mode `slide`, shorter side 512" in model_card(CONFIG | {"scores": scores, "test": {"pipeline": pipeline}})
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,8 @@ def test_the_students_licence() -> None:
 
 
 def test_names_are_text_and_never_markup() -> None:
-    card = model_card(CONFIG | {"names": ["<script>", "# head", "[a](b)", "two\nlines", "\x1b[31m"], "unseen": []})
+    card = model_card(
+        CONFIG | {"class_names": ["<script>", "# head", "[a](b)", "two\nlines", "\x1b[31m"], "unseen": []}
+    )
     assert "\\<script\\>, \\# head, \\[a\\](b), two lines, \\[31m." in card
     assert "\x1b" not in card

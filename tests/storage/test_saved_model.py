@@ -3,22 +3,27 @@
 import json
 import math
 import re
+import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from clipteacher.inference import OWN_SIZE, class_logits
+from clipteacher.inference import DensePrediction, TestSettings
+from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.storage import saved_model as storage
-from clipteacher.storage.saved_model import load_segmenter, read_config, save_segmenter
+from clipteacher.storage.saved_model import read_config
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.training.module import TrainingModule
@@ -29,7 +34,7 @@ NAMES = ("sky", "Wiese", "naïve 木")
 
 
 class Mine(nn.Sequential):
-    """A network of one's own, without `spec()`."""
+    """A network of your own, without `spec()`."""
 
     def __init__(self, channels: int = 8) -> None:
         super().__init__(nn.Conv2d(3, 6, 3, stride=4, padding=1), nn.BatchNorm2d(6), nn.Conv2d(6, channels, 1))
@@ -49,7 +54,7 @@ def make(student: nn.Module | None = None, width: int = 8, **options: Any) -> Se
 def logits(segmenter: Segmenter, size: tuple[int, int] = (50, 67)) -> Tensor:
     images = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        return class_logits(segmenter.student, segmenter.text_features, images, segmenter.pad_multiple)
+        return DensePrediction(segmenter.student, images, segmenter.settings).logits(segmenter.classifier)
 
 
 def edit(folder: Path, **entries: object) -> None:
@@ -64,7 +69,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved SMPStudent of width 8; nothing may write to it."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("saved") / "model"
-    save_segmenter(make(), folder)
+    make().save_pretrained(folder)
     return folder
 
 
@@ -79,33 +84,76 @@ def model(saved: Path, tmp_path: Path) -> Path:
 
 
 def test_round_trip_gives_the_same_logits_to_the_bit(tmp_path: Path) -> None:
-    segmenter = make(unseen=["Wiese"], text_spec={"kind": "openclip", "model": "x"}, pad_multiple=64)
-    save_segmenter(segmenter, tmp_path / "model")
-    again = load_segmenter(tmp_path / "model")
+    segmenter = make(
+        unseen=["Wiese"], text_spec={"kind": "openclip", "model": "x"}, settings=TestSettings(pad_multiple=64)
+    )
+    segmenter.save_pretrained(tmp_path / "model")
+    again = Segmenter.from_pretrained(tmp_path / "model")
     assert torch.equal(logits(again), logits(segmenter))
     assert not any(module.training for module in again.modules())
     assert again.class_names == NAMES
     assert again.unseen == ("Wiese",)
     assert again.text_spec == {"kind": "openclip", "model": "x"}
-    assert again.pad_multiple == 64
+    assert again.settings.pad_multiple == 64
     assert torch.equal(again.text_features, segmenter.text_features)
 
 
 def test_the_test_pipeline_is_kept(tmp_path: Path) -> None:
     pipeline = TestPipeline(short_side=96, mode="slide", crop=64, stride=48)
-    save_segmenter(make(pipeline=pipeline), tmp_path / "model")
-    entry = read_config(tmp_path / "model")["test_pipeline"]
-    assert entry == {"short_side": 96, "mode": "slide", "crop": 64, "stride": 48}
-    assert load_segmenter(tmp_path / "model").pipeline == pipeline
+    make(settings=TestSettings(pipeline, calibration=0.25)).save_pretrained(tmp_path / "model")
+    entry = read_config(tmp_path / "model")["test"]
+    assert entry["pipeline"] == {"short_side": 96, "mode": "slide", "crop": 64, "stride": 48}
+    assert entry["calibration"] == 0.25
+    again = Segmenter.from_pretrained(tmp_path / "model")
+    assert again.settings == TestSettings(pipeline, calibration=0.25)
+    assert again.bias is not None
 
 
-def test_a_model_from_before_test_pipelines_is_tested_as_then(model: Path) -> None:
-    edit(model, test_pipeline=...)
-    assert load_segmenter(model).pipeline == OWN_SIZE
+FIRST = Path(__file__).with_name("model_format_1")
+"""A model of format 1, as it was written on 2026-11-26: other entries, another place of the tiny CLIP."""
+
+
+def test_a_model_of_format_1_loads_and_segments_as_before() -> None:
+    segmenter = Segmenter.from_pretrained(FIRST)
+    assert segmenter.class_names == ("sea", "sand", "boat")
+    assert (segmenter.unseen, segmenter.seen) == (("boat",), ("sea", "sand", "house"))
+    pipeline = TestPipeline(short_side=40, mode="slide", crop=32, stride=24)
+    assert segmenter.settings == TestSettings(pipeline, pad_multiple=16, calibration=0.002)
+    assert segmenter.record["protocol"] == "world-2-1"
+    assert segmenter.record["scores"]["mIoU_seen"] == 0.4
+    photo = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    with Image.open(FIRST.with_name("model_format_1_labels.png")) as before:
+        assert (segmenter.segment(photo).labels == np.array(before)).mean() > 0.999  # kernels round differently
+    found = segmenter.segment(photo, ["sea", "red balloon"])  # its text tower has moved since
+    assert found.class_names == ("sea", "red balloon")
+
+
+def test_a_model_of_format_1_is_saved_in_todays_format(tmp_path: Path) -> None:
+    Segmenter.from_pretrained(FIRST).save_pretrained(tmp_path / "model")
+    again, before = (Segmenter.from_pretrained(folder) for folder in (tmp_path / "model", FIRST))
+    assert (again.settings, again.text_spec, again.record) == (before.settings, before.text_spec, before.record)
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["format"] == storage.FORMAT == 2
+    assert "Calibration 0.002" in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_the_oldest_models_lack_entries_and_are_tested_as_then(tmp_path: Path) -> None:
+    shutil.copytree(FIRST, tmp_path / "model")
+    edit(tmp_path / "model", test_pipeline=..., seen=..., seen_offset=...)
+    again = Segmenter.from_pretrained(tmp_path / "model")
+    assert again.settings == TestSettings(OWN_SIZE, pad_multiple=16)
+    assert again.seen == ("sea", "sand")
+
+
+def test_loading_a_model_leaves_the_random_numbers_as_they_were(saved: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    Segmenter.from_pretrained(saved)
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_a_second_round_trip_writes_the_same_bytes(saved: Path, tmp_path: Path) -> None:
-    save_segmenter(load_segmenter(saved), tmp_path / "again")
+    Segmenter.from_pretrained(saved).save_pretrained(tmp_path / "again")
     for name in ALL:
         assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes(), name
 
@@ -113,10 +161,10 @@ def test_a_second_round_trip_writes_the_same_bytes(saved: Path, tmp_path: Path) 
 def test_saving_leaves_the_segmenter_as_it_was(tmp_path: Path) -> None:
     segmenter = make().train()
     before = {name: tensor.clone() for name, tensor in segmenter.student.state_dict().items()}
-    save_segmenter(segmenter, tmp_path / "model")
+    segmenter.save_pretrained(tmp_path / "model")
     assert segmenter.student.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in segmenter.student.state_dict().items())
-    assert not any(module.training for module in load_segmenter(tmp_path / "model").modules())
+    assert not any(module.training for module in Segmenter.from_pretrained(tmp_path / "model").modules())
 
 
 def test_channels_last_students_and_shared_tensors_can_be_saved(tmp_path: Path) -> None:
@@ -124,7 +172,7 @@ def test_channels_last_students_and_shared_tensors_can_be_saved(tmp_path: Path) 
     student.append(nn.Conv2d(8, 8, 1)).append(nn.Conv2d(8, 8, 1)).to(memory_format=torch.channels_last)
     student[4].weight = student[3].weight
     segmenter = make(student)
-    save_segmenter(segmenter, tmp_path / "model")
+    segmenter.save_pretrained(tmp_path / "model")
     state = load_file(tmp_path / "model" / "student.safetensors")
     assert state.keys() == student.state_dict().keys()
     assert all(torch.equal(tensor, student.state_dict()[name]) for name, tensor in state.items())
@@ -145,7 +193,7 @@ def test_nothing_of_the_teacher_is_saved(tiny_clip: tuple[Path, Path], tmp_path:
     teacher = OpenClipTeacher(str(tiny_clip[0]), str(tiny_clip[1]))
     split = ClassSplit(names=NAMES, unseen=NAMES[1:2])
     module = TrainingModule(SMPStudent("FPN", "tu-test_efficientnet", 16), teacher, split)
-    save_segmenter(module.segmenter(), tmp_path / "model")
+    module.segmenter().save_pretrained(tmp_path / "model")
     student, words = (load_file(tmp_path / "model" / name) for name in FILES[1:])
     assert student.keys() == module.framework.student.state_dict().keys()
     assert all(name.startswith("network.") for name in student)
@@ -162,23 +210,23 @@ def test_nothing_of_the_teacher_is_saved(tiny_clip: tuple[Path, Path], tmp_path:
 
 def test_config_says_what_was_saved(saved: Path) -> None:
     config = read_config(saved)
-    keys = ["format", "student", "student_class", "names", "unseen", "seen", "calibration", "text_encoder"]
-    keys += ["pad_multiple", "test_pipeline"]
+    keys = ["format", "student", "student_class", "class_names", "unseen", "seen", "text_encoder", "test"]
     assert list(config) == keys
-    assert config["format"] == 1
+    assert config["format"] == 2
+    assert config["test"].keys() == {"pipeline", "pad_multiple", "max_logits", "calibration"}
     assert config["student"]["encoder"] == "tu-test_efficientnet"
     assert config["student_class"] == "clipteacher.students.smp.SMPStudent"
-    assert config["names"] == list(NAMES)
+    assert config["class_names"] == list(NAMES)
     assert "naïve 木" in (saved / "config.json").read_text(encoding="utf-8"), "names can be read"
 
 
 def test_extra_entries_are_kept_and_do_not_disturb(tmp_path: Path) -> None:
     segmenter = make()
-    save_segmenter(segmenter, tmp_path / "model", {"protocol": "drawn-3-1", "steps": 7})
+    segmenter.save_pretrained(tmp_path / "model", {"protocol": "drawn-3-1", "steps": 7})
     config = read_config(tmp_path / "model")
     assert (config["protocol"], config["steps"]) == ("drawn-3-1", 7)
-    assert torch.equal(logits(load_segmenter(tmp_path / "model")), logits(segmenter))
-    again = load_segmenter(tmp_path / "model")
+    assert torch.equal(logits(Segmenter.from_pretrained(tmp_path / "model")), logits(segmenter))
+    again = Segmenter.from_pretrained(tmp_path / "model")
     assert again.record == {"protocol": "drawn-3-1", "steps": 7}
     again.save_pretrained(tmp_path / "again")
     assert read_config(tmp_path / "again") == config, "what is known of a model goes with it"
@@ -190,28 +238,28 @@ def refused(constant: str) -> None:
 
 
 def test_nan_among_the_extra_entries_is_null(tmp_path: Path) -> None:
-    save_segmenter(make(Mine()), tmp_path / "model", {"scores": {"U": math.nan, "S": 0.5}})
+    make(Mine()).save_pretrained(tmp_path / "model", {"scores": {"U": math.nan, "S": 0.5}})
     text = (tmp_path / "model" / "config.json").read_text()
     assert json.loads(text, parse_constant=refused)["scores"] == {"U": None, "S": 0.5}
 
 
 def test_an_infinity_among_the_extra_entries_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        save_segmenter(make(Mine()), tmp_path / "model", {"lr": math.inf})
+        make(Mine()).save_pretrained(tmp_path / "model", {"lr": math.inf})
     assert not list(tmp_path.iterdir())
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     segmenter = make(Mine())
     (tmp_path / "model").mkdir()
-    save_segmenter(segmenter, tmp_path / "model")
+    segmenter.save_pretrained(tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ALL
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    assert torch.equal(logits(load_segmenter(tmp_path / "model", Mine())), logits(segmenter))
+    assert torch.equal(logits(Segmenter.from_pretrained(tmp_path / "model", student=Mine())), logits(segmenter))
 
 
 def test_folders_on_the_way_are_made_and_others_may_read(tmp_path: Path) -> None:
-    save_segmenter(make(Mine()), tmp_path / "a" / "b" / "model")
+    make(Mine()).save_pretrained(tmp_path / "a" / "b" / "model")
     assert (tmp_path / "a" / "b" / "model").stat().st_mode & 0o777 == 0o755
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["model"]
 
@@ -219,10 +267,10 @@ def test_folders_on_the_way_are_made_and_others_may_read(tmp_path: Path) -> None
 def test_an_older_folder_is_replaced_whole(model: Path) -> None:
     (model / "left over.txt").write_text("of an older run")
     segmenter = make(Mine())
-    save_segmenter(segmenter, model)
+    segmenter.save_pretrained(model)
     assert sorted(path.name for path in model.iterdir()) == ALL
     assert [path.name for path in model.parent.iterdir()] == ["model"]
-    assert torch.equal(logits(load_segmenter(model, Mine())), logits(segmenter))
+    assert torch.equal(logits(Segmenter.from_pretrained(model, student=Mine())), logits(segmenter))
 
 
 def fail_at(monkeypatch: pytest.MonkeyPatch, call: int, error: BaseException) -> None:
@@ -250,7 +298,7 @@ def test_failing_midway_leaves_no_trace(
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     fail_at(monkeypatch, call, error)
     with pytest.raises(type(error)):
-        save_segmenter(make(Mine()), target)
+        make(Mine()).save_pretrained(target)
     assert [path.name for path in model.parent.iterdir()] == ["model"]
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
 
@@ -258,7 +306,7 @@ def test_failing_midway_leaves_no_trace(
 def test_an_entry_that_is_no_json_leaves_no_trace(model: Path) -> None:
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     with pytest.raises(TypeError, match="not JSON serializable"):
-        save_segmenter(make(Mine()), model, {"protocol": object()})
+        make(Mine()).save_pretrained(model, {"protocol": object()})
     assert [path.name for path in model.parent.iterdir()] == ["model"]
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
 
@@ -275,7 +323,7 @@ def test_failing_at_the_last_rename_leaves_the_older_folder(model: Path, monkeyp
 
     monkeypatch.setattr(Path, "rename", stop)
     with pytest.raises(OSError, match="went away"):
-        save_segmenter(make(Mine()), model)
+        make(Mine()).save_pretrained(model)
     assert [path.name for path in model.parent.iterdir()] == ["model"]
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
 
@@ -284,45 +332,45 @@ def test_a_folder_that_is_no_model_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.tex").write_text("years")
     with pytest.raises((FileExistsError, ValueError), match="work"):
-        save_segmenter(make(Mine()), tmp_path / "work")
+        make(Mine()).save_pretrained(tmp_path / "work")
     assert (tmp_path / "work" / "thesis.tex").exists()
 
 
 def test_extra_entries_cannot_replace_the_models_own(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="names"):
-        save_segmenter(make(Mine()), tmp_path / "model", {"names": ["a", "b", "c"]})
+    with pytest.raises(ValueError, match="class_names"):
+        make(Mine()).save_pretrained(tmp_path / "model", {"class_names": ["a", "b", "c"]})
 
 
 def test_ones_own_network_is_handed_over(tmp_path: Path) -> None:
     segmenter = make(Mine())
-    save_segmenter(segmenter, tmp_path / "model")
+    segmenter.save_pretrained(tmp_path / "model")
     own = Mine()
-    again = load_segmenter(tmp_path / "model", student=own)
+    again = Segmenter.from_pretrained(tmp_path / "model", student=own)
     assert again.student is own
     assert torch.equal(logits(again), logits(segmenter))
 
 
 def test_ones_own_network_cannot_be_built(tmp_path: Path) -> None:
-    save_segmenter(make(Mine()), tmp_path / "model")
-    message = rf"{tmp_path / 'model'} holds .*one's own \({Mine.__module__}\.Mine\).*load_segmenter\(folder, student="
+    make(Mine()).save_pretrained(tmp_path / "model")
+    message = rf"{tmp_path / 'model'} holds .*your own \({Mine.__module__}\.Mine\).*from_pretrained\(folder, student="
     with pytest.raises(ValueError, match=message):
-        load_segmenter(tmp_path / "model")
+        Segmenter.from_pretrained(tmp_path / "model")
 
 
 def test_a_described_student_may_be_handed_over_too(saved: Path) -> None:
     own = SMPStudent("FPN", "tu-test_efficientnet", 8)
-    assert torch.equal(logits(load_segmenter(saved, own)), logits(load_segmenter(saved)))
+    assert torch.equal(logits(Segmenter.from_pretrained(saved, student=own)), logits(Segmenter.from_pretrained(saved)))
 
 
 def test_another_network_than_was_trained(saved: Path) -> None:
     message = rf"(?s){saved / 'student.safetensors'} does not fit Mine: .*\(clipteacher\.students\.smp\.SMPStudent\)"
     with pytest.raises(ValueError, match=message):
-        load_segmenter(saved, Mine())
+        Segmenter.from_pretrained(saved, student=Mine())
 
 
 def test_a_network_of_another_width_than_was_trained(saved: Path) -> None:
     with pytest.raises(ValueError, match=rf"(?s){saved / 'student.safetensors'} does not fit SMPStudent: .*size mism"):
-        load_segmenter(saved, SMPStudent("FPN", "tu-test_efficientnet", 12))
+        Segmenter.from_pretrained(saved, student=SMPStudent("FPN", "tu-test_efficientnet", 12))
 
 
 def cut(name: str, keep: int) -> Callable[[Path], object]:
@@ -347,9 +395,9 @@ FAULTS: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
     "student empty": (put(FILES[1], b""), ValueError, "the weights in .* cannot be read"),
     "no JSON": (put(FILES[0], b"{"), ValueError, r"config\.json is no JSON \("),
     "no text": (put(FILES[0], b"\xff\xfe\x00"), ValueError, r"config\.json is no JSON \("),
-    "no object": (put(FILES[0], b"[]"), ValueError, "has format 'list', expected 1"),
-    "no format": (lambda f: edit(f, format=...), ValueError, "has format None, expected 1"),
-    "a later format": (lambda f: edit(f, format=2), ValueError, "has format 2, expected 1. Update clipteacher"),
+    "no object": (put(FILES[0], b"[]"), ValueError, "has format 'list', expected 2, or 1"),
+    "no format": (lambda f: edit(f, format=...), ValueError, "has format None, expected 2"),
+    "a later format": (lambda f: edit(f, format=3), ValueError, "has format 3, expected 2, or 1. Update clipteacher"),
     "another kind": (lambda f: edit(f, student={"kind": "hf"}), ValueError, "kind 'hf', expected one of smp"),
     "no vectors": (words(x=torch.zeros(3, 8)), ValueError, "the weights in .* cannot be read .*vectors"),
 }
@@ -360,20 +408,23 @@ def test_a_spoilt_folder_is_named(model: Path, fault: str) -> None:
     spoil, error, message = FAULTS[fault]
     spoil(model)
     with pytest.raises(error, match=message) as raised:
-        load_segmenter(model)
+        Segmenter.from_pretrained(model)
     assert str(model) in str(raised.value)
 
 
 UNNAMED: dict[str, Callable[[Path], object]] = {
     "vectors of another width": words(vectors=torch.zeros(3, 5)),
     "vectors of one axis": words(vectors=torch.zeros(3)),
-    "names missing": lambda f: edit(f, names=...),
-    "names too few": lambda f: edit(f, names=["sky"]),
+    "names missing": lambda f: edit(f, class_names=...),
+    "names too few": lambda f: edit(f, class_names=["sky"]),
     "student missing": lambda f: edit(f, student=...),
     "student's argument unknown": lambda f: edit(f, student={"kind": "smp", "depth": 3}),
-    "test pipeline of another mode": lambda f: edit(f, test_pipeline={"short_side": None, "mode": "x"}),
-    "test pipeline of an unknown field": lambda f: edit(f, test_pipeline={"window": 5}),
-    "pad_multiple missing": lambda f: edit(f, pad_multiple=...),
+    "test pipeline of another mode": lambda f: edit(f, test={"pipeline": {"short_side": None, "mode": "x"}}),
+    "test pipeline of an unknown field": lambda f: edit(f, test={"pipeline": {"window": 5}}),
+    "padding of no whole number": lambda f: edit(f, test={"pipeline": asdict(OWN_SIZE), "pad_multiple": 1.5}),
+    "an unknown setting": lambda f: edit(f, test={"pipeline": asdict(OWN_SIZE), "flip": True}),
+    "settings missing": lambda f: edit(f, test=...),
+    "format 1 without names": lambda f: edit(f, format=1, names=...),
 }
 
 
@@ -381,14 +432,14 @@ UNNAMED: dict[str, Callable[[Path], object]] = {
 def test_a_folder_with_a_wrong_entry_is_named(model: Path, fault: str) -> None:
     UNNAMED[fault](model)
     with pytest.raises(ValueError, match=re.escape(str(model))):
-        load_segmenter(model)
+        Segmenter.from_pretrained(model)
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=rf"no config\.json in {tmp_path / 'nowhere'}; expected"):
-        load_segmenter(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=rf"no folder {tmp_path / 'nowhere'}; expected"):
+        Segmenter.from_pretrained(tmp_path / "nowhere")
 
 
 def test_reading_alone_loads_no_weights(model: Path) -> None:
     put(FILES[1], b"")(model)
-    assert read_config(model)["names"] == list(NAMES)
+    assert read_config(model)["class_names"] == list(NAMES)

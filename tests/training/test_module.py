@@ -1,6 +1,7 @@
 """The trainer's view: seeding of each step, the loss, the scores of a validation, the optimiser, what is kept."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,9 @@ from torch.nn import functional as F
 
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.evaluate import pooled_confusion
-from clipteacher.evaluation.metrics import scores
-from clipteacher.method.framework import LossConfig
+from clipteacher.evaluation.metrics import compute_metrics
+from clipteacher.inference.settings import TestSettings
+from clipteacher.method.config import SUPERVISED, LossConfig, MethodConfig
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.protocol import TestPipeline
@@ -31,7 +33,8 @@ pytestmark = [
 
 WIDTH = 8
 SPLIT = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
-PLM = PLMConfig(windows=(2, 4), iterations=2, fusion_threshold=0.9, heads=2, feedforward=16)
+PLM = PLMConfig(prototypes="synthesizer", windows=(2, 4), iterations=2, fusion_threshold=0.9, heads=2, feedforward=16)
+LOSSES = MethodConfig.paper().losses
 # The colours of the drawn photos, in the first three channels.
 COLOURS = {"sky": (90, 160, 240), "grass": (70, 160, 60), "sun": (250, 210, 40), "house": (170, 60, 50)}
 
@@ -74,10 +77,10 @@ class Teacher(nn.Module):
         return {"kind": "colours"}
 
 
-def make(**arguments: Any) -> TrainingModule:  # noqa: ANN401
+def make(losses: LossConfig = LOSSES, **arguments: Any) -> TrainingModule:  # noqa: ANN401
     torch.manual_seed(0)
-    defaults: dict[str, Any] = {"glm": GLMConfig(bank_size=8), "plm": PLM}
-    return TrainingModule(Student(), Teacher(), SPLIT, **defaults | arguments)
+    method = MethodConfig(glm=GLMConfig(bank_size=8), plm=PLM, losses=losses)
+    return TrainingModule(Student(), Teacher(), SPLIT, method=method, **arguments)
 
 
 def attach(module: TrainingModule, step: int = 0, rank: int = 0, steps: int = 100) -> None:
@@ -124,7 +127,7 @@ def test_a_step_drops_the_same_whenever_it_is_taken() -> None:
 
 
 def test_the_loss_is_the_sum_of_the_named_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = make(losses=LossConfig(glm=2.0, focal=20.0))
+    module = make(replace(LOSSES, glm=2.0, focal=20.0))
     logged: dict[str, Tensor] = {}
     monkeypatch.setattr(module, "log", lambda name, value, **_: logged.__setitem__(name, value))
     monkeypatch.setattr(module, "log_dict", lambda values, **_: logged.update(values))
@@ -138,7 +141,7 @@ def test_the_loss_is_the_sum_of_the_named_terms(monkeypatch: pytest.MonkeyPatch)
     torch.testing.assert_close(sum(logged[name] for name in terms), total.detach())
     assert torch.equal(logged["loss"], total.detach())
 
-    plain = make(losses=LossConfig(glm=2.0, focal=20.0))
+    plain = make(replace(LOSSES, glm=2.0, focal=20.0))
     attach(plain)
     plain.on_train_batch_start(batch(), 0)
     for name, value in plain.framework(*batch()[:2]).items():
@@ -170,7 +173,7 @@ def test_scores_of_a_validation_are_those_of_evaluate(
 ) -> None:
     module, data, metrics = validated
     confusion = pooled_confusion(module.segmenter(), (data.val_set[i] for i in range(len(data.val_set))))
-    expected = scores(confusion, SPLIT)
+    expected = compute_metrics(confusion, SPLIT)
     assert all(value > 0.2 for value in expected.IoU.values()), "a test worth its name predicts every class"
     named = {
         "val/pAcc": expected.pAcc,
@@ -188,8 +191,8 @@ def test_a_validation_tests_as_the_kept_student_is_tested(folder: Path) -> None:
     data.setup("fit")
     samples = [data.val_set[i] for i in range(len(data.val_set))]
     found = []
-    for arguments in ({}, {"test_pipeline": pipeline}, {"test_pipeline": pipeline, "max_logits": 3000}):
-        module = make(**arguments).eval()
+    for test in (TestSettings(), TestSettings(pipeline), TestSettings(pipeline, max_logits=3000)):
+        module = make(test=test).eval()
         module.on_validation_start()
         with torch.no_grad():
             for image, mask, name, _ in samples:
@@ -197,12 +200,12 @@ def test_a_validation_tests_as_the_kept_student_is_tested(folder: Path) -> None:
                 module.validation_step(batch_of_one, 0)
         found.append(module.confusion.compute())
         segmenter = module.segmenter()
-        assert segmenter.pipeline == module.test_pipeline
+        assert segmenter.settings == test
         assert torch.equal(found[-1], pooled_confusion(segmenter, samples))
     assert not torch.equal(found[0], found[1])
     assert torch.equal(found[1], found[2])
     with pytest.raises(ValueError, match="max_logits: got 0"):
-        make(max_logits=0)
+        TestSettings(max_logits=0)
 
 
 def test_a_validation_leaves_nothing_behind(
@@ -210,8 +213,8 @@ def test_a_validation_leaves_nothing_behind(
 ) -> None:
     module, _, _ = validated
     fresh = make()
-    assert torch.equal(module.framework.text, fresh.framework.text)
-    assert len(module.framework.text) == 3
+    assert torch.equal(module.framework.text_features, fresh.framework.text_features)
+    assert len(module.framework.text_features) == 3
     assert not module.confusion.confusion.any()
     state, before = module.state_dict(), fresh.state_dict()
     assert state.keys() == before.keys()
@@ -220,7 +223,7 @@ def test_a_validation_leaves_nothing_behind(
 
 def test_unseen_names_are_encoded_for_the_scores_alone() -> None:
     teacher = Teacher()
-    module = TrainingModule(Student(), teacher, SPLIT, glm=None, plm=None)
+    module = TrainingModule(Student(), teacher, SPLIT, method=SUPERVISED)
     assert teacher.asked == [("sky", "grass", "house")]
     attach(module)
     module.on_train_batch_start(batch(), 0)
@@ -269,13 +272,13 @@ def test_schedule_runs_over_the_trainers_steps() -> None:
 
 
 def test_segmenter_holds_all_names() -> None:
-    module = make(pad_multiple=64)
+    module = make(test=TestSettings(pad_multiple=64))
     segmenter = module.segmenter()
     assert segmenter.student is module.framework.student
-    assert segmenter.class_names == SPLIT.class_names
+    assert segmenter.class_names == SPLIT.names
     assert segmenter.unseen == ("sun",)
     assert segmenter.text_spec == {"kind": "colours"}
-    assert segmenter.pad_multiple == 64
+    assert segmenter.settings.pad_multiple == 64
     assert torch.equal(segmenter.text_features, Teacher().encode_text(SPLIT.names))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,28 @@ from tests.method.test_framework import GLM_ON, SEEN, TinyStudent, TinyTeacher
 from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
+from clipteacher.method.config import MethodConfig
 from clipteacher.method.distillation import DistillationConfig
-from clipteacher.method.framework import CLIPTeacher, LossConfig
+from clipteacher.method.framework import CLIPTeacher
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.training.average import StudentAverage
-from clipteacher.utils.distributed import gather_rows, mean_over_ranks, rank_share, sum_over_ranks, world_size
+from clipteacher.utils.distributed import Ranks, gather_rows, mean_over_ranks, sum_over_ranks, world_size
 
 RANKS, STEPS, IMAGES = 2, 3, 4
-PLM_ON = PLMConfig(windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16)
+PLM_ON = PLMConfig(
+    prototypes="synthesizer", windows=(2, 4), iterations=3, fusion_threshold=0.9, heads=2, feedforward=16
+)
 REGIONS = PLMConfig(windows=(2, 4), iterations=3, fusion_threshold=0.9, prototypes="region_pooling")
-FOREIGN = LossConfig(cross_image_negatives=True)
+PAPER = MethodConfig.paper().losses
+FOREIGN = replace(PAPER, cross_image_negatives=True)
 SETTINGS: dict[str, dict[str, Any]] = {
     "student alone": {"glm": None, "plm": None},
-    "labelled pixels": {"glm": None, "plm": None, "losses": LossConfig(ignored_are_negatives=False)},
+    "labelled pixels": {"glm": None, "plm": None, "losses": replace(PAPER, ignored_are_negatives=False)},
     "distillation": {"glm": None, "plm": None, "distillation": DistillationConfig()},
     "distillation of ignored": {"glm": None, "plm": None, "distillation": DistillationConfig(ignored_only=True)},
     "GLM": {"glm": GLM_ON, "plm": None},
-    "GLM of cells": {"glm": GLMConfig(bank_size=8, cells=2), "plm": None},
+    "GLM of a grid": {"glm": GLMConfig(bank_size=8, grid=2), "plm": None},
     "PLM": {"glm": None, "plm": PLM_ON, "losses": FOREIGN},
     "region_pooling": {"glm": None, "plm": REGIONS, "losses": FOREIGN},
     "both": {"glm": GLM_ON, "plm": PLM_ON},
@@ -38,7 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 SPLITS = {"even": (2, 2), "uneven": (3, 1)}
 CASES = [
     *((setting, "even") for setting in SETTINGS),
-    *((setting, "uneven") for setting in ("both", "region_pooling", "GLM of cells")),
+    *((setting, "uneven") for setting in ("both", "region_pooling", "GLM of a grid")),
 ]
 
 
@@ -57,6 +62,11 @@ def batch(step: int, counts: tuple[int, ...], rank: int) -> tuple[Tensor, Tensor
     return images[share], labels[share]
 
 
+def method(setting: str) -> MethodConfig:
+    """The paper's method with some of it changed."""
+    return replace(MethodConfig.paper(), **SETTINGS[setting])
+
+
 def gradient(parameter: Tensor) -> Tensor:
     assert parameter.grad is not None
     return parameter.grad.clone()
@@ -65,7 +75,7 @@ def gradient(parameter: Tensor) -> Tensor:
 def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
     """Take a few steps on this rank's images; returns losses, gradients, weights, their average and bank."""
     torch.manual_seed(0)
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, **SETTINGS[setting])
+    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, method(setting))
     module.average = StudentAverage(module.student, 0.5)  # inside, as the trainer's module has it
     trained: Any = DistributedDataParallel(module) if len(counts) > 1 else module
     optimizer = torch.optim.SGD(module.parameters(), lr=0.01)
@@ -96,7 +106,7 @@ def call_helpers(rank: int) -> dict[str, Any]:
         "mean": mean_over_ranks(values, weight=1.0 + 2 * rank),
         "gradients": sum_over_ranks(values).requires_grad or one_sided.rows.requires_grad,
         "kept": values.tolist(),
-        "shares": [rank_share(torch.tensor(count), 1, all_ranks=everyone) for count, everyone in COUNTS[rank]],
+        "shares": [Ranks(together=everyone).divisor(torch.tensor(count), 1) for count, everyone in COUNTS[rank]],
     }
 
 
@@ -153,7 +163,7 @@ def test_in_one_process_nothing_happens() -> None:
         assert not same.requires_grad
     assert gather_rows(values).first == 0
     for everyone in (False, True):
-        share = rank_share(torch.tensor(0), 1, all_ranks=everyone)
+        share = Ranks(together=everyone).divisor(torch.tensor(0), 1)
         assert (share.item(), share.dtype) == (1, torch.int64)
 
 
@@ -187,7 +197,7 @@ def test_ranks_by_themselves_would_not(setting: str) -> None:
     """The same images without one another: nearly every term is another, so the test above has something to find."""
     whole = train(setting, (IMAGES,), 0)["losses"][0]
     torch.manual_seed(0)
-    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, **SETTINGS[setting])
+    module = CLIPTeacher(TinyStudent(), TinyTeacher(), SEEN, method(setting))
     initial = {name: value.clone() for name, value in module.state_dict().items()}
     halves: list[dict[str, Tensor]] = []
     for rank in range(RANKS):

@@ -27,7 +27,7 @@ class Areas(NamedTuple):
 
 
 def check_areas_path(path: Path | None, taken: Sequence[Path]) -> None:
-    """Check where areas are to be written; None is nowhere.
+    """Check the path that areas are written to; None writes nothing.
 
     Args:
         path: The file.

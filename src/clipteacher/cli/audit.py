@@ -11,11 +11,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from clipteacher.cli.errors import user_errors
-from clipteacher.cli.table import percent
 from clipteacher.data.audit import audit_labels
 from clipteacher.data.opened import open_data
 from clipteacher.data.source import Source
 from clipteacher.data.value_counts import ValueCounts, kept_counts
+from clipteacher.evaluation.metrics import percent
 from clipteacher.protocols.splits import listed_names
 
 

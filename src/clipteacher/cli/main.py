@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from clipteacher.version import __version__
 
@@ -27,6 +28,13 @@ clipteacher COMMAND --help lists the options of a command.
 """
 
 
+# Each is in the file of its name, which is loaded only when needed: some take seconds.
+_COMMANDS = (
+    *("quickstart", "fit", "evaluate", "diagnose", "segment", "app", "export", "prepare", "audit", "convert"),
+    *("teacher-check", "world"),
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
 
@@ -37,59 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Status 2 for wrong arguments or input.
     """
     command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    match command:
-        case "fit":
-            from clipteacher.cli.fit import fit
-
-            fit(rest)
-        case "evaluate":
-            from clipteacher.cli.evaluate import evaluate
-
-            evaluate(rest)
-        case "diagnose":
-            from clipteacher.cli.diagnose import diagnose
-
-            diagnose(rest)
-        case "segment":
-            from clipteacher.cli.segment import segment
-
-            segment(rest)
-        case "app":
-            from clipteacher.cli.app import app
-
-            app(rest)
-        case "export":
-            from clipteacher.cli.export import export
-
-            export(rest)
-        case "prepare":
-            from clipteacher.cli.prepare import prepare
-
-            prepare(rest)
-        case "audit":
-            from clipteacher.cli.audit import audit
-
-            audit(rest)
-        case "world":
-            from clipteacher.cli.world import world
-
-            world(rest)
-        case "convert":
-            from clipteacher.cli.convert import convert
-
-            convert(rest)
-        case "teacher-check":
-            from clipteacher.cli.teacher_check import teacher_check
-
-            teacher_check(rest)
-        case "quickstart":
-            from clipteacher.cli.quickstart import quickstart
-
-            quickstart(rest)
-        case "-h" | "--help":
-            print(_USAGE, end="")
-        case "--version":
-            print(f"clipteacher {__version__}")
-        case _:
-            print(f"clipteacher: error: got command {command!r}\n{_USAGE}", end="", file=sys.stderr)
-            raise SystemExit(2)
+    if command in _COMMANDS:
+        name = command.replace("-", "_")
+        getattr(import_module(f"clipteacher.cli.{name}"), name)(rest)
+    elif command in ("-h", "--help"):
+        print(_USAGE, end="")
+    elif command == "--version":
+        print(f"clipteacher {__version__}")
+    else:
+        print(f"clipteacher: error: got command {command!r}\n{_USAGE}", end="", file=sys.stderr)
+        raise SystemExit(2)

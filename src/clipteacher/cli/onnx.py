@@ -12,7 +12,7 @@ def open_onnx(given: Namespace) -> tuple[OnnxSegmenter, list[str]]:
     """Open an ONNX file with its words, and the words that compete with them; every word is checked here.
 
     Args:
-        given: Arguments of `clipteacher segment`: `onnx`, `classes`, `against`, `against_own`, `threshold`.
+        given: `onnx`, `classes`, `background_prompts`, `background_own`, `threshold` of `clipteacher segment`.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -21,10 +21,10 @@ def open_onnx(given: Namespace) -> tuple[OnnxSegmenter, list[str]]:
     """
     segmenter = OnnxSegmenter(given.onnx)
     segmenter.check_threshold(given.threshold)
-    against = list(listed_names(given.against)) if given.against is not None else []
-    if against:
-        segmenter.with_names(against)
-    against += segmenter.class_names if given.against_own else ()
+    background = list(listed_names(given.background_prompts)) if given.background_prompts is not None else []
+    if background:
+        segmenter.with_names(background)
+    background += segmenter.class_names if given.background_own else ()
     if given.classes is not None:
         segmenter = segmenter.with_names(listed_names(given.classes))
-    return segmenter, against
+    return segmenter, background

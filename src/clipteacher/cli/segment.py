@@ -32,7 +32,7 @@ def segment(arguments: Sequence[str]) -> None:
     """
     given = _parser().parse_args(list(arguments))
     with user_errors():
-        segmenter, against = _segmenter(given)
+        segmenter, background = _segmenter(given)
         photos = _photos(given.photos)
         results, none = _results(photos, given.out), ignore_id(len(segmenter.class_names))
         check_areas_path(given.areas, [*photos, *(path for pair in results for path in pair)])
@@ -47,7 +47,7 @@ def segment(arguments: Sequence[str]) -> None:
                 except DataError as error:
                     failed.append(error)
                     continue
-                labelled = segmenter.segment(read, threshold=given.threshold, background_prompts=against)
+                labelled = segmenter.segment(read, threshold=given.threshold, background_prompts=background)
                 picture = overlay(
                     eight_bits(read), labelled.labels, segmenter.class_names, opacity=given.opacity, ignore=NONE
                 )
@@ -58,7 +58,7 @@ def segment(arguments: Sequence[str]) -> None:
         if given.areas is not None:
             write_areas(found, segmenter.class_names, given.areas)
     ids = ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.class_names))
-    none_too = given.threshold is not None or any(name not in segmenter.class_names for name in against)
+    none_too = given.threshold is not None or any(name not in segmenter.class_names for name in background)
     print(_shown(f"Ids: {ids}" + (f", {none} none of these" if none_too else "")))
     print(_shown(f"Written: {2 * (len(photos) - len(failed))} pictures in {given.out}"))
     if failed:
@@ -81,9 +81,14 @@ def _parser() -> ArgumentParser:
         "--threshold", type=float | None, default=None, help="least cosine of a pixel to its class, else it is none"
     )
     parser.add_argument(
-        "--against", type=list[str] | str | None, default=None, help="words that compete and are none of the classes"
+        "--background_prompts",
+        type=list[str] | str | None,
+        default=None,
+        help="words that compete and are none of the classes",
     )
-    parser.add_argument("--against_own", action="store_true", help="the model's own names compete so too")
+    parser.add_argument(
+        "--background_own", action="store_true", help="the model's own names are background prompts too"
+    )
     parser.add_argument("--areas", type=Path | None, default=None, help="a .csv or .json of each photo's areas by name")
     parser.add_argument("--opacity", type=float, default=0.55, help="of the colours over the photo, 0..1")
     parser.add_argument("--max_pixels", type=int, default=MAX_PIXELS, help="photos of more are not read")
@@ -104,13 +109,13 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     if given.onnx is not None:
         return open_onnx(given)
     segmenter = Segmenter.from_pretrained(given.model, text_cache=given.text_cache)
-    against = list(listed_names(given.against)) if given.against is not None else []
-    if given.against is not None:
-        segmenter.with_names(against)  # words that cannot be encoded are found before anything is written
-    against += segmenter.class_names if given.against_own else ()
+    background = list(listed_names(given.background_prompts)) if given.background_prompts is not None else []
+    if given.background_prompts is not None:
+        segmenter.with_names(background)  # words that cannot be encoded are found before anything is written
+    background += segmenter.class_names if given.background_own else ()
     if given.classes is not None:
         segmenter = segmenter.with_names(listed_names(given.classes))
-    return segmenter.to(device(given.device)), against
+    return segmenter.to(device(given.device)), background
 
 
 def _shown(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from clipteacher.evaluation.metrics import Scores
+from clipteacher.evaluation.metrics import Scores, percent
 from clipteacher.protocols.splits import ClassSplit
 
 
@@ -33,8 +33,3 @@ def print_scores(result: Scores, split: ClassSplit, protocol: str, calibration: 
     for name in (*split.unseen, *split.seen):
         classes.add_row(f"* {name}" if name in split.unseen else name, percent(result.IoU[name]))
     console.print(classes)
-
-
-def percent(share: float) -> str:
-    """Write a share of 1 in per cent with one decimal; NaN is "absent"."""
-    return "absent" if share != share else f"{100 * share:.1f}"

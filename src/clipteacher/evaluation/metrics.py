@@ -138,6 +138,16 @@ def compute_metrics(confusion: Tensor, split: ClassSplit) -> Scores:
     )
 
 
+def percent(share: float) -> str:
+    """Write a share of 1 in per cent with one decimal; NaN is "absent".
+
+    Example:
+        >>> percent(0.123), percent(math.nan)
+        ('12.3', 'absent')
+    """
+    return "absent" if math.isnan(share) else f"{100 * share:.1f}"
+
+
 def _mean(values: list[float]) -> float:
     """Mean of the values that are numbers; NaN without any."""
     present = [value for value in values if not math.isnan(value)]

@@ -2,8 +2,8 @@
 
 A student learns from masks of the seen names and of no others, so at test the seen ones score too high. ZegCLIP and its
 descendants subtract 0.1 from every seen score, in no table's caption. Here the constant is an option with a name, 0 by
-default, and it stands beside every score that was measured with it. It needs no text and no training. Choose it on seen
-names that are held out in turn (`benchmarks/calibrate.py`), never on unseen ones.
+default, and it is printed with every score that was measured with it. It needs no text and no training. Choose it on
+seen names that are held out in turn, never on unseen ones.
 
 Source: calibrated stacking, arXiv 1605.04253.
 """
@@ -59,7 +59,7 @@ def calibration_bias(class_names: Sequence[str], seen: Collection[str], calibrat
 
 
 def calibration_entry(calibration: float) -> dict[str, float]:
-    """Return the entry of a report with a calibration, beside its scores; none where it is 0.
+    """Return the calibration as an entry for a report; empty where it is 0.
 
     Example:
         >>> calibration_entry(0.1), calibration_entry(0)

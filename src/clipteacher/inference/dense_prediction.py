@@ -15,8 +15,8 @@ from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 
 Network: TypeAlias = Callable[[Tensor], Tensor]
-"""Images (B, 3, H, W), float in [0, 1], to features (B, C, h, w), or to class logits (B, N, h, w): a student, a teacher's
-dense tokens, a closed-set network, or a session of ONNX."""
+"""Images (B, 3, H, W), float in [0, 1], to features (B, C, h, w) or class logits (B, N, h, w): a student, a teacher's
+dense tokens, a closed-set network, or an ONNX session."""
 
 
 class Best(NamedTuple):
@@ -60,7 +60,7 @@ def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class DensePrediction:
-    """What a network predicts for images of one size: it runs once, and its output answers as often as it is asked.
+    """What a network predicts for images of one size: it runs once, and its output can be used for any number of calls.
 
     The network sees the images in the size and windows of the settings. Only class logits are brought to full size, a
     few classes at a time, and never features.

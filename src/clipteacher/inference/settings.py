@@ -18,12 +18,12 @@ MOST_PADDING: Final = 4096
 
 @dataclass(frozen=True)
 class TestSettings:
-    """How photos are tested. It is kept with a trained student and stands beside its scores.
+    """How photos are tested. It is saved with a trained student.
 
     Attributes:
         pipeline: Size and windows in which the network sees a photo; the default is the whole photo at its own size.
         pad_multiple: What the network is given is padded with black at the right and bottom to a multiple of this,
-            which most encoders ask for; the padding is cut off again.
+            which most encoders require; the padding is cut off again.
         max_logits: Class logits that are brought to full size at once: memory against speed. It changes no label, but
             for rounding where there are more names than channels.
         calibration: γ of calibrated stacking, which is subtracted from the logits of the names that training saw, see

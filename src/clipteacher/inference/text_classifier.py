@@ -1,4 +1,4 @@
-"""What turns features into class logits: text features, a calibration, and a threshold for what is none of the names."""
+"""What turns features into class logits: text features, a calibration, and a threshold for none of the names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clipteacher.inference.rejection import check_threshold, rejection_logits
 
 @dataclass(frozen=True, eq=False)
 class TextClassifier:
-    """A classifier made of words: logits are Rᵀ T + b, and with a threshold one more class stands for none of them.
+    """A classifier built from class names: logits are Rᵀ T + b, and a threshold adds a class for none of them.
 
     Attributes:
         text_features: T, (N, C), unit vectors.

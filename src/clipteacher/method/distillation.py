@@ -15,7 +15,7 @@ class DistillationConfig:
     """Options of dense distillation. It is no part of the paper's method: use it with `glm=None, plm=None`.
 
     Attributes:
-        weight: Weight of the loss beside the others'; 0 switches it off.
+        weight: Weight of the loss; 0 switches it off.
         ignored_only: Whether ignored pixels alone are distilled, which no other loss teaches a class, or all.
     """
 

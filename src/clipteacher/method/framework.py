@@ -171,7 +171,7 @@ class CLIPTeacher(nn.Module):
     def _pixel_losses(
         self, features: Tensor, labels: Tensor, pseudo: Tensor | None, valid_mask: Tensor | None, ranks: Ranks
     ) -> dict[str, tuple[float, LossSum]]:
-        """Compute NEL and CE of features (B, C, h, w) and fused labels (B, h, w), each beside its weight."""
+        """Compute NEL and CE of features (B, C, h, w) and fused labels (B, h, w), each with its weight."""
         weights, out, num_seen = self.method.losses, {}, len(self.seen)
         logits = pixel_logits(features, self.text_features, pseudo, valid_mask, alpha=weights.alpha, beta=weights.beta)
         ids = None if valid_mask is None else F.pad(valid_mask, (num_seen, 0), value=True)

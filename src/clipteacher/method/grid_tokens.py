@@ -24,7 +24,7 @@ class GridCell(NamedTuple):
 def grid_cells(dense: Tensor, features: Tensor, side: int) -> Iterator[GridCell]:
     """Cut both maps into a grid of cells, row by row; a cell's token is the mean of the teacher's unit tokens in it.
 
-    Deviation: the paper has one CLS token an image, which speaks of what is largest in it. Tokens of cells cost no
+    Deviation: the paper has one CLS token an image, which describes what is largest in it. Tokens of cells cost no
     further pass of the teacher, other than the CLS tokens of crops.
 
     Args:

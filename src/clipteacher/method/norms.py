@@ -12,7 +12,7 @@ def inverse_norm(features: Tensor) -> Tensor:
     """Return 1 / |R| at every position.
 
     A product with R, times this, is a cosine. R at unit length would be a second map of C channels, and its gradient
-    several more, which took most of the time of PLM and GLM beside the student.
+    several more, which took most of the time that PLM and GLM add to the student.
 
     Args:
         features: R, (B, C, h, w), floating point.

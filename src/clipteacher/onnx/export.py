@@ -41,7 +41,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
     The graph takes `images` (B, 3, H, W), float32, RGB in [0, 1], batch, height and width as one likes, and gives
     `labels` (B, H, W), int64, and `scores` (B, N, H, W), float32; normalisation, padding, enlarging and the choice of
     the best name are inside. With `text_input` it takes `text`, (N, C), too, for any number of names, and gives
-    `lengths` (B, H, W). What else there is to know stands in its metadata, see `OnnxMetadata`.
+    `lengths` (B, H, W). The metadata holds the rest, see `OnnxMetadata`.
 
     Before the file appears onnx checks it and onnxruntime runs it against PyTorch, see `check_agreement`.
 
@@ -68,13 +68,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         OnnxError: The student cannot be written, or its ONNX does not agree with it.
         ValueError: The path does not end in .onnx or is a folder, or the opset is none of those.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".onnx" or path.is_dir():
-        raise ValueError(
-            f"onnx: got {str(path)!r}, expected the name of a file that ends in .onnx. Name it model.onnx."
-        )
-    if opset not in OPSETS:
-        raise ValueError(f"opset: got {opset}, expected one of {OPSETS}. Leave it out for {OPSET}.")
+    path = _checked_path(path, opset)
     needed("onnxruntime")
     onnx: Any = needed("onnx")
     student, vectors = copy.deepcopy(segmenter.student).cpu(), segmenter.text_features.cpu()
@@ -101,6 +95,18 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
 
     write_atomically(path, write)
     return shares[0]
+
+
+def _checked_path(path: str | Path, opset: int) -> Path:
+    """Check what can be checked before the network runs."""
+    path = Path(path)
+    if path.suffix.lower() != ".onnx" or path.is_dir():
+        raise ValueError(
+            f"onnx: got {str(path)!r}, expected the name of a file that ends in .onnx. Name it model.onnx."
+        )
+    if opset not in OPSETS:
+        raise ValueError(f"opset: got {opset}, expected one of {OPSETS}. Leave it out for {OPSET}.")
+    return path
 
 
 def _graph(model: Segmenter, text_input: bool) -> SegmentationGraph:
@@ -145,7 +151,7 @@ def _trace(graph: SegmentationGraph, model: Segmenter, path: Path, opset: int) -
                 output_names=made,
                 dynamic_axes={name: _AXES[name] for name in (*given, *made)},
             )
-    except Exception as error:  # a tracer meets whatever a network of one's own may raise
+    except Exception as error:  # a network of your own may raise anything
         line = next((line for line in str(error).splitlines() if line.strip()), "")
         raise OnnxError(
             f"onnx: {type(model.student).__name__} cannot be written with opset {opset} ({type(error).__name__}: "

@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself beside its graph: strings by name, as the format has them."""
+"""Metadata of an ONNX file: strings by name, as the format has them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class OnnxMetadata:
         normalisation: Of the input, which is done inside the graph: mean and standard deviation by channel where the
             student has them, for images in [0, 1]. For the record.
         vectors: Text vectors of the names, (N, C), float32, where the graph takes them as an input; else None.
-        seen: Names that the model was trained on, where a calibration asks for them; else empty.
+        seen: Names that the model was trained on, where the calibration is not 0; else empty.
     """
 
     version: str

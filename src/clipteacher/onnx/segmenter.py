@@ -90,7 +90,7 @@ class OnnxSegmenter:
             class_names: N of the file's names, or, with `vectors`, any words; None is all of the file's.
             vectors: Text features of `class_names`, (N, C), unit vectors, for a file that takes them.
             threshold: Least cosine, as `Segmenter.segment`, for a file that takes text vectors.
-            background_prompts: More of the file's names, which compete and are none of those asked for.
+            background_prompts: More of the file's names, which compete with those asked for.
             return_logits: Return the names' logits at the photo's own size too: N·H·W numbers.
 
         Returns:

@@ -25,7 +25,7 @@ class ClosedSetSegmenter(nn.Module):
     built for these classes. `network` is a module like any other: quantise it, trace it, train it further. Its own
     normalisation of the input stays inside.
 
-    There is no file format of its own: fusing takes about a second from a model's folder, and for elsewhere there is
+    There is no file format of its own: fusing takes about a second from a model's folder; for other runtimes there is
     ONNX (`clipteacher export`).
 
     Deviation: there is no threshold for "none of these" here. It compares a logit with the length of the feature, and

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
-from os import PathLike
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from clipteacher.data.photo import Photo, eight_bits, read_photo
+from clipteacher.data.photo import Photo, eight_bits
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import float_images, image_tensor
@@ -22,16 +18,17 @@ from clipteacher.inference.rejection import check_threshold
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
+from clipteacher.segmenter.photo_batches import read_batches
+from clipteacher.segmenter.pretrained import Pretrained
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.text_cache import CachedText
 from clipteacher.segmenter.vocabulary import check_names, encode_names
-from clipteacher.storage.hub import fetch_model, names_local_file, push_folder
-from clipteacher.storage.saved_model import SavedModel, read_model, write_model
+from clipteacher.storage.saved_model import SavedModel
 from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.teacher import Teacher, TextEncoder
 
 
-class Segmenter(nn.Module):
+class Segmenter(Pretrained, nn.Module):
     """A trained student with its class names: photos in, names of their pixels out.
 
     `from_pretrained` loads one, `CLIPTeacher.segmenter` and `clipteacher.train` make one.
@@ -96,50 +93,6 @@ class Segmenter(nn.Module):
         self.register_buffer("bias", bias, persistent=False)
 
     @classmethod
-    def from_pretrained(
-        cls,
-        model: str | Path,
-        *,
-        revision: str | None = None,
-        cache_dir: str | Path | None = None,
-        local_files_only: bool = False,
-        student: nn.Module | None = None,
-        text_cache: bool = True,
-    ) -> Self:
-        """Load a segmenter from a folder or from the hub.
-
-        Args:
-            model: A folder that `save_pretrained` wrote, such as `model/` of a run, or a hub id, `owner/name`.
-            revision: Branch, tag or commit on the hub.
-            cache_dir: Folder for downloads; None is huggingface_hub's own.
-            local_files_only: Take what was downloaded before, and no network.
-            student: The network to fill, where it is your own. None builds the one that the folder describes.
-            text_cache: As `Segmenter`.
-
-        Returns:
-            The segmenter in eval mode on the CPU.
-
-        Raises:
-            ConnectionError: The hub has no such model, or cannot be reached.
-            FileNotFoundError: There is no such folder, or a file of it is missing.
-            ValueError: As `clipteacher.storage.saved_model.read_model`.
-        """
-        folder = fetch_model(model, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
-        saved = read_model(folder, student)
-        segmenter = cls(
-            saved.student,
-            saved.class_names,
-            saved.text_features,
-            unseen=saved.unseen,
-            seen=saved.seen,
-            settings=saved.settings,
-            text_spec=saved.text_spec,
-            text_cache=text_cache,
-            record=saved.record,
-        )
-        return segmenter.eval()
-
-    @classmethod
     def from_teacher(
         cls, teacher: Teacher, class_names: Sequence[str], *, settings: TestSettings = TestSettings()
     ) -> Self:
@@ -151,57 +104,6 @@ class Segmenter(nn.Module):
             settings: How photos are tested.
         """
         return cls(ZeroShotTeacher(teacher), class_names, teacher.encode_text(class_names), seen=(), settings=settings)
-
-    def save_pretrained(self, folder: str | Path, record: Mapping[str, Any] | None = None) -> None:
-        """Write the model and its card, whole or not at all, as `clipteacher.storage.saved_model.write_model` does.
-
-        Args:
-            folder: The folder; an older model there is replaced.
-            record: Further JSON-ready entries, such as the protocol's name, beside the segmenter's own record.
-
-        Raises:
-            FileExistsError, TypeError, ValueError: As `write_model`.
-        """
-        write_model(self._saved(self.record | dict(record or {}), self.text_spec), folder)
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        private: bool | None = None,
-        revision: str | None = None,
-        token: str | None = None,
-        commit_message: str = "A segmenter of CLIPTeacher",
-    ) -> str:
-        """Upload the model and its card to the hub; the repository is created where there is none.
-
-        Paths of this machine stay here: a text tower from a local file is left out, and the model answers to its own
-        names elsewhere.
-
-        Args:
-            repo_id: Its id there, `owner/name`.
-            private: Make a new repository private; None is the owner's default.
-            revision: Branch; None is the main one.
-            token: Access token; None is the one that `hf auth login` keeps.
-            commit_message: Of the upload.
-
-        Returns:
-            The upload's address.
-
-        Raises:
-            ConnectionError: The hub cannot be reached or refuses.
-            ValueError: The id is none.
-        """
-        spec = None if names_local_file(self.text_spec) else self.text_spec
-        saved = self._saved(self.record, spec)
-        return push_folder(
-            lambda folder: write_model(saved, folder),
-            repo_id,
-            private=private,
-            revision=revision,
-            token=token,
-            commit_message=commit_message,
-        )
 
     @property
     def classifier(self) -> TextClassifier:
@@ -281,12 +183,6 @@ class Segmenter(nn.Module):
             TypeError: As `segment`, or `photos` is one photo.
             ValueError: As `segment`, or `batch_size` is not positive.
         """
-        if isinstance(photos, str | PathLike | np.ndarray | Tensor | Image.Image):
-            raise TypeError(
-                f"photos: got one {type(photos).__name__}, expected a list of photos. Write [photo], or list(batch)."
-            )
-        if batch_size < 1:
-            raise ValueError(f"batch_size: got {batch_size}, expected at least 1. Give 8.")
         check_threshold(threshold)
         model = self if class_names is None else self.with_names(class_names)
         if isinstance(background_prompts, str):
@@ -297,10 +193,9 @@ class Segmenter(nn.Module):
             text_features = torch.cat([text_features, self.with_names(others).text_features])
         bias = calibration_bias((*model.class_names, *others), self.seen, self.settings.calibration)
         classifier = TextClassifier(text_features, bias, threshold)
-        todo, found = iter(photos), []
-        while read := [read_photo(photo) for photo in islice(todo, batch_size)]:
-            for some in _of_one_size(read):
-                found += model._segmentations(some, classifier, return_logits)
+        found: list[Segmentation] = []
+        for some in read_batches(photos, batch_size):
+            found += model._segmentations(some, classifier, return_logits)
         return found
 
     @torch.inference_mode()
@@ -390,8 +285,7 @@ class Segmenter(nn.Module):
         other._text = self._text
         return other.to(self.text_features.device)
 
-    def _saved(self, record: Mapping[str, Any], text_spec: Mapping[str, Any] | None) -> SavedModel:
-        """What of this is written."""
+    def _saved(self) -> SavedModel:
         return SavedModel(
             student=self.student,
             class_names=self.class_names,
@@ -399,19 +293,21 @@ class Segmenter(nn.Module):
             unseen=self.unseen,
             seen=self.seen,
             settings=self.settings,
-            text_spec=text_spec,
-            record=record,
+            text_spec=self.text_spec,
+            record=self.record,
         )
 
-
-def _of_one_size(photos: Sequence[np.ndarray[Any, Any]]) -> Iterator[Sequence[np.ndarray[Any, Any]]]:
-    """Cut a list of photos (H, W, 3) into runs of one size and type, in order."""
-    start = 0
-    for stop in range(1, len(photos) + 1):
-        if stop == len(photos) or _kind(photos[stop]) != _kind(photos[start]):
-            yield photos[start:stop]
-            start = stop
-
-
-def _kind(photo: np.ndarray[Any, Any]) -> tuple[object, ...]:
-    return (*photo.shape, photo.dtype)
+    @classmethod
+    def _from_saved(cls, saved: SavedModel, *, text_cache: bool) -> Self:
+        segmenter = cls(
+            saved.student,
+            saved.class_names,
+            saved.text_features,
+            unseen=saved.unseen,
+            seen=saved.seen,
+            settings=saved.settings,
+            text_spec=saved.text_spec,
+            text_cache=text_cache,
+            record=saved.record,
+        )
+        return segmenter.eval()

@@ -39,7 +39,7 @@ class TextCache:
     """The vectors of one text tower, a file for each name.
 
     Files appear whole, one by one, so any number of processes may read and write at once. A file that cannot be read,
-    or that is another name's, counts as none and is written anew. Where nothing can be written, nothing is kept.
+    or that is another name's, counts as missing and is written again. Where nothing can be written, nothing is kept.
 
     Args:
         folder: Where they lie.
@@ -52,12 +52,12 @@ class TextCache:
     def of(cls, spec: Mapping[str, Any]) -> TextCache | None:
         """Return the cache of the tower that a spec describes.
 
-        The spec's own entries, the templates among them, tell towers apart, and beside them the contents of local
+        The spec's own entries, the templates among them, identify the tower, together with the contents of local
         weights and configurations, or the version of the package that brings them. Weights that the spec names by tag
         or by hub id are taken to stay the same.
 
         Returns:
-            None where the tower cannot be told from others: an unknown kind, or a file that is not there.
+            None where the tower cannot be identified: an unknown kind, or a file that is not there.
         """
         try:
             identity = json.dumps([_FORMAT, dict(spec), _contents(spec)], sort_keys=True)
@@ -144,7 +144,7 @@ def _digest(text: str) -> str:
 
 
 def _contents(spec: Mapping[str, Any]) -> list[str]:
-    """What a tower is made of, where that lies on this machine.
+    """Digests of the local files that a tower is built from.
 
     Raises:
         ImportError: A package is not installed.

@@ -1,4 +1,4 @@
-"""Words after training: vectors of class names, kept with the student or asked of the teacher's text tower."""
+"""Class names after training: their text features, stored with the student or computed by the teacher's text tower."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
             return OpenClipText(**arguments)
         case kind:
             raise ValueError(
-                f"text encoder: got kind {kind!r}, expected 'minilm' or 'openclip'. A text tower of one's own is "
-                "handed over from Python: segmenter.with_names(names, text_encoder=...)."
+                f"text encoder: got kind {kind!r}, expected 'minilm' or 'openclip'. A text tower of your own is "
+                "passed from Python: segmenter.with_names(names, text_encoder=...)."
             )
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Check a list of words to ask for; any script, signs and emoji are words too.
+    """Check a list of class names; any script, signs and emoji are allowed.
 
     Raises:
         ValueError: A string in place of a list, no names, a blank or what is no string, a control character such as a
@@ -73,7 +73,7 @@ def encode_names(
     spec: Mapping[str, Any] | None,
     text_encoder: TextEncoder | None = None,
 ) -> Tensor:
-    """Look names up among the known vectors and ask the text tower only for the others.
+    """Look names up among the known text features, and run the text tower for the others only.
 
     Args:
         names: N class names, any words.
@@ -95,7 +95,7 @@ def encode_names(
         if text_encoder is None and spec is None:
             raise ValueError(
                 f"classes: {unknown} are not among the model's own ({', '.join(known)}), and its teacher left no text "
-                "tower to ask. Hand one over: segmenter.with_names(names, text_encoder=...)."
+                "tower. Pass one: segmenter.with_names(names, text_encoder=...)."
             )
         encoder = text_encoder if text_encoder is not None else build_text_encoder(spec or {})
         vectors = encoder.encode_text(unknown).float().cpu()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def push_folder(
     return str(sent)
 
 
-def names_local_file(spec: dict[str, Any] | None) -> bool:
+def names_local_file(spec: Mapping[str, Any] | None) -> bool:
     """Whether the description of a text tower holds a path of this machine."""
     return any(Path(value).is_absolute() for value in (spec or {}).values() if isinstance(value, str))
 

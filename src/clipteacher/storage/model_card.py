@@ -1,4 +1,4 @@
-"""The model card: what a model folder says of itself to whoever finds it, README.md."""
+"""The model card, README.md of a model folder: what the model is, its scores and licences."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def model_card(config: Mapping[str, Any]) -> str:
         "- semantic-segmentation\n- zero-shot\n- open-vocabulary\n- clip\n"
         "# license: yours to choose; see the licences of the parts below\n---\n",
         "# A segmenter trained with CLIPTeacher\n",
-        "It labels each pixel of a photo with the best of the names it is asked for. A frozen CLIP taught it and is "
-        "not needed any more: names of its own vocabulary ask for no text tower, new names for that alone, once.\n",
+        "It labels each pixel of a photo with the best of the given class names. A frozen CLIP trained it and is not "
+        "needed any more: names of its own vocabulary need no text tower, a new name needs it once.\n",
         "## How to use it\n\n" + _HOW.format(names=json.dumps(list(config["class_names"])[:2], ensure_ascii=False)),
         f"## Names\n\n{len(names)} of its own: {_listed(names)}.\n",
         f"Never seen in training, neither name nor mask: {_listed(unseen)}.\n" if unseen else "",
         "## Scores\n\n" + _scores(config),
         "## Parts and their licences\n\n" + _parts(config),
-        "## Limits\n\nWithout a threshold every pixel gets one of the names that were asked for, whatever it shows. "
+        "## Limits\n\nWithout a threshold every pixel gets one of the given names, even if it shows something else. "
         "Names that its teacher does not know are guessed. It shares the biases of the photographs it learned on and "
         "of its teacher.\n",
     ]
@@ -62,11 +62,11 @@ def _scores(config: Mapping[str, Any]) -> str:
         return f"{said}; scores not recorded.\n{taken}"
     cells = [f"{100 * scores[key]:.1f}" if isinstance(scores.get(key), int | float) else "-" for key, _ in _SCORES]
     pipeline = config["test"]["pipeline"]
+    side = pipeline["short_side"]
     return (
-        f"{said}, mode `{pipeline['mode']}`, "
-        f"{'photos at their own size' if pipeline['short_side'] is None else 'shorter side ' + str(pipeline['short_side'])}. "
-        "In per cent: U and S are the mean IoU "
-        "of unseen and seen names, hIoU their harmonic mean, all of one pooled confusion matrix.\n\n"
+        f"{said}, mode `{pipeline['mode']}`, {'photos at their own size' if side is None else f'shorter side {side}'}. "
+        "In per cent: U and S are the mean IoU of unseen and seen names, hIoU their harmonic mean, all of one pooled "
+        "confusion matrix.\n\n"
         f"| {' | '.join(title for _, title in _SCORES)} |\n|{'---|' * len(_SCORES)}\n| {' | '.join(cells)} |\n{taken}"
     )
 

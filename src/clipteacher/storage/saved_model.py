@@ -18,12 +18,11 @@ from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.storage.model_card import model_card
-from clipteacher.students.build import build_student
 from clipteacher.students.student import check_student, student_spec
 from clipteacher.utils.atomic_files import REPLACED, UNFINISHED, flush, json_text, nan_to_none
 
 FORMAT = 2
-"""Version of config.json. 1, until 2026-11-26, called the entries names, seen_offset, pad_multiple and test_pipeline."""
+"""Version of config.json; 1, until 2026-11-26, has other names for some entries."""
 
 _STUDENT, _VOCABULARY, _CONFIG, _CARD = "student.safetensors", "vocabulary.safetensors", "config.json", "README.md"
 _OWN = ("format", "student", "student_class", "class_names", "unseen", "seen", "text_encoder", "test")
@@ -116,7 +115,7 @@ def _fill(fresh: Path, model: SavedModel, config: dict[str, Any]) -> None:
 
 
 def _write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a hidden folder beside a place, flush it, and move it there; what was there goes last."""
+    """Fill a hidden folder, flush it and move it into place; what was there before is removed last."""
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}{UNFINISHED}", dir=folder.parent))
     try:
         fresh.chmod(0o755)
@@ -177,7 +176,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 
 def _from_format_1(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the entries of a model of format 1 today's names. The oldest lack some, and were tested at their own size."""
+    """Give the entries of format 1 today's names. The oldest models lack some, and were tested at their own size."""
     renamed = {"format", "names", "seen", "seen_offset", "pad_multiple", "test_pipeline", "text_encoder"}
     text_encoder = config["text_encoder"]
     if isinstance(text_encoder, dict):
@@ -271,12 +270,15 @@ def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Modul
             f"model: {folder} holds a network of your own ({config.get('student_class')}), which clipteacher cannot "
             "build. From Python: Segmenter.from_pretrained(folder, student=YourNetwork())."
         )
+    # Loaded here, for the libraries of networks take seconds, and a network of your own needs none of them.
+    from clipteacher.students.build import build_student
+
     try:
         _check_description(spec)
         if "channels" in spec and spec["channels"] != width:  # before room is made for them
             raise ValueError(f"channels: got {spec['channels']!r}, expected {width}, the width of its vectors")
         return build_student(spec)
-    except Exception as error:  # whatever networks of others make of arguments that they were never meant for
+    except Exception as error:  # other libraries may raise anything for unexpected arguments
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error
 
 
@@ -304,6 +306,8 @@ def _check_entries(config: dict[str, Any]) -> None:
             raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
         if len(set(value)) != len(value):
             raise ValueError(f"{key}: got a name twice, expected each once")
+    if both := sorted(set(config["seen"] or ()) & set(config["unseen"])):
+        raise ValueError(f"seen: got {both} as seen and as unseen, expected each name in one")
     if not config["class_names"]:
         raise ValueError("class_names: got none, expected one or more")
     if not isinstance(config["text_encoder"], dict | None):

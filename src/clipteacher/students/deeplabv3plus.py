@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipteacher.students.described import DescribedStudent
 from clipteacher.students.smp import WEIGHT_FILES
 from clipteacher.utils.weights import load_encoder, read_weights
 
@@ -80,7 +80,7 @@ class SeparableASPP(nn.Module):
         return out
 
 
-class DeepLabV3PlusStudent(nn.Module):
+class DeepLabV3PlusStudent(DescribedStudent):
     """DeepLabV3+ on a ResNet-50 or -101 with C channels instead of one per class, at stride 4.
 
     Source: arXiv 1802.02611 in the form of OpenMMLab's mmsegmentation (R-50-D8, R-101-D8), with which papers compare: a
@@ -100,17 +100,10 @@ class DeepLabV3PlusStudent(nn.Module):
         std: Its standard deviation, likewise.
         dropout: Share of the decoder's channels that training sets to 0 before the last layer.
 
-    Attributes:
-        mean: (1, 3, 1, 1), float32.
-        std: (1, 3, 1, 1), float32.
-
     Raises:
         ValueError: Unknown depth, or weights that do not fit.
         FileNotFoundError: The file of weights is missing.
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -126,14 +119,16 @@ class DeepLabV3PlusStudent(nn.Module):
         if depth not in DEPTHS:
             raise ValueError(f"student: got DeepLabV3+ of depth {depth!r}, expected one of {DEPTHS}")
         mean, std = mean or IMAGENET_DEFAULT_MEAN, std or IMAGENET_DEFAULT_STD
-        self._spec = {
-            "kind": "deeplabv3plus",
-            "depth": depth,
-            "channels": channels,
-            "mean": list(mean),
-            "std": list(std),
-            "dropout": dropout,
-        }
+        self.describe(
+            {
+                "kind": "deeplabv3plus",
+                "depth": depth,
+                "channels": channels,
+                "mean": list(mean),
+                "std": list(std),
+                "dropout": dropout,
+            }
+        )
         tag = weights if weights is not None and Path(weights).suffix not in WEIGHT_FILES else None
         name = f"resnet{depth}c" + (f".{tag}" if tag else "")
         try:
@@ -150,15 +145,9 @@ class DeepLabV3PlusStudent(nn.Module):
         self.decoder = SeparableASPP(*encoder.feature_info.channels())
         self.dropout = nn.Dropout2d(dropout)
         self.last = nn.Conv2d(DECODER_CHANNELS, channels, 1)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W), float in [0, 1], to features (B, C, ⌈H/4⌉, ⌈W/4⌉)."""
-        skip, last = self.encoder((images - self.mean) / self.std)
+        skip, last = self.encoder(self.normalized(images))
         features: Tensor = self.last(self.dropout(self.decoder(skip, last)))
         return features
-
-    def spec(self) -> dict[str, Any]:
-        """Return the arguments that build this network again, without its first weights."""
-        return copy.deepcopy(self._spec)

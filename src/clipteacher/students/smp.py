@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -11,18 +10,18 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import timm
-import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models.efficientnet import EfficientNetFeatures
 from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import Tensor, nn
 
+from clipteacher.students.described import DescribedStudent
 from clipteacher.utils.weights import LITE0_PACKAGE, lite0_weights, load_encoder, read_weights
 
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
 
 
-class SMPStudent(nn.Module):
+class SMPStudent(DescribedStudent):
     """A network of segmentation_models_pytorch with C channels instead of one per class.
 
     The head's last upsampling is left out: at full size 512 channels would be 0.5 GB an image of 512².
@@ -39,17 +38,10 @@ class SMPStudent(nn.Module):
         std: Its standard deviation, likewise.
         options: Further arguments of the architecture, such as {"decoder_channels": 128}.
 
-    Attributes:
-        mean: (1, 3, 1, 1), float32.
-        std: (1, 3, 1, 1), float32.
-
     Raises:
         ValueError: Unknown architecture or encoder, or weights that do not fit.
         FileNotFoundError: The file of weights is missing.
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -71,17 +63,17 @@ class SMPStudent(nn.Module):
         known = timm.models.get_pretrained_cfg(tagged, allow_unregistered=True)
         mean = mean or (known.mean if known is not None else IMAGENET_DEFAULT_MEAN)
         std = std or (known.std if known is not None else IMAGENET_DEFAULT_STD)
-        self._spec = {
-            "kind": "smp",
-            "architecture": architecture,
-            "encoder": encoder,
-            "channels": channels,
-            "mean": list(mean),
-            "std": list(std),
-            "options": dict(options or {}),
-        }
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.describe(
+            {
+                "kind": "smp",
+                "architecture": architecture,
+                "encoder": encoder,
+                "channels": channels,
+                "mean": list(mean),
+                "std": list(std),
+                "options": dict(options or {}),
+            }
+        )
         if weights is not None and tag is None:
             state = lite0_weights() if weights == LITE0_PACKAGE else read_weights(weights)
             load_encoder(self.network.encoder, state, weights)
@@ -92,18 +84,14 @@ class SMPStudent(nn.Module):
 
         H and W are multiples of the encoder's stride (16 or 32), which segmentation_models_pytorch checks.
         """
-        features: Tensor = self.network((images - self.mean) / self.std)
+        features: Tensor = self.network(self.normalized(images))
         return features
-
-    def spec(self) -> dict[str, Any]:
-        """Return the arguments that build this network again, without its first weights."""
-        return copy.deepcopy(self._spec)
 
 
 def drop_unread_stages(encoder: nn.Module) -> None:
     """Take out the last stages of an encoder whose maps no decoder reads; what it gives stays the same to the bit.
 
-    timm's EfficientNets and MobileNets keep, and run, all their stages however few are asked for: with
+    timm's EfficientNets and MobileNets keep, and run, all their stages even if fewer are used: with
     `encoder_depth: 4` that is three quarters of EfficientNet-Lite0's parameters.
 
     Args:

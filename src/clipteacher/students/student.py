@@ -13,7 +13,7 @@ class Student(Protocol):
     """Any per-pixel network: images (B, 3, H, W), float in [0, 1], to features (B, C, h, w).
 
     C is the width of the teacher's joint space. h and w are the network's own (its stride is its own matter). The
-    student normalises its input itself. It is an `nn.Module`; nothing else is asked of it.
+    student normalises its input itself. It is an `nn.Module`; nothing else is required.
     """
 
     def __call__(self, images: Tensor) -> Tensor:

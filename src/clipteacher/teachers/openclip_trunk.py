@@ -127,7 +127,7 @@ def resnet_tokens(visual: ModifiedResNet, images: Tensor, dense: Dense) -> tuple
     Args:
         visual: open_clip's modified ResNet.
         images: Normalised images, (B, 3, H, W), floating point; H and W multiples of 32.
-        dense: "tokens": the attention pool asked by every position instead of by the mean. "value": the pool's value
+        dense: "tokens": the attention pool, each position a query instead of the mean. "value": the pool's value
             and output projections of each position, without position embeddings, as in MaskCLIP's code.
 
     Returns:

@@ -13,7 +13,7 @@ _LARGEST = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Stop glibc from handing freed tensors back to the system.
 
-    By default glibc maps each large tensor anew and unmaps it when it is freed, so each step pays page faults for all
+    By default glibc maps each large tensor separately and unmaps it when freed, so each step pays page faults for all
     its activations. `benchmarks/allocator.py` measures what that costs.
 
     Returns:

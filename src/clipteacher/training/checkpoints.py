@@ -1,4 +1,4 @@
-"""Checkpoints that are whole: written beside, flushed, moved into place; the one before stays until then and after."""
+"""Checkpoints written atomically: to a temporary file, flushed, then moved into place; the previous one is kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     """Writes checkpoints so that a kill or a loss of power at any moment leaves a whole one.
 
     Lightning's own way writes into the system's folder of temporary files and moves from there: from another disk that
-    is a copy, which a kill cuts short. Here the file is written beside its place and flushed; then `last.ckpt` becomes
+    is a copy, which a kill cuts short. Here the file is written next to its place and flushed; then `last.ckpt` becomes
     `previous.ckpt`, and the new file `last.ckpt`. On disk that takes the room of three for a moment, of two for long.
     """
 
@@ -101,7 +101,7 @@ def newest_whole(folder: Path) -> Checkpoint | None:
         return Checkpoint(path, content)
     if faults:
         raise ValueError(
-            f"checkpoint: {'; '.join(faults)}; expected a whole one. Remove {folder} to begin anew with --resume, or "
+            f"checkpoint: {'; '.join(faults)}; expected a whole one. Remove {folder} to start again with --resume, or "
             "name another --out."
         )
     return None

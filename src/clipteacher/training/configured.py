@@ -1,10 +1,10 @@
-"""Training from a configuration: YAML files and dotted options become a session (`clipteacher fit`, quickstart, grids)."""
+"""Training from a configuration: YAML files and dotted options become a session, for `clipteacher fit` and others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from clipteacher.method.config import MethodConfig, Preset
+from clipteacher.method.config import Preset, preset_defaults
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.protocol import Protocol
 from clipteacher.segmenter.segmenter import Segmenter
@@ -57,7 +57,7 @@ class ConfiguredTraining(LightningCLI):
         parser.link_arguments("data.class_split", "model.class_split", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse what is handed over; a preset and a known protocol are the defaults of whatever is not given."""
+        """Parse the arguments; a preset and a known protocol give the defaults."""
         given = [str(word) for word in cast(Sequence[object], args)]
         if any(word.split("=")[0] == "--model.method" for word in given):
             # It would take the place of the preset's values, the ones that it does not name included.
@@ -66,7 +66,7 @@ class ConfiguredTraining(LightningCLI):
                 "and the like, or a file."
             )
         names = _names(parser, given)
-        parser.set_defaults(preset_defaults(names.preset))
+        parser.set_defaults(preset_defaults(names.preset, "model.method"))
         known = known_protocol(names.protocol)
         if known is not None:
             parser.set_defaults(protocol_defaults(known))
@@ -85,7 +85,7 @@ class ConfiguredTraining(LightningCLI):
         check_run(self.run_folder, self.settings(), resume=self.config.resume)
 
     def instantiate_classes(self) -> None:
-        """Build data, student and teacher from the seed: whatever was built before leaves no trace in the weights."""
+        """Build data, student and teacher from the seed: nothing that was built before affects the weights."""
         seed_everything(int(self.config.seed_everything), workers=True, verbose=False)
         super().instantiate_classes()
 
@@ -96,15 +96,15 @@ class ConfiguredTraining(LightningCLI):
 
     def settings(self) -> str:
         """Return every option with its value, as `config.yaml` has them."""
-        return cast(str, self.parser.dump(self.config, skip_none=False))
+        return cast(str, self.parser.dump(self.config, skip_unset=False))
 
     def _test_as(self, known: Protocol) -> None:
-        """Refuse other sizes and windows than a known protocol's: the scores beside its name are its own."""
+        """Refuse other sizes and windows than a known protocol's: a score under its name is measured in its way."""
         given, test = dict(self.config.model.test.pipeline), asdict(known.test)
         if given != test:
             raise ValueError(
-                f"model.test.pipeline: got {given} beside protocol {known.name}, which has {test}. Leave out one of "
-                "the two."
+                f"model.test.pipeline: got {given} together with protocol {known.name}, which has {test}. Leave one of "
+                "the two out."
             )
 
     def _prompt_as(self, known: Protocol) -> None:
@@ -115,7 +115,7 @@ class ConfiguredTraining(LightningCLI):
         given = tuple(arguments["templates"])
         if given not in (known.templates, SINGLE):  # SINGLE is a teacher's default
             raise ValueError(
-                f"model.teacher.templates: got {list(given)} beside protocol {known.name}, which has "
+                f"model.teacher.templates: got {list(given)} together with protocol {known.name}, which has "
                 f"{list(known.templates)}. Leave out one of the two."
             )
         arguments["templates"] = list(known.templates)
@@ -127,26 +127,6 @@ class ConfiguredTraining(LightningCLI):
             out = self.run_folder.path
             kwargs["logger"] = [CSVLogger(out, "logs"), TensorBoardLogger(out, "tensorboard")]
         return super().instantiate_trainer(**kwargs)
-
-
-def preset_defaults(name: str) -> dict[str, object]:
-    """Name a preset's values as the command line does.
-
-    Args:
-        name: Of the preset.
-
-    Returns:
-        Values by dotted name, such as "model.method.losses.alpha".
-
-    Example:
-        >>> preset_defaults("paper")["model.method.losses.focal"]
-        100.0
-    """
-    method = MethodConfig.preset(name)
-    losses = {
-        f"model.method.losses.{field.name}": getattr(method.losses, field.name) for field in fields(method.losses)
-    }
-    return {"model.method.glm": method.glm, "model.method.plm": method.plm, **losses}
 
 
 class _Names(NamedTuple):
@@ -179,7 +159,7 @@ def configured_session(
 
     Args:
         arguments: Those of `clipteacher fit`: `--config FILE`, and dotted options with their values.
-        callbacks: Callbacks for the trainer beside the configured ones.
+        callbacks: Callbacks for the trainer in addition to the configured ones.
         description: What a page of help begins with.
 
     Returns:

@@ -36,7 +36,7 @@ class _Unlabelled(Dataset[Sample]):
 
 
 class FolderDataModule(LightningDataModule):
-    """Photos with masks in a folder: a protocol's data set as released, or one's own in the folder format.
+    """Photos with masks in a folder: a protocol's data set as released, or your own in the folder format.
 
     Args:
         root: The data set's folder. With the name of a protocol: as its reader finds it, see `docs/datasets.md`. Else
@@ -53,13 +53,13 @@ class FolderDataModule(LightningDataModule):
         workers: Processes that read photos; 0 reads in the main one. The result is the same.
         cache: Keep decoded photos in memory.
         audit: Count the ids in all masks before training and refuse to train on wrong ones; counts are kept, see
-            `clipteacher.data.value_counts`. false goes on whatever they are.
+            `clipteacher.data.value_counts`. false trains in any case.
         verify: Read every photo and mask once before training, so that a bad file shows at once.
         seed: Seed of order and augmentation. The command line gives it that of `seed_everything`.
 
     Raises:
         DataError: The folder is not as it should be.
-        ValueError: An unseen name is not in `classes.txt`, is given twice, or is given beside a protocol.
+        ValueError: An unseen name is not in `classes.txt`, is given twice, or is given together with a protocol.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class FolderDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.root = Path(root)
         given = listed_names(unseen) if unseen else None
         train, val = (open_data(root, split, protocol, given) for split in (train_split, val_split))
         self.class_split, self.protocol = train.class_split, train.protocol
@@ -86,7 +87,7 @@ class FolderDataModule(LightningDataModule):
             train.source, train.class_split, training=True, augment=augment, cache=cache
         )
         self.val_set = SegmentationDataset(val.source, val.class_split, training=False, cache=cache)
-        # In a folder of one's own, what is held back may well be in no training mask.
+        # In a folder of your own, held-back classes may be in no training mask.
         self.held_back = () if train.released else self.class_split.unseen
         self.batch_size = batch_size
         self.workers = workers
@@ -96,7 +97,7 @@ class FolderDataModule(LightningDataModule):
         self.start_step = 0
 
     def setup(self, stage: str) -> None:
-        """Judge the ids in the masks and read every pair once, where that is asked for."""
+        """Check the ids in the masks and read every pair once, unless this is switched off."""
         if stage != "fit":
             return
         if self.audit:
@@ -108,7 +109,7 @@ class FolderDataModule(LightningDataModule):
         if self.verify:
             self.train_set.verify()
             self.val_set.verify()
-        self.audit = self.verify = False  # once is enough: the command asks before the trainer does
+        self.audit = self.verify = False  # once is enough: the command calls this before the trainer does
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return one endless epoch cut to the trainer's `max_steps`, from the step that a resumed run has reached."""

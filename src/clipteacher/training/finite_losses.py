@@ -17,7 +17,7 @@ class NonFiniteLossError(ArithmeticError):
 class FiniteLosses(Callback):
     """Watches the terms of the loss.
 
-    On a GPU nothing waits for the answer: the first bad step is noted there, and asked for every few steps and before
+    On a GPU nothing waits for the answer: the first bad step is noted there, and checked every few steps and before
     each checkpoint, so that no checkpoint ever holds what a bad step left.
 
     Args:

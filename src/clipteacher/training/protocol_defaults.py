@@ -9,7 +9,7 @@ from clipteacher.protocols.protocol import Protocol, Schedule
 
 
 def protocol_defaults(protocol: Protocol) -> dict[str, object]:
-    """Turn a protocol into defaults of the command line; whatever is given there or in a file goes before them.
+    """Turn a protocol into defaults of the command line; values that are given there or in a file take precedence.
 
     Args:
         protocol: The protocol; one without a schedule says how a photo is tested, no more.

@@ -33,7 +33,7 @@ TRAINER_DEFAULTS: Final[Mapping[str, Any]] = {
     "log_every_n_steps": 10,
     "use_distributed_sampler": False,  # the step sampler shares the batches out itself
 }
-"""What a trainer of ours has where nothing else is asked for."""
+"""Defaults of the trainer."""
 
 CHECKPOINT_DEFAULTS: Final[Mapping[str, Any]] = {
     "every_n_train_steps": 50,

@@ -1,9 +1,9 @@
-"""Training from Python: a folder of photos, a student and a teacher in; a segmenter, its scores and a run folder out."""
+"""Training from Python: photos, a student and a teacher in; a segmenter, its scores and a run folder out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
-from clipteacher.data.augment import Augment
 from clipteacher.inference.settings import TestSettings
 from clipteacher.method.config import MethodConfig
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.student import student_spec
 from clipteacher.teacher_cache import TeacherCacheConfig
-from clipteacher.teachers.teacher import Teacher
+from clipteacher.teachers.teacher import Teacher, check_teacher
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig
@@ -34,59 +33,47 @@ def default_out() -> Path:
 
 
 def train(
-    data: str | Path,
+    data: str | Path | FolderDataModule,
     student: nn.Module,
     teacher: Teacher,
     *,
     unseen: Sequence[str] | str = (),
-    protocol: str | None = None,
     method: MethodConfig = MethodConfig(),
     steps: int = 1000,
-    batch_size: int = 16,
-    augment: Augment = Augment(),
     optimizer: OptimizerConfig = OptimizerConfig(),
     test: TestSettings = TestSettings(),
     teacher_cache: TeacherCacheConfig | None = None,
     ema: float | None = None,
-    workers: int = 4,
-    cache: bool = False,
     seed: int = 0,
     out: str | Path | None = None,
     resume: bool = False,
     baseline: Segmenter | None = None,
-    report_rows: int = 8,
     **trainer: Any,  # noqa: ANN401 (Lightning's own)
 ) -> TrainingResult:
     """Train a student under a frozen teacher, score it, and leave a run folder.
 
     The same student, settings and seed give the same bits each time: in a fresh process and as the second training in
-    one, with or without baseline, validation, cache of photos, logger and report. The student's first weights are its
-    own: seed torch before you build it.
+    one, with or without baseline, validation, cache of photos and logger. The student's first weights are its own: seed
+    torch before you build it.
 
     Args:
-        data: Folder with `classes.txt`, `images/{train,val}` and `masks/{train,val}`; or a protocol's data set.
+        data: Folder with `classes.txt`, `images/{train,val}` and `masks/{train,val}`. A `FolderDataModule` sets more:
+            a protocol, batch size, augmentation, workers.
         student: The network, images (B, 3, H, W) to features (B, C, h, w), C the teacher's width. It is trained in
             place.
         teacher: The frozen teacher.
         unseen: Names of classes with masks that training never sees, to measure; in a list, or in one string with
-            commas between them. Empty trains on all classes.
-        protocol: Name of a benchmark's protocol, such as "voc12-15-5": it decides reader, classes and split. Any other
-            name is printed beside the scores.
+            commas between them. Empty trains on all classes. For a folder alone: a `FolderDataModule` has its own.
         method: GLM, PLM and losses; `MethodConfig.recommended()` or `MethodConfig.paper()`.
         steps: Optimiser steps.
-        batch_size: Photos a step, over all devices together.
-        augment: Augmentation of training photos.
         optimizer: Learning rate and schedule.
         test: How photos are tested; kept with the trained student.
-        teacher_cache: The teacher's tokens kept on disk; None runs the teacher in each step.
+        teacher_cache: Keeps the teacher's tokens on disk; None runs the teacher in each step.
         ema: Decay of an average of the student's weights that is kept in its place; None keeps the last step's.
-        workers: Processes that read photos.
-        cache: Keep decoded photos in memory.
         seed: Decides order, augmentation and dropout.
         out: Run folder to write; None names one below `runs/` after the time.
         resume: Go on from the folder's last checkpoint, if it has one.
         baseline: A segmenter for the report's third column; None is the run's own first checkpoint.
-        report_rows: Photos in report.png.
         **trainer: Further arguments of `lightning.pytorch.Trainer`, such as `accelerator="gpu"`, `devices=2` or
             `precision="bf16-mixed"`.
 
@@ -101,59 +88,53 @@ def train(
         TypeError: Student or teacher is not what it must be.
         ValueError: A value is out of its range, or the run cannot go on.
     """
+    check_teacher(teacher)
     run = RunFolder(Path(out) if out is not None else default_out())
-    photos = FolderDataModule(
-        data,
-        unseen,
-        protocol=protocol,
-        batch_size=batch_size,
-        augment=augment,
-        workers=workers,
-        cache=cache,
-        seed=seed,
-    )
-    settings = yaml.safe_dump(
-        {
-            "seed_everything": seed,
-            "data": {
-                "root": str(data),
-                "unseen": list(photos.class_split.unseen),
-                "protocol": protocol,
-                "batch_size": batch_size,
-                "augment": _plain(asdict(augment)),
-            },
-            "model": {
-                "student": student_spec(student),
-                "teacher": {"spec": teacher.spec()},
-                "method": _plain(asdict(method)),
-                "optimizer": asdict(optimizer),
-                "teacher_cache": None if teacher_cache is None else asdict(teacher_cache),
-                "test": asdict(test),
-                "ema": ema,
-            },
-            "trainer": {"max_steps": steps, "precision": trainer.get("precision")},
-        },
-        sort_keys=False,
-    )
+    photos = _photos(data, unseen, seed)
+    model = {"method": method, "optimizer": optimizer, "teacher_cache": teacher_cache, "test": test, "ema": ema}
+    settings = _settings(photos, student, teacher, model, {"max_steps": steps} | trainer, seed)
     check_run(run, settings, resume=resume)
     seed_everything(seed, workers=True, verbose=False)
-    module = TrainingModule(
-        student,
-        teacher,  # type: ignore[arg-type]
-        photos.class_split,
-        method=method,
-        teacher_cache=teacher_cache,
-        optimizer=optimizer,
-        test=test,
-        ema=ema,
-        seed=seed,
-    )
-    session = Session(_trainer(run, steps, trainer), module, photos, run, settings, resume, baseline, report_rows)
+    module = TrainingModule(student, teacher, photos.class_split, seed=seed, **model)  # type: ignore[arg-type]
+    session = Session(_trainer(run, steps, trainer), module, photos, run, settings, resume, baseline)
     session.prepare()
     result = session.start()
     if result is None:
         raise RuntimeError("train: this is not the first of several processes, which alone has a result")
     return result
+
+
+def _photos(data: str | Path | FolderDataModule, unseen: Sequence[str] | str, seed: int) -> FolderDataModule:
+    """Open the data, or take what is opened."""
+    if not isinstance(data, FolderDataModule):
+        return FolderDataModule(data, unseen, seed=seed)
+    if unseen:
+        raise ValueError(f"unseen: got {unseen!r} beside a FolderDataModule, expected it there. Give it in one place.")
+    data.seed = seed
+    return data
+
+
+def _settings(
+    photos: FolderDataModule,
+    student: nn.Module,
+    teacher: Teacher,
+    model: dict[str, Any],
+    trainer: dict[str, Any],
+    seed: int,
+) -> str:
+    """Write down what decides a step, under the names that a configuration has."""
+    data = {
+        "root": str(photos.root),
+        "protocol": photos.protocol,
+        "unseen": photos.class_split.unseen,
+        "batch_size": photos.batch_size,
+        "augment": photos.train_set.augment,
+    }
+    built = {"student": student_spec(student), "teacher": {"spec": teacher.spec()}}
+    kept = {key: trainer[key] for key in ("max_steps", "precision", "accumulate_grad_batches") if key in trainer}
+    settings = {"seed_everything": seed, "data": data, "model": built | model, "trainer": kept}
+    text: str = yaml.safe_dump(_plain(settings), sort_keys=False)
+    return text
 
 
 def _trainer(run: RunFolder, steps: int, given: dict[str, Any]) -> Trainer:
@@ -169,7 +150,9 @@ def _trainer(run: RunFolder, steps: int, given: dict[str, Any]) -> Trainer:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 (nested options)
-    """Tuples as lists, as YAML has them."""
+    """Options as YAML has them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

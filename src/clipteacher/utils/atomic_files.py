@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 UNFINISHED: Final = ".part-"
-"""Stands in the hidden name of what is still being written, after the name that it is to have."""
+"""Part of the hidden name of a file that is still being written, after its final name."""
 REPLACED: Final = ".old-"
-"""Stands in the hidden name of a folder that holds, as `was`, what is being replaced."""
+"""Part of the hidden name of a folder that holds, as `was`, what is being replaced."""
 
 # What mkstemp and mkdtemp put behind a prefix.
 _LEFT_OVER = re.compile(rf"\.(?P<name>.+)({re.escape(UNFINISHED)}|{re.escape(REPLACED)})[a-z0-9_]{{8}}(\.\w+)?")

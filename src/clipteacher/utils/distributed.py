@@ -1,9 +1,9 @@
 """Several processes as one batch: rows of all ranks, counts and means over them. In one process nothing happens.
 
-Gradients are left to the trainer: DDP and FSDP average them over ranks. So a rank's loss is its own sum divided by the
-count over all ranks, times the number of ranks; the mean of those gradients is the gradient of the whole batch's mean.
+Gradients are left to the trainer: DDP and FSDP average them over ranks. So a rank's loss is its own sum, divided by the
+count over all ranks and multiplied by their number. The mean of the gradients is then that of the whole batch's mean.
 
-Every function but `world_size` is a collective: all ranks must call it, in the same order. They need `all_reduce` alone,
+Every function but `world_size` is a collective: all ranks must call it, in the same order. They need `all_reduce` only,
 which every backend has on every device. Ranks are those of the default process group, each with its own part of the
 batch; a network that is itself split over ranks (tensor or pipeline parallelism) is not supported.
 """
@@ -99,7 +99,7 @@ def mean_over_ranks(values: Tensor, weight: float = 1.0) -> Tensor:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes that share a batch. `CLIPTeacher` decides once which they are; modules ask this object.
+    """The processes that share a batch. `CLIPTeacher` decides once which they are; modules use this object.
 
     Attributes:
         together: Whether the batch is that of all ranks. If not, every method answers for this process alone and there
@@ -131,4 +131,4 @@ class Ranks:
 
 
 ALONE: Final = Ranks(together=False)
-"""A process by itself, whatever others there are."""
+"""One process by itself, even if there are others."""

@@ -10,10 +10,11 @@ import pytest
 import yaml
 from rich.console import Console
 
-from clipteacher.cli.fit import Fitted, run_fit
 from clipteacher.demo.drawn_world import UNSEEN, write_world
 from clipteacher.demo.quickstart import run
 from clipteacher.demo.quickstart.config import FIT_CONFIG, QuickstartConfig
+from clipteacher.training.configured import configured_session
+from clipteacher.training.session import TrainingResult
 
 OTHERS: dict[str, Any] = {
     "train": 9,
@@ -27,17 +28,20 @@ OTHERS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory, small: QuickstartConfig) -> Fitted:
+def fitted(tmp_path_factory: pytest.TempPathFactory, small: QuickstartConfig) -> TrainingResult:
     """One trained student, which stands for each."""
     root = tmp_path_factory.mktemp("fitted")
     write_world(root / "world", seed=0, train=2, val=3, size=64)
     arguments = [*("--config", str(small.fit), "--data.root", str(root / "world"), "--out", str(root / "run"))]
-    found = run_fit([*arguments, "--trainer.accelerator", "cpu", "--trainer.limit_val_batches", "0"])
+    session = configured_session([*arguments, "--trainer.accelerator", "cpu", "--trainer.limit_val_batches", "0"])
+    found = session.start()
     assert found is not None
     return found
 
 
-def seen(config: QuickstartConfig, out: Path, fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def seen(
+    config: QuickstartConfig, out: Path, fitted: TrainingResult, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
     """What a quickstart hands to its parts."""
     found: dict[str, Any] = {}
 
@@ -62,13 +66,13 @@ def seen(config: QuickstartConfig, out: Path, fitted: Fitted, monkeypatch: pytes
     return found | {"fit": (out / "fit.yaml").read_text()}
 
 
-def test_no_knob_is_left_out() -> None:
+def test_no_option_is_left_out() -> None:
     assert OTHERS.keys() == {field.name for field in fields(QuickstartConfig)}
 
 
 @pytest.mark.parametrize("option", OTHERS)
-def test_each_knob_changes_something(
-    option: str, small: QuickstartConfig, fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_option_changes_something(
+    option: str, small: QuickstartConfig, fitted: TrainingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other.yaml").write_text("trainer:\n  max_steps: 1\n")
     given = {field.name: getattr(small, field.name) for field in fields(small)}

@@ -10,7 +10,6 @@ from rich.console import Console
 from clipteacher.demo.quickstart.config import FIT_CONFIG, QuickstartConfig
 from clipteacher.demo.quickstart.run import quickstart
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.storage.saved_model import load_segmenter
 
 
 def test_the_packaged_configuration_with_the_packaged_clip(tmp_path: Path) -> None:
@@ -24,5 +23,5 @@ def test_the_packaged_configuration_with_the_packaged_clip(tmp_path: Path) -> No
     assert finished.results.protocol == "world-15-5"
     spec = json.loads((out / "student" / "model" / "config.json").read_text())["text_encoder"]
     assert spec["model"] == "package:clipteacher.demo.tiny_clip"
-    student: Segmenter = load_segmenter(out / "student" / "model")
+    student: Segmenter = Segmenter.from_pretrained(out / "student" / "model")
     assert student.with_names(["a dark cloud", "sand"]).text_features.shape == student.text_features[:2].shape

@@ -21,9 +21,9 @@ from clipteacher.demo.quickstart.out_folder import check_empty
 from clipteacher.demo.quickstart.results import TITLES
 from clipteacher.demo.quickstart.run import Finished, quickstart
 from clipteacher.evaluation.evaluate import pooled_confusion
-from clipteacher.evaluation.metrics import scores
+from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
 
@@ -49,13 +49,13 @@ def metrics(out: Path) -> dict[str, Any]:
 def test_what_it_writes(done: tuple[Path, Finished], small: QuickstartConfig) -> None:
     out, _ = done
     assert sorted(path.name for path in out.iterdir()) == [
-        *("fit.yaml", "metrics.json", "panel.png", "student", "student_alone", "world")
+        *("baseline", "fit.yaml", "metrics.json", "panel.png", "student", "world")
     ]
     assert len(list((out / "world" / "images" / "train").iterdir())) == 8
     assert len(list((out / "world" / "masks" / "val").iterdir())) == 4
     with Image.open(out / "world" / "images" / "val" / "00000.png") as scene:
         assert scene.size == (64, 64)
-    for run in ("student_alone", "student"):
+    for run in ("baseline", "student"):
         for part in ("config.yaml", "metrics.json", "report.png", "model/student.safetensors"):
             assert (out / run / part).exists(), part
     assert (out / "fit.yaml").read_bytes() == small.fit.read_bytes()
@@ -64,15 +64,14 @@ def test_what_it_writes(done: tuple[Path, Finished], small: QuickstartConfig) ->
         assert panel.height > 2 * 120
 
 
-def test_the_two_students_differ_in_the_teacher_alone(done: tuple[Path, Finished]) -> None:
-    configs = [yaml.safe_load((done[0] / run / "config.yaml").read_text()) for run in ("student_alone", "student")]
+def test_the_two_students_differ_in_the_teacher(done: tuple[Path, Finished]) -> None:
+    configs = [yaml.safe_load((done[0] / run / "config.yaml").read_text()) for run in ("baseline", "student")]
     assert {key for key in configs[0] if configs[0][key] != configs[1][key]} == {"model", "out", "baseline"}
-    assert {key for key in configs[0]["model"] if configs[0]["model"][key] != configs[1]["model"][key]} == {
-        "glm",
-        "plm",
-    }
-    assert configs[0]["model"]["glm"] is configs[0]["model"]["plm"] is None
-    assert configs[1]["baseline"] == str(done[0] / "student_alone" / "model")
+    assert {key for key in configs[0]["model"] if configs[0]["model"][key] != configs[1]["model"][key]} == {"method"}
+    methods = [config["model"]["method"] for config in configs]
+    assert {key for key in methods[0] if methods[0][key] != methods[1][key]} == {"glm", "plm"}
+    assert methods[0]["glm"] is methods[0]["plm"] is None
+    assert configs[1]["baseline"] == str(done[0] / "baseline" / "model")
     assert [config["seed_everything"] for config in configs] == [3, 3]
 
 
@@ -95,7 +94,7 @@ def test_metrics(done: tuple[Path, Finished]) -> None:
 
 def test_the_students_rows_are_their_runs_own(done: tuple[Path, Finished]) -> None:
     rows = metrics(done[0])["rows"]
-    for run in ("student_alone", "student"):
+    for run in ("baseline", "student"):
         own = json.loads((done[0] / run / "metrics.json").read_text())
         assert own.pop("protocol") == "world-15-5"
         assert own == rows[run]
@@ -105,11 +104,11 @@ def test_the_teachers_row_is_that_of_its_dense_tokens(
     done: tuple[Path, Finished], small: QuickstartConfig, tiny_clip: tuple[Path, Path]
 ) -> None:
     teacher = OpenClipTeacher(str(tiny_clip[0]), str(tiny_clip[1]))
-    student = load_segmenter(done[0] / "student" / "model")
+    student = Segmenter.from_pretrained(done[0] / "student" / "model")
     student.student = ZeroShotTeacher(teacher)
     val_set = FolderDataset(done[0] / "world", "val", SPLIT, training=False)
-    expected = scores(pooled_confusion(student, [val_set[i] for i in range(4)]), SPLIT).to_dict()
-    found = metrics(done[0])["rows"]["teacher_alone"]
+    expected = compute_metrics(pooled_confusion(student, [val_set[i] for i in range(4)]), SPLIT).to_dict()
+    found = metrics(done[0])["rows"]["teacher"]
     assert found.pop("IoU") == pytest.approx(expected.pop("IoU"), abs=1e-3)
     assert found == pytest.approx(expected, abs=1e-3)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning.pytorch import Trainer
 
 from clipteacher.demo.drawn_world import write_world
-from clipteacher.demo.quickstart import training
 from clipteacher.demo.quickstart.config import QuickstartConfig
 from clipteacher.demo.quickstart.training import StageBar, quiet_trainer, train
 
@@ -43,7 +43,7 @@ def test_each_step_is_shown_and_nothing_is_said(
         warnings.simplefilter("error", UserWarning)
         fitted = train(arguments(small, tmp_path), spy)
     assert spy.shown == [(1, 2), (2, 2), "scoring"]
-    assert fitted.run.metrics.exists()
+    assert (fitted.folder / "metrics.json").exists()
     out, err = capfd.readouterr()
     assert not out
     assert "Seed set" not in err
@@ -87,15 +87,20 @@ def test_ctrl_c_in_training(small: QuickstartConfig, tmp_path: Path, monkeypatch
     assert not (tmp_path / "run" / "metrics.json").exists()
 
 
-def test_other_exits_stay_what_they_are(small: QuickstartConfig, tmp_path: Path) -> None:
+def test_wrong_input_is_an_error_of_its_own_kind(small: QuickstartConfig, tmp_path: Path) -> None:
     spy: Any = Spy()
+    given = arguments(small, tmp_path)
+    with pytest.raises(ValueError, match="unicorn"):
+        train([*given, "--data.unseen", "[unicorn]"], spy)
     with pytest.raises(SystemExit) as stop:
-        train([*arguments(small, tmp_path), "--data.unseen", "[unicorn]"], spy)
+        train([*given, "--data.unknown", "1"], spy)
     assert stop.value.code == 2
 
 
-def test_a_trainer_that_was_stopped_counts_as_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "run_fit", lambda *_: None)
+def test_a_trainer_that_was_stopped_counts_as_ctrl_c(
+    small: QuickstartConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "interrupted", True, raising=False)
     spy: Any = Spy()
     with pytest.raises(KeyboardInterrupt):
-        train([], spy)
+        train(arguments(small, tmp_path), spy)

@@ -7,7 +7,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from clipteacher.method.losses.nel import dice, one_hot_targets, sigmoid_focal
+from clipteacher.method.losses import nel as losses
+from clipteacher.method.losses.nel import one_hot_targets
+
+
+def sigmoid_focal(*arguments: Any, **options: Any) -> Tensor:  # noqa: ANN401
+    """The loss of one process, as a number."""
+    return losses.sigmoid_focal(*arguments, **options).mean()
+
+
+def dice(*arguments: Any, **options: Any) -> Tensor:  # noqa: ANN401
+    """The loss of one process, as a number."""
+    return losses.dice(*arguments, **options).mean()
+
 
 IGNORED = 255
 
@@ -115,11 +127,13 @@ def test_alpha_and_gamma_as_in_the_loop(alpha: float, gamma: float) -> None:
     assert loss == pytest.approx(naive_focal(logits, labels, alpha=alpha, gamma=gamma), rel=1e-5)
 
 
-@pytest.mark.parametrize("option", [{"alpha": 0.5}, {"gamma": 1.0}, {"ignored_are_negatives": False}, {"exists": True}])
-def test_each_knob_of_focal_changes_it(option: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "option", [{"alpha": 0.5}, {"gamma": 1.0}, {"ignored_are_negatives": False}, {"valid_mask": True}]
+)
+def test_each_option_of_focal_changes_it(option: dict[str, Any]) -> None:
     logits, labels = batch(ignored=0.4)
-    if "exists" in option:
-        option = {"exists": torch.tensor([True, True, True, False]).expand(3, 4)}
+    if "valid_mask" in option:
+        option = {"valid_mask": torch.tensor([True, True, True, False]).expand(3, 4)}
     plain = sigmoid_focal(logits, labels, ignore_index=IGNORED)
     assert not torch.isclose(sigmoid_focal(logits, labels, ignore_index=IGNORED, **option), plain, rtol=1e-3)
 
@@ -138,7 +152,7 @@ def test_ignored_pixels_are_negatives_of_every_id_in_focal_and_dice() -> None:
 def test_exists_leaves_ids_out_as_if_they_had_no_channel() -> None:
     logits, labels = batch(ignored=0.4)
     exists = torch.tensor([[True, True, True, False]]).expand(3, 4)
-    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, exists=exists)
+    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=exists)
     torch.testing.assert_close(loss, sigmoid_focal(logits[:, :3], labels, ignore_index=IGNORED))
     assert loss.item() == pytest.approx(naive_focal(logits, labels, exists=exists), rel=1e-5)
 
@@ -147,7 +161,7 @@ def test_exists_by_image_as_in_the_loop() -> None:
     logits, labels = batch(ignored=0.4)
     exists = (one_hot_targets(labels, 4, IGNORED).flatten(2).amax(2) > 0) | (torch.arange(4) == 1)
     exists[0, 3] = True
-    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, exists=exists)
+    loss = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=exists)
     assert loss.item() == pytest.approx(naive_focal(logits, labels, exists=exists), rel=1e-5)
 
 
@@ -158,7 +172,7 @@ def test_logits_of_minus_infinity_give_finite_losses_and_gradients(everything_ig
     leaf = raw.clone().requires_grad_()
     logits = leaf.masked_fill(~exists[:, :, None, None], -torch.inf)
     for loss in (
-        sigmoid_focal(logits, labels, ignore_index=IGNORED, exists=exists),
+        sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=exists),
         dice(logits, labels, ignore_index=IGNORED),
         dice(logits, labels, ignore_index=IGNORED, ignored_are_negatives=False),
     ):
@@ -166,7 +180,7 @@ def test_logits_of_minus_infinity_give_finite_losses_and_gradients(everything_ig
         (gradient,) = torch.autograd.grad(loss, leaf, retain_graph=True)
         assert gradient.isfinite().all()
         assert (gradient[:, 3] == 0).all()
-    focal = sigmoid_focal(logits, labels, ignore_index=IGNORED, exists=exists)
+    focal = sigmoid_focal(logits, labels, ignore_index=IGNORED, valid_mask=exists)
     torch.testing.assert_close(focal, sigmoid_focal(raw[:, :3], labels, ignore_index=IGNORED))
 
 

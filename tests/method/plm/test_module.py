@@ -126,7 +126,7 @@ def test_fused_labels_are_the_masks_where_nothing_is_labelled() -> None:
     fused = PLM(16, config()).fused_labels(dense, labels, 4, ignore_index=-1)
     expected = fuse_labels(labels, latent_masks(dense, config()), 4, ignore_index=-1)
     assert torch.equal(fused.labels, expected.labels)
-    assert torch.equal(fused.exists, expected.exists)
+    assert torch.equal(fused.valid_mask, expected.valid_mask)
     assert torch.equal(fused.labels[labels >= 0], labels[labels >= 0])
     assert (fused.labels[labels == -1] >= 4).all()
 
@@ -136,13 +136,13 @@ def test_prototypes_of_seen_and_latent_ids_are_told_apart() -> None:
     plm = PLM(16, config())
     fused = plm.fused_labels(dense, labels, 4, ignore_index=-1)
     output = plm(features, dense, fused, cls, 4)
-    latent = fused.exists.shape[1]
+    latent = fused.valid_mask.shape[1]
     assert latent > 0
     assert output.seen.shape == (3, 4, 16)
     assert output.pseudo.shape == (3, latent, 16)
     assert output.present.tolist() == [[bool((image == n).any()) for n in range(4)] for image in labels]
     queries, exists = mean_features(features, fused.labels, 4 + latent)
-    assert torch.equal(exists[:, 4:], fused.exists)
+    assert torch.equal(exists[:, 4:], fused.valid_mask)
     assert plm.synthesizer is not None
     assert output.seen is not None
     expected = plm.synthesizer(queries, exists, cls)
@@ -193,7 +193,7 @@ def test_every_knob_is_tried() -> None:
 
 
 def test_the_source_of_prototypes_is_one_of_two() -> None:
-    with pytest.raises(ValueError, match=r"plm.prototypes: got 'text', expected one of synthesizer, regions"):
+    with pytest.raises(ValueError, match=r"plm.prototypes: got 'text', expected one of region_pooling, synthesizer"):
         config(prototypes="text")
 
 
@@ -201,7 +201,7 @@ def test_a_region_is_the_mean_of_its_tokens() -> None:
     """A naive twin: every pixel by itself. The token map is as fine as the labels, so nothing is resized."""
     dense, labels = tokens()[:, :, :6, :6], batch()[1]
     fused = fuse_labels(labels, latent_masks(dense, config()), 4, ignore_index=-1)
-    count = fused.exists.shape[1]
+    count = fused.valid_mask.shape[1]
     found = region_tokens(dense, fused.labels, 4, count)
     assert found.shape == (3, count, 16)
     for image in range(3):
@@ -223,7 +223,7 @@ def test_regions_need_no_synthesizer_and_give_no_seen_prototype() -> None:
     fused = plm.fused_labels(dense, labels, 4, ignore_index=-1)
     output = plm(features, dense, fused, cls, 4)
     assert output.seen is None
-    assert torch.equal(output.pseudo, region_tokens(dense, fused.labels, 4, fused.exists.shape[1]))
+    assert torch.equal(output.pseudo, region_tokens(dense, fused.labels, 4, fused.valid_mask.shape[1]))
     assert output.present.tolist() == [[bool((image == n).any()) for n in range(4)] for image in labels]
 
 

@@ -1,4 +1,4 @@
-"""The drawn world written as a folder, so that every command works on it as on one's own data."""
+"""The drawn world written as a folder, so that every command works on it as on your own data."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class QuickstartConfig:
         train: Scenes to train on.
         val: Scenes to score on.
         size: Height and width of a scene in pixels.
-        fit: Configuration of `clipteacher fit`; `data.root` and the run folder are given beside it.
+        fit: Configuration of `clipteacher fit`; `data.root` and the run folder are given separately.
         rows: Scenes in the panel, chosen by their truth alone: one for each unseen class.
         panel_width: Width of the panel's columns in pixels.
         timed: Scenes that the speed at test is measured on.

@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from clipteacher.cli.table import percent
-from clipteacher.evaluation.metrics import Scores
+from clipteacher.evaluation.metrics import Scores, percent
 from clipteacher.version import __version__
 
 TITLES = {

@@ -52,7 +52,7 @@ class StageBar(ProgressBar):
         self.stage.say("scoring")
 
     def disable(self) -> None:
-        """Lightning asks this of all processes but the first."""
+        """Called by Lightning in all processes but the first."""
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""A small CLIP of the drawn world: open_clip's configuration and weights, read as `package:clipteacher.demo.tiny_clip`."""
+"""A small CLIP of the drawn world, open_clip's configuration and weights: `package:clipteacher.demo.tiny_clip`."""

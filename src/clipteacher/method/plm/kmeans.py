@@ -50,7 +50,7 @@ def kmeans(points: Tensor, seeds: Tensor, iterations: int) -> tuple[Tensor, Tens
     cluster that loses all its points keeps its centroid and may win points back.
 
     On a CPU it stops early where nothing moves any more, and compares points with those centroids alone that moved; on
-    other devices it does every iteration in full, for to know more would mean to wait for the device.
+    other devices it does every iteration in full, because checking would wait for the device.
 
     Args:
         points: (B, L, C); their length does not matter.

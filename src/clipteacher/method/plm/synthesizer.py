@@ -43,7 +43,7 @@ def mean_features(features: Tensor, labels: Tensor, num_ids: int) -> tuple[Tenso
 
 
 class Synthesizer(nn.Module):
-    """A transformer decoder: mean student features ask CLIP's CLS tokens; its outputs are prototypes.
+    """A transformer decoder: mean student features query CLIP's CLS tokens; its outputs are prototypes.
 
     Deviation: a linear layer follows the decoder. The decoder's residual path alone would make each prototype look like
     its query at the start of training, when all pixels of an image look alike, so that every pixel would be taken for

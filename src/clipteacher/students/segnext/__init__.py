@@ -1,4 +1,4 @@
-"""SegNeXt (arXiv 2209.08575): the MSCAN encoder, the Hamburger decoder, and the student made of both."""
+"""SegNeXt (arXiv 2209.08575): the MSCAN encoder, the Hamburger decoder, and the student that joins them."""
 
 from clipteacher.students.segnext.student import SegNeXtStudent
 

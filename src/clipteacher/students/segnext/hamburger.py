@@ -44,7 +44,7 @@ class NMF(nn.Module):
     """The ham: each image's map is replaced by its low-rank approximation.
 
     Deviation: the authors draw the first bases at random at every call, at test too, so that a network's result differs
-    from call to call and with the batch that an image is in. Here training draws them anew for each image, as they do;
+    from call to call and with the batch that an image is in. Here training draws them again for each image, as they do;
     at test they are one fixed set, the same for every image, drawn once from `seed` and kept in the buffer `bases`.
     Deviation: under autocast the factorisation stays in float32; its quotients of sums do not bear half precision.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
+from clipteacher.students.described import DescribedStudent
 from clipteacher.students.segnext.checkpoint import load_checkpoint
 from clipteacher.students.segnext.hamburger import NMF, LightHamHead
 from clipteacher.students.segnext.mscan import MSCAN
@@ -46,7 +44,7 @@ SIZES = {
 }
 
 
-class SegNeXtStudent(nn.Module):
+class SegNeXtStudent(DescribedStudent):
     """SegNeXt with C channels instead of one per class, at stride 8.
 
     Source: arXiv 2209.08575 and the authors' configurations for ADE20K. It takes images of any size. At test the same
@@ -63,17 +61,10 @@ class SegNeXtStudent(nn.Module):
         dropout: Share of the decoder's channels that training sets to 0 before the last layer.
         seed: From which the decoder's bases for testing are drawn.
 
-    Attributes:
-        mean: (1, 3, 1, 1), float32.
-        std: (1, 3, 1, 1), float32.
-
     Raises:
         ValueError: Unknown size, or weights that do not fit.
         FileNotFoundError: The file of weights is missing.
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -93,32 +84,28 @@ class SegNeXtStudent(nn.Module):
         what = SIZES[size]
         mean, std = mean or IMAGENET_DEFAULT_MEAN, std or IMAGENET_DEFAULT_STD
         drop_path = what.drop_path if drop_path is None else drop_path
-        self._spec = {
-            "kind": "segnext",
-            "size": size,
-            "channels": channels,
-            "mean": list(mean),
-            "std": list(std),
-            "drop_path": drop_path,
-            "dropout": dropout,
-            "seed": seed,
-        }
+        self.describe(
+            {
+                "kind": "segnext",
+                "size": size,
+                "channels": channels,
+                "mean": list(mean),
+                "std": list(std),
+                "drop_path": drop_path,
+                "dropout": dropout,
+                "seed": seed,
+            }
+        )
         self.backbone = MSCAN(what.channels, RATIOS, what.depths, drop_path)
         ham = NMF(what.decoder, what.rank, TRAIN_STEPS, EVAL_STEPS, seed)
         self.decode_head = LightHamHead(what.channels[1:], what.decoder, ham)
         self.dropout = nn.Dropout2d(dropout)
         self.last = nn.Conv2d(what.decoder, channels, 1)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         if weights is not None:
             load_checkpoint(self, weights)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W), float in [0, 1], to features (B, C, ⌈H/8⌉, ⌈W/8⌉)."""
-        maps = self.backbone((images - self.mean) / self.std)
+        maps = self.backbone(self.normalized(images))
         features: Tensor = self.last(self.dropout(self.decode_head(maps[1:])))
         return features
-
-    def spec(self) -> dict[str, Any]:
-        """Return the arguments that build this network again, without its first weights."""
-        return copy.deepcopy(self._spec)
