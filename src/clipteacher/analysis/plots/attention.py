@@ -16,7 +16,7 @@ from PIL import Image
 
 from clipteacher.analysis.plots.style import INK, PALE_INK, RIGHT, UNSEEN, WRONG, class_labels, set_heading
 from clipteacher.analysis.student.attention import PhotoAttention
-from clipteacher.pictures.colours import IGNORE_COLOUR, palette
+from clipteacher.pictures.colours import IGNORE_COLOUR, class_colours
 from clipteacher.pictures.overlays import paint
 from clipteacher.protocols.splits import ClassSplit
 
@@ -78,7 +78,7 @@ def _draw_row(panels: Sequence[Axes], row: AttentionRow, split: ClassSplit) -> A
     """Draw one photo into three panels, with the caption below; returns the attention."""
     # Over a grey photo the colours stay those of the legend.
     grey = np.asarray(Image.fromarray(row.photo).convert("L").convert("RGB"))
-    painted = paint(grey, row.truth, opacity=0.78, ignore=split.ignore)
+    painted = paint(grey, row.truth, class_colours(split.names), opacity=0.78, ignore=split.ignore)
     truth = np.where((row.truth == split.ignore)[..., None], np.array(IGNORE_COLOUR, dtype=np.uint8), painted)
     for panel, picture in zip(panels, (row.photo, truth, grey), strict=True):
         panel.imshow(picture, aspect="auto")
@@ -107,7 +107,7 @@ def _legend(figure: Figure, rows: Sequence[AttentionRow], split: ClassSplit, top
     present = {int(each) for row in rows for each in np.unique(row.truth)}
     ids = sorted(present - {split.ignore}, key=lambda each: (each in split.unseen_ids, each))
     labels, families = class_labels(split.names, split)
-    colours = palette(len(split.names)) / 255
+    colours = class_colours(split.names) / 255
     entries = [(labels[split.names[each]], colours[each]) for each in ids]
     if split.ignore in present:
         entries.append(("not labelled", np.array(IGNORE_COLOUR) / 255))
