@@ -78,8 +78,6 @@ def test_arrows_point_inward(name: str) -> None:
 LONGER = {
     "train": 100,  # a third of it says what its arguments are
     # Drawing and writing, to be cut up; each may only become shorter.
-    "draw_legend": 65,
-    "_question_part": 80,
     "read_coco": 85,
     "write_converted": 80,
 }

@@ -26,12 +26,8 @@ def app(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--host", type=str, default=HOST, help="0.0.0.0 admits other machines; there is no password")
     parser.add_argument("--port", type=int, default=PORT)
-    parser.add_argument(
-        "--max_megabytes", type=float, default=limits.megabytes, help="largest file that can be uploaded"
-    )
-    parser.add_argument(
-        "--max_megapixels", type=float, default=limits.megapixels, help="largest photo, in millions of pixels"
-    )
+    parser.add_argument("--max_megabytes", type=float, default=limits.megabytes, help="largest uploaded file")
+    parser.add_argument("--max_megapixels", type=float, default=limits.megapixels, help="largest photo, in millions")
     parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(list(arguments))
     with user_errors():
