@@ -36,7 +36,7 @@ test: $(STAMP)  ## run the tests and the examples in docstrings, on all cores up
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-recipes: $(STAMP)  ## one step of every recipe in configs/, about ten minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 2 --dist worksteal -m recipes tests/test_recipes.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 2 --dist worksteal -m recipes tests/benchmarks/test_recipes.py $(ARGS)
 
 quickstart: $(STAMP)  ## the whole method in minutes, with no download: a drawn world, a tiny CLIP; OUT, SEED
 	$(BIN)/clipteacher quickstart --out $(or $(OUT),runs/quickstart) --seed $(SEED) $(ARGS)

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.analysis.student.pseudo_labels import mask_matches
-from clipteacher.analysis.student.run_config import read_run_options
+from clipteacher.analysis.student.run_options import read_run_options
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
 from clipteacher.inference.image import float_images
@@ -57,12 +57,12 @@ def read_run(folder: Path) -> Run:
         ValueError: The run had no synthesizer.
     """
     options = read_run_options(folder / "config.yaml")
-    if options.plm is None or options.plm.prototypes != "synthesizer":
+    if options.method.plm is None or options.method.plm.prototypes != "synthesizer":
         raise ValueError(
             f"{folder}: got a run without a synthesizer, expected --model.method.plm.prototypes synthesizer"
         )
     state = torch.load(folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)["state_dict"]
-    plm = PLM(options.teacher.width, options.plm)
+    plm = PLM(options.teacher.width, options.method.plm)
     plm.load_state_dict(
         {key.removeprefix(_SYNTHESIZER): value for key, value in state.items() if key.startswith(_SYNTHESIZER)}
     )
@@ -98,9 +98,8 @@ def regions(run: Run, samples: SegmentationDataset, batch: int) -> Iterator[dict
         made = run.plm(features, dense, fused, F.normalize(cls, dim=1), len(split.seen)).pseudo[0]
         own = region_tokens(dense, fused.labels, len(split.seen), made.shape[0])[0]
         for found in mask_matches(dense, truth, split, run.plm.config):
-            latent = int(fused.labels[found.pixels][0]) - len(split.seen)
             yield {"name": found.name} | {
-                source: _said(prototypes[latent], vectors, names, found.name)
+                source: _said(prototypes[found.latent], vectors, names, found.name)
                 for source, prototypes in (("synthesizer", made), ("region token", own))
             }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from clipteacher.analysis.student.run_config import read_run_options
+from clipteacher.analysis.student.run_options import read_run_options
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
 from clipteacher.evaluation.evaluate import pooled_confusion

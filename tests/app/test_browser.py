@@ -32,7 +32,7 @@ from tests.conftest import draw_scene
 from clipteacher.app.limits import Limits
 from clipteacher.app.serving import served
 from clipteacher.app.view import painted, view_of
-from clipteacher.segmenter import cached_text
+from clipteacher.segmenter import text_cache
 from clipteacher.segmenter.segmenter import Segmenter
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -228,7 +228,7 @@ class AnyWords:
 
 
 def test_words_are_shown_and_never_run(page: Page, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached_text, "build_text_encoder", lambda _: AnyWords())
+    monkeypatch.setattr(text_cache, "build_text_encoder", lambda _: AnyWords())
     monkeypatch.setattr(page.segmenter, "_text", None)
     page.upload(photos / "other.png")
     words = [" ".join(word.replace(";", ":").split()) for word in NASTY]

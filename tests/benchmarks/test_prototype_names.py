@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from clipteacher.analysis.student.run_config import read_run_options
+from clipteacher.analysis.student.run_options import read_run_options
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
 from clipteacher.demo.drawn_world import write_world

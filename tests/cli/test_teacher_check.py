@@ -1,4 +1,4 @@
-"""`clipteacher teacher-check`: its figures, hints, where the teacher is taken from, and what it does not look at."""
+"""`clipteacher teacher-check`: its metrics and advice, where the teacher is from, and which masks it does not use."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Figures of a teacher that knows the world."""
+    """The result for a teacher that knows the world."""
     out = tmp_path_factory.mktemp("out") / "check.json"
     assert check(*TINY, "--data", world, "--out", out) == 0
     result: dict[str, Any] = json.loads(out.read_text())
@@ -53,9 +53,9 @@ def test_it_finds_what_the_teacher_knows(found: dict[str, Any]) -> None:
     assert (found["photos"], found["of"], found["unseen"]) == (24, 24, [])
     assert all(names[name]["IoU"] > 0.5 for name in ("sky", "grass", "sea")), "large things that it knows well"
     assert all(each["nearest"] in CLASSES for each in names.values())
-    told = [each for each in names.values() if each["photos"] >= 5]
-    assert np.mean([each["high_shown"] for each in told]) > 0.5 > np.mean([each["high_other"] for each in told])
-    assert not any("classes have masks to learn from" in hint for hint in found["hints"])
+    enough = [each for each in names.values() if each["photos"] >= 5]
+    assert np.mean([each["high_shown"] for each in enough]) > 0.5 > np.mean([each["high_other"] for each in enough])
+    assert not any("classes have masks to learn from" in piece for piece in found["advice"])
 
 
 def test_what_it_prints(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,12 +63,12 @@ def test_what_it_prints(world: Path, capsys: pytest.CaptureFixture[str]) -> None
     out = " ".join(capsys.readouterr().out.split())
     assert "drawn, train: 3 of 24 photos. Dense tokens against masks" in out
     assert "CLS ranks it among the first 20% of names" in out
-    assert "hint: fewer than 5 photos show these names" in out
+    assert "advice: fewer than 5 photos show these names" in out
 
 
-def test_masks_of_unseen_names_are_not_looked_at(world: Path, tmp_path: Path, found: dict[str, Any]) -> None:
-    """Scrambled masks of names held back change not one figure."""
-    unseen, figures = ", ".join(UNSEEN), []
+def test_masks_of_unseen_names_are_not_used(world: Path, tmp_path: Path, found: dict[str, Any]) -> None:
+    """Scrambling the masks of unseen names changes nothing."""
+    unseen, results = ", ".join(UNSEEN), []
     for scramble in (False, True):
         root = tmp_path / str(scramble)
         write_world(root, seed=0, train=24, val=1, size=96)
@@ -80,9 +80,9 @@ def test_masks_of_unseen_names_are_not_looked_at(world: Path, tmp_path: Path, fo
                 mask[here] = np.random.default_rng(0).choice(ids, here.sum())
                 Image.fromarray(mask).save(path)
         assert check(*TINY, "--data", root, "--unseen", unseen, "--out", tmp_path / "check.json") == 0
-        figures.append(json.loads((tmp_path / "check.json").read_text()) | {"data": ""})
-    assert figures[0] == figures[1]
-    held = by_name(figures[0])
+        results.append(json.loads((tmp_path / "check.json").read_text()) | {"data": ""})
+    assert results[0] == results[1]
+    held = by_name(results[0])
     assert all(held[name]["photos"] == 0 and held[name]["IoU"] is None for name in UNSEEN)
     assert all(by_name(found)[name]["IoU"] is not None for name in UNSEEN), "else they are scored"
     assert held["sky"]["recall"] == by_name(found)["sky"]["recall"]
@@ -95,7 +95,7 @@ def test_words_without_masks(world: Path, tmp_path: Path, capsys: pytest.Capture
     assert check(*TINY, "--data", world / "images/val", "--classes", classes, "--out", out) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Dense tokens against masks" not in said
-    assert "hint: nearly the same to the teacher: zebra / giraffe (cosine 1.00)" in said
+    assert "advice: nearly the same to the teacher: zebra / giraffe (cosine 1.00)" in said
     result = json.loads(out.read_text())
     assert result["near"][0]["ratio"] == pytest.approx(0, abs=1e-5)
     assert [each["photos"] for each in result["names"]] == [0] * 5
@@ -110,14 +110,14 @@ def test_words_beside_those_with_masks(tmp_path: Path, folder: Path, tiny_config
     assert list(names) == ["grass", "old barn", "sky"]
     assert [names[name]["photos"] for name in names] == [5, 0, 5]
     assert names["old barn"]["IoU"] is None
-    assert all(set(names[name]["taken_for"]) <= set(names) for name in names), "house and sun are ignored"
+    assert all(set(names[name]["predicted_as"]) <= set(names) for name in names), "house and sun are ignored"
 
 
 def test_a_configuration_of_fit(tmp_path: Path, tiny_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Teacher, folder and unseen names are its own; the command line goes before it."""
     out = tmp_path / "check.json"
     assert check("--config", tiny_config, "--out", out) == 0
-    assert "Masks not looked at, for training will not see them: sun." in capsys.readouterr().out
+    assert "Masks not used, because training will not see them: sun." in capsys.readouterr().out
     result = json.loads(out.read_text())
     assert result["unseen"] == ["sun"]
     assert by_name(result)["sun"]["IoU"] is None
@@ -140,13 +140,14 @@ def test_a_configuration_of_fit(tmp_path: Path, tiny_config: Path, capsys: pytes
         ([*TINY, "--data", "data", "--classes", "sky, sky"], "'sky' twice"),
         ([*TINY, "--data", "data", "--classes", "sky,,sun"], "''"),
         ([*TINY, "--data", "data", "--photos", "-1"], "photos: got -1"),
-        ([*TINY, "--data", "data/images/val"], "no classes.txt, expected names to ask for"),
+        ([*TINY, "--data", "data/images/val"], "no classes.txt, expected class names"),
         ([*TINY, "--data", "empty", "--classes", "sky"], "got no photo"),
         (["--teacher", "torch.nn.Identity", "--data", "data"], "teacher: got Identity without width"),
         (["--config", "none.yaml"], "no file none.yaml"),
         (["--config", "bad.yaml"], "is no YAML"),
-        (["--config", "other.yaml"], "has no model.teacher"),
-        (["--config", "list.yaml"], "has no model.teacher"),
+        (["--config", "other.yaml"], "has no class for model.teacher"),
+        (["--config", "python.yaml"], "has no class for model.teacher"),
+        (["--config", "list.yaml"], "has no class for model.teacher"),
     ],
 )
 def test_wrong_input(
@@ -161,6 +162,7 @@ def test_wrong_input(
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.yaml").write_text("a: [")
     (tmp_path / "other.yaml").write_text(yaml.safe_dump({"model": {"student": 1}}))
+    (tmp_path / "python.yaml").write_text("model: {teacher: {spec: {name: x}}}")
     (tmp_path / "list.yaml").write_text("[1]")
     assert check(*arguments) == 2
     assert message in capsys.readouterr().err

@@ -1,1 +1,1 @@
-"""Why scores are what they are: of a trained student, and of a teacher before training."""
+"""Why scores are what they are: `student` diagnoses a trained student, `teacher` checks a teacher before training."""

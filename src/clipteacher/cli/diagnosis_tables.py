@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from rich.console import Console
 from rich.table import Table
 
-from clipteacher.analysis.student.attention import AttentionFigures
-from clipteacher.analysis.student.calibration_sweep import SeenBias
+from clipteacher.analysis.student.attention import AttentionMetrics
+from clipteacher.analysis.student.calibration_sweep import CalibrationSweep
 from clipteacher.analysis.student.confusions import ClassConfusion
 from clipteacher.analysis.student.cosines import ClassCosines
-from clipteacher.analysis.student.pseudo_labels import PseudoLabels
+from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics
 from clipteacher.analysis.student.report import Diagnosis
+from clipteacher.cli.table import print_scores
 from clipteacher.evaluation.metrics import percent
 
-_NOTEWORTHY: Final = 0.01  # share of a seen class's pixels that unseen names take, below which it has no line
+_LISTED_FROM: Final = 0.01  # share of its pixels that a seen class loses to unseen names
 
 
-def tables(found: Diagnosis) -> list[Table | str]:
-    """Make the tables, and the sentences before them.
+def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
+    """Print scores and tables, then what is absent or skipped.
 
     Args:
-        found: What was found.
-
-    Returns:
-        Those of the student, and those of the teacher that were not skipped.
+        diagnosis: The result.
+        console: Where to.
     """
-    made: list[Table | str] = [_unseen(found.confusions)]
-    seen = [each for each in found.confusions if not each.unseen and each.to_unseen >= _NOTEWORTHY]
+    print_scores(diagnosis.scores, diagnosis.split, diagnosis.protocol)
+    for table in _tables(diagnosis):
+        console.print(table, highlight=False)
+    absent = [each.name for each in diagnosis.confusions if not each.pixels]
+    if absent:
+        print(f"Not labelled in these photos: {', '.join(absent)}.")
+    for part, why in diagnosis.skipped.items():
+        print(f"Skipped: {part.replace('_', ' ')}, because {why}")
+
+
+def _tables(diagnosis: Diagnosis) -> Iterator[Table | str]:
+    """Make the tables, with the sentences before them."""
+    unseen = [each for each in diagnosis.confusions if each.unseen]
+    yield _confusions("Unseen pixels, %: which name do they get?", unseen)
+    seen = [each for each in diagnosis.confusions if not each.unseen and each.to_unseen >= _LISTED_FROM]
     if seen:
-        made.append(_seen(seen))
-    made += [_cosines(found.cosines), *_bias(found.seen_bias)]
-    if found.pseudo_labels is not None:
-        made.append(_pseudo_labels(found.pseudo_labels))
-    if found.attention is not None:
-        made += _attention(found.attention)
-    return made
+        yield _confusions("Seen pixels, %, that get an unseen name", sorted(seen, key=lambda each: -each.to_unseen))
+    yield _cosines(diagnosis.cosines)
+    yield from _calibration(diagnosis.calibration_sweep)
+    if diagnosis.pseudo_labels is not None:
+        yield _pseudo_labels(diagnosis.pseudo_labels)
+    if diagnosis.attention is not None:
+        yield from _attention(diagnosis.attention)
 
 
 def _table(title: str, first: str, *numbers: str, last: str | None = None) -> Table:
@@ -49,72 +62,62 @@ def _table(title: str, first: str, *numbers: str, last: str | None = None) -> Ta
     return table
 
 
-def _takers(each: ClassConfusion) -> str:
-    return ", ".join(f"{taker.name} {percent(taker.share)}" for taker in each.taken_by)
-
-
-def _unseen(figures: Sequence[ClassConfusion]) -> Table:
-    table = _table("Unseen pixels, %: whose name do they get?", "class", "own", "seen", "unseen", last="taken by")
-    for each in figures:
-        if each.unseen:
-            table.add_row(
-                each.name, percent(each.recall), percent(each.to_seen), percent(each.to_unseen), _takers(each)
-            )
+def _confusions(title: str, confusions: Sequence[ClassConfusion]) -> Table:
+    table = _table(title, "class", "right", "other seen", "other unseen", last="predicted as")
+    for each in confusions:
+        wrong = ", ".join(f"{name} {percent(share)}" for name, share in each.predicted_as)
+        table.add_row(each.name, *map(percent, (each.recall, each.to_seen, each.to_unseen)), wrong)
     return table
 
 
-def _seen(figures: Sequence[ClassConfusion]) -> Table:
-    table = _table("Seen pixels, %, that get an unseen name", "class", "own", "unseen", last="taken by")
-    for each in sorted(figures, key=lambda each: -each.to_unseen):
-        table.add_row(each.name, percent(each.recall), percent(each.to_unseen), _takers(each))
-    return table
-
-
-def _cosines(figures: Sequence[ClassCosines]) -> Table:
+def _cosines(cosines: Sequence[ClassCosines]) -> Table:
     table = _table(
-        "Cosine of features to names, on each class's own pixels (* unseen)",
+        "Cosine of features to text features, on each class's own pixels (* unseen)",
         *("class", "own name", "best other", "margin", "own is best, %"),
-        last="best other, most often",
+        last="nearest other name",
     )
-    for each in figures:
+    for each in cosines:
         numbers = (f"{value:.3f}" if value == value else "absent" for value in (each.own, each.best_other, each.margin))
         name = f"* {each.name}" if each.unseen else each.name
-        table.add_row(name, *numbers, percent(each.wins), each.rival or "")
+        table.add_row(name, *numbers, percent(each.wins), each.nearest_other or "")
     return table
 
 
-def _bias(bias: SeenBias) -> tuple[str, Table]:
-    told = (
-        f"Seen bias: {_share(bias.unseen_called_seen)} of unseen pixels get a seen name, "
-        f"{_share(bias.seen_called_unseen)} of seen ones an unseen name. If seen names were held back "
-        "(a diagnosis on the test set, not a way to choose):"
+def _calibration(sweep: CalibrationSweep) -> tuple[str, Table]:
+    sentence = (
+        f"At calibration {sweep.calibration:g}, {_share(sweep.unseen_as_seen)} of unseen pixels get a seen name, "
+        f"{_share(sweep.seen_as_unseen)} of seen pixels an unseen name. At other calibrations (measured on the test "
+        "labels: a diagnosis, not a way to choose):"
     )
     table = _table("", "calibration", "U", "hIoU", "S", "pAcc")
-    for point in bias.curve:
-        table.add_row(f"{point.offset:g}", *map(percent, (point.U, point.hIoU, point.S, point.pAcc)))
-    return told, table
+    for calibration, scores in sweep.curve:
+        shares = (scores.mIoU_unseen, scores.hIoU, scores.mIoU_seen, scores.pAcc)
+        table.add_row(f"{calibration:g}", *map(percent, shares))
+    return sentence, table
 
 
-def _pseudo_labels(found: PseudoLabels) -> Table:
-    title = f"Pseudo labels on unseen pixels, %; {found.masks:.1f} latent masks a photo"
-    table = _table(title, "class", "region_pooling", "purity", "recall", "token is right", last="else most often")
+def _pseudo_labels(found: PseudoLabelMetrics) -> Table:
+    title = f"Pseudo labels on unseen pixels, %; {found.masks_per_photo:.1f} latent masks per photo"
+    table = _table(title, "class", "masks", "purity", "recall", "right name", last="most frequent wrong name")
     for each in (*found.classes, found.total):
-        numbers = map(percent, (each.purity, each.recall, each.named))
-        table.add_row(each.name, str(each.regions), *numbers, each.instead or "", end_section=each is found.classes[-1])
+        numbers = map(percent, (each.purity, each.recall, each.right_name))
+        table.add_row(
+            each.name, str(each.masks), *numbers, each.wrong_name or "", end_section=each is found.classes[-1]
+        )
     return table
 
 
-def _attention(found: AttentionFigures) -> tuple[str, Table]:
-    told = f"GLM's attention: {_share(found.effective)} effective positions (100 %: average pooling). "
-    if found.showing:
-        told += (
-            f"In photos that show unseen classes these are {_share(found.unseen_area)} of the area and get "
+def _attention(found: AttentionMetrics) -> tuple[str, Table]:
+    sentence = f"GLM's attention: {_share(found.effective)} effective positions (100 %: average pooling). "
+    if found.photos_with_unseen:
+        sentence += (
+            f"In photos that show unseen classes, these cover {_share(found.unseen_area)} of the area and get "
             f"{_share(found.unseen_mass)} of the attention."
         )
     table = _table("", "class", "photos", "attention / area")
-    for name, photos, gain in (*found.classes, ("all unseen", found.showing, found.gain)):
+    for name, photos, gain in (*found.classes, ("all unseen", found.photos_with_unseen, found.gain)):
         table.add_row(name, str(photos), f"{gain:.2f}" if gain == gain else "absent")
-    return told, table
+    return sentence, table
 
 
 def _share(share: float) -> str:

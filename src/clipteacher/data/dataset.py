@@ -138,7 +138,6 @@ class SegmentationDataset(Dataset[Sample]):
     def _sample(self, index: int) -> Sample:
         """Read, augment and convert one sample."""
         pixels, labels = self._pair(index)
-        # Nothing below writes into these tensors: they may share memory with the cache.
         image = torch.from_numpy(pixels).permute(2, 0, 1)
         mask = torch.from_numpy(labels if labels.dtype == np.uint8 else labels.astype(np.int32))
         photo = str(self.source.paths(index).image)
@@ -146,7 +145,9 @@ class SegmentationDataset(Dataset[Sample]):
         if self.augment is not None:
             image, mask, crop_box = self.augment.placed(image, mask)
             crop_box = crop_box._replace(photo=photo)
-        return Sample(image.contiguous(), mask, self.source.stem(index), crop_box)
+        # Copies, so that whoever writes into a sample does not write into the cache.
+        image, mask = (each.clone(memory_format=torch.contiguous_format) for each in (image, mask))
+        return Sample(image, mask, self.source.stem(index), crop_box)
 
     def _pair(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
         """Read a photo (H, W, 3), uint8, and its labels (H, W) from the cache where it has them."""

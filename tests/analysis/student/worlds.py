@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.data.dataset import Sample
-from clipteacher.inference.settings import TestSettings
+from clipteacher.inference import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
@@ -33,12 +33,14 @@ class Student(nn.Module):
         return features - features.mean(dim=(2, 3), keepdim=True) / 2
 
 
-def vectors(seed: int = 1, count: int = len(SPLIT.names)) -> Tensor:
+def text_features(seed: int = 1, count: int = len(SPLIT.names)) -> Tensor:
     return F.normalize(torch.randn(count, WIDTH, generator=torch.Generator().manual_seed(seed)), dim=1)
 
 
 def segmenter(pipeline: TestPipeline = PIPELINES["whole"]) -> Segmenter:
-    return Segmenter(Student(), SPLIT.names, vectors(), unseen=SPLIT.unseen, settings=TestSettings(pipeline, 8))
+    return Segmenter(
+        Student(), SPLIT.names, text_features(), unseen=SPLIT.unseen, settings=TestSettings(pipeline, pad_multiple=8)
+    )
 
 
 def samples(count: int = 2, height: int = 22, width: int = 30) -> list[Sample]:

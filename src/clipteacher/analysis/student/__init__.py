@@ -1,1 +1,1 @@
-"""After training, with labels of unseen classes at hand: why are the scores what they are? Nothing here trains."""
+"""Diagnosis of a trained student, with labels of unseen classes. Nothing here trains."""

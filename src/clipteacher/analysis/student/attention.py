@@ -1,4 +1,4 @@
-"""GLM's attention on test photos: how wide it spreads, and how much of it falls on unseen pixels."""
+"""GLM's attention on test photos: how concentrated it is, and how much of it falls on unseen pixels."""
 
 from __future__ import annotations
 
@@ -15,23 +15,19 @@ from clipteacher.protocols.splits import ClassSplit
 
 
 class PhotoAttention(NamedTuple):
-    """GLM's attention on one photo.
+    """GLM's attention on one photo. Area and mass are shares of what is labelled, NaN where nothing is.
 
     Attributes:
         weights: W, (h, w), float32, sums to 1.
-        effective: exp(entropy of W) over the number of positions: 1 where all weigh alike, near 0 where one has all.
-        unseen_area: Share of the labelled positions that are unseen, 0..1.
-        unseen_mass: Share of the labelled positions' attention that falls on them.
-        class_area: The share of each unseen class, (U,), in their order.
-        class_mass: The attention of each, (U,).
+        effective: exp(entropy of W) / number of positions: 1 for uniform attention, near 0 for a single position.
+        area: Share of the positions of each unseen class, (U,), float64.
+        mass: Share of the attention that each unseen class gets, (U,), float64.
     """
 
     weights: Tensor
     effective: float
-    unseen_area: float
-    unseen_mass: float
-    class_area: Tensor
-    class_mass: Tensor
+    area: Tensor
+    mass: Tensor
 
 
 class ClassAttention(NamedTuple):
@@ -39,9 +35,8 @@ class ClassAttention(NamedTuple):
 
     Attributes:
         name: The class.
-        photos: Photos that show it.
-        gain: Its share of the attention over its share of the area, both means over these photos; 1 is no preference,
-            NaN without photos.
+        photos: Number of photos that show it.
+        gain: Mean attention over mean area on these photos: 1 is no preference, NaN without photos.
     """
 
     name: str
@@ -49,22 +44,22 @@ class ClassAttention(NamedTuple):
     gain: float
 
 
-class AttentionFigures(NamedTuple):
+class AttentionMetrics(NamedTuple):
     """Means over photos; NaN where there are none.
 
     Attributes:
-        photos: Photos that were looked at.
-        effective: Mean of `PhotoAttention.effective`: above 0.9 or so GLM is average pooling.
-        showing: Photos that show unseen classes.
-        unseen_area: Mean share of the area, over the photos that show unseen classes.
-        unseen_mass: Mean share of the attention there.
-        gain: The one over the other; 1 is no preference.
-        classes: Of each unseen class.
+        photos: Number of photos.
+        effective: Mean of `PhotoAttention.effective`: above about 0.9 GLM is average pooling.
+        photos_with_unseen: Number of photos that show unseen classes; the means below are over these.
+        unseen_area: Mean share of the area that is unseen.
+        unseen_mass: Mean share of the attention that falls there.
+        gain: `unseen_mass / unseen_area`; 1 is no preference.
+        classes: Each unseen class.
     """
 
     photos: int
     effective: float
-    showing: int
+    photos_with_unseen: int
     unseen_area: float
     unseen_mass: float
     gain: float
@@ -72,7 +67,7 @@ class AttentionFigures(NamedTuple):
 
 
 def glm_weights(cls: Tensor, features: Tensor, config: GLMConfig) -> Tensor:
-    """Attend as `clipteacher.method.glm.GLM` does at the end of training, when the share of the positions is `keep`.
+    """Compute the attention of `clipteacher.method.glm.GLM` at the end of training, when `keep` is reached.
 
     Args:
         cls: The teacher's CLS token S, (1, C), any length.
@@ -82,68 +77,61 @@ def glm_weights(cls: Tensor, features: Tensor, config: GLMConfig) -> Tensor:
     Returns:
         W, (h, w), float32, sums to 1.
     """
-    asks = F.normalize(cls.float(), dim=1) if config.normalize else cls.float()
+    query = F.normalize(cls.float(), dim=1) if config.normalize else cls.float()
     _, weights = global_attention(
-        asks, features.float(), scale=config.scale, normalize=config.normalize, keep=config.keep
+        query, features.float(), scale=config.scale, normalize=config.normalize, keep=config.keep
     )
     return weights[0]
 
 
 def photo_attention(weights: Tensor, truth: Tensor, split: ClassSplit) -> PhotoAttention:
-    """Measure one photo's attention.
+    """Measure the attention on one photo.
 
     Args:
         weights: W, (h, w), sums to 1.
-        truth: Class ids at the same positions, (h, w), int64, 0..N-1 or ignore.
+        truth: Class ids at the same positions, (h, w), integer, 0..N-1 or ignore.
         split: The classes.
 
     Returns:
-        The figures; shares are NaN where nothing is labelled.
+        The attention.
 
     Example:
         >>> split = ClassSplit(names=("sky", "cat"), unseen=("cat",))
-        >>> found = photo_attention(torch.full((1, 4), 0.25), torch.tensor([[0, 0, 1, 255]]), split)
-        >>> found.effective, round(found.unseen_area, 3), round(found.unseen_mass, 3)
+        >>> attention = photo_attention(torch.full((1, 4), 0.25), torch.tensor([[0, 0, 1, 255]]), split)
+        >>> attention.effective, round(float(attention.area), 3), round(float(attention.mass), 3)
         (1.0, 0.333, 0.333)
     """
     weights, truth = weights.detach().cpu().float(), truth.cpu()
     entropy = -torch.xlogy(weights.double(), weights.double()).sum()
     known = truth != split.ignore
-    here = torch.stack([truth == index for index in split.unseen_ids]).double()  # (U, h, w)
-    area = here.sum(dim=(1, 2)) / known.sum()
-    mass = (here * weights).sum(dim=(1, 2)) / weights.double()[known].sum()
-    return PhotoAttention(
-        weights=weights,
-        effective=float(entropy.exp() / weights.numel()),
-        unseen_area=float(area.sum()),
-        unseen_mass=float(mass.sum()),
-        class_area=area,
-        class_mass=mass,
-    )
+    classes = torch.stack([truth == index for index in split.unseen_ids]).double()  # (U, h, w)
+    area = classes.sum(dim=(1, 2)) / known.sum()
+    mass = (classes * weights).sum(dim=(1, 2)) / weights.double()[known].sum()
+    return PhotoAttention(weights, float(entropy.exp() / weights.numel()), area, mass)
 
 
-def attention_figures(photos: Iterable[PhotoAttention], unseen: Sequence[str]) -> AttentionFigures:
-    """Pool the figures of photos.
+def attention_metrics(photos: Iterable[PhotoAttention], unseen: Sequence[str]) -> AttentionMetrics:
+    """Pool the attention of photos.
 
     Args:
         photos: The photos.
         unseen: The unseen classes.
 
     Returns:
-        The figures.
+        The metrics.
     """
     photos = list(photos)
-    showing = [photo for photo in photos if photo.unseen_area > 0]
-    area = _mean([photo.unseen_area for photo in showing])
-    mass = _mean([photo.unseen_mass for photo in showing])
+    showing = [photo for photo in photos if photo.area.sum() > 0]
+    area = _mean([float(photo.area.sum()) for photo in showing])
+    mass = _mean([float(photo.mass.sum()) for photo in showing])
     classes = []
     for number, name in enumerate(unseen):
-        of_class = [photo for photo in showing if photo.class_area[number] > 0]
-        ratio = _mean([float(photo.class_mass[number]) for photo in of_class])
-        ratio /= _mean([float(photo.class_area[number]) for photo in of_class])
-        classes.append(ClassAttention(name, len(of_class), ratio))
+        pairs = [(float(each.mass[number]), float(each.area[number])) for each in showing]
+        pairs = [pair for pair in pairs if pair[1] > 0]
+        gain = _mean([pair[0] for pair in pairs]) / _mean([pair[1] for pair in pairs])
+        classes.append(ClassAttention(name, len(pairs), gain))
     effective = _mean([photo.effective for photo in photos])
-    return AttentionFigures(len(photos), effective, len(showing), area, mass, mass / area, tuple(classes))
+    return AttentionMetrics(len(photos), effective, len(showing), area, mass, mass / area, tuple(classes))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""Seen bias: do seen names take unseen pixels because they score higher on everything?"""
+"""Calibration sweep: do seen names take unseen pixels because their logits are higher everywhere?"""
 
 from __future__ import annotations
 
@@ -9,103 +9,89 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from clipteacher.evaluation.metrics import compute_metrics
+from clipteacher.evaluation.metrics import Scores, compute_metrics
 from clipteacher.inference.dense_prediction import Best
 from clipteacher.protocols.splits import ClassSplit
 
-OFFSETS: Final = (-0.5, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
-"""Offsets of the sweep by default, in units of a score: closer where little decides, far enough to see both ends."""
+CALIBRATIONS: Final = (-0.5, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
+"""Default calibrations, in units of a logit: dense around 0, wide enough to show both ends."""
 
 
-class OffsetPoint(NamedTuple):
-    """Scores with an offset taken off the seen names, each 0..1, NaN where it is not defined.
-
-    Attributes:
-        offset: What is taken off, in units of a score, as `Segmenter.calibration`.
-        pAcc: Share of right pixels.
-        S: Mean IoU of the seen classes.
-        U: Mean IoU of the unseen classes.
-        hIoU: Their harmonic mean.
-    """
-
-    offset: float
-    pAcc: float  # noqa: N815 (the field's spelling)
-    S: float
-    U: float
-    hIoU: float  # noqa: N815
-
-
-class SeenBias(NamedTuple):
-    """How much seen names take.
+class CalibrationSweep(NamedTuple):
+    """How far seen names are favoured.
 
     Attributes:
-        unseen_called_seen: Share of the unseen classes' pixels that get a seen name, 0..1.
-        seen_called_unseen: Share of the seen classes' pixels that get an unseen name, 0..1.
-        curve: Scores at each offset. A diagnosis on the test set: an offset chosen from it has seen the test labels.
+        calibration: γ of the model itself, at which the two shares are measured.
+        unseen_as_seen: Share of the unseen classes' pixels that gets a seen name, 0..1.
+        seen_as_unseen: Share of the seen classes' pixels that gets an unseen name, 0..1.
+        curve: Each γ, ascending, with its scores. They are measured on the test labels: a γ that is chosen from them is
+            no zero-shot one.
     """
 
-    unseen_called_seen: float
-    seen_called_unseen: float
-    curve: tuple[OffsetPoint, ...]
+    calibration: float
+    unseen_as_seen: float
+    seen_as_unseen: float
+    curve: tuple[tuple[float, Scores], ...]
 
 
-def check_offsets(offsets: Sequence[float], own: float = 0.0) -> tuple[float, ...]:
-    """Return the sweep, ascending, with 0 and the model's own offset in it.
+def check_calibrations(calibrations: Sequence[float], own: float = 0.0) -> tuple[float, ...]:
+    """Return the values of the sweep in ascending order, 0 and the model's own included.
 
     Raises:
-        ValueError: An offset is no finite number.
+        ValueError: A value is not finite.
 
     Example:
-        >>> check_offsets([0.2, 0.1], own=0.3)
+        >>> check_calibrations([0.2, 0.1], own=0.3)
         (0.0, 0.1, 0.2, 0.3)
     """
-    for offset in offsets:
-        if not math.isfinite(offset):
-            raise ValueError(f"offsets: got {offset}, expected finite numbers, in units of a score. Try 0,0.1,0.3.")
-    return tuple(sorted({0.0, float(own), *map(float, offsets)}))
+    for calibration in calibrations:
+        if not math.isfinite(calibration):
+            raise ValueError(f"calibrations: got {calibration}, expected finite numbers. Try [0,0.1,0.3].")
+    return tuple(sorted({0.0, float(own), *map(float, calibrations)}))
 
 
-def offset_labels(seen: Best, unseen: Best, offset: float) -> Tensor:
-    """Label pixels with an offset taken off the seen names' scores. At 0 the labels are those of `class_labels`.
+def calibrated_labels(seen: Best, unseen: Best, calibration: float) -> Tensor:
+    """Label pixels at a calibration, as `TestSettings.calibration` does, up to rounding.
 
-    Source: calibrated stacking (arXiv 1605.04253), which takes a constant off the seen classes' scores. It is
-    `Segmenter.calibration`, to rounding.
+    Source: calibrated stacking, arXiv 1605.04253.
 
     Args:
-        seen: The best seen name of every pixel, values without an offset and ids (H, W).
-        unseen: The best unseen name, likewise.
-        offset: What to take off, in units of a score.
+        seen: The best seen name of every pixel, uncalibrated: values and ids, (B, H, W).
+        unseen: The best unseen name, (B, H, W).
+        calibration: γ, subtracted from the values of `seen`.
 
     Returns:
-        Class ids (H, W), int64.
+        Class ids (B, H, W), int64.
     """
-    lowered = seen.values - offset
-    # Of equal scores the first name counts, as in class_labels.
+    lowered = seen.values - calibration
+    # Of equal logits the first name wins, as in `DensePrediction.labels`.
     wins = (lowered > unseen.values) | ((lowered == unseen.values) & (seen.ids < unseen.ids))
     return torch.where(wins, seen.ids, unseen.ids)
 
 
-def seen_bias(confusions: Sequence[tuple[float, Tensor]], split: ClassSplit, own: float = 0.0) -> SeenBias:
-    """Make the figures.
+def calibration_sweep(
+    confusions: Sequence[tuple[float, Tensor]], split: ClassSplit, own: float = 0.0
+) -> CalibrationSweep:
+    """Score each calibration.
 
     Args:
-        confusions: Offsets, one of them `own`, each with its confusion matrix (N, N), integer, rows = truth.
+        confusions: Each γ, `own` among them, with its confusion matrix (N, N), integer, rows = truth.
         split: The N classes.
-        own: The model's own offset, with which the two shares are taken.
+        own: γ of the model itself.
 
     Returns:
-        The figures.
+        The sweep.
     """
-    plain = next(matrix for offset, matrix in confusions if offset == own).double()
-    unseen, seen = plain[list(split.unseen_ids)], plain[list(split.seen_ids)]
-    points = []
-    for offset, matrix in confusions:
-        result = compute_metrics(matrix, split)
-        points.append(OffsetPoint(offset, result.pAcc, result.mIoU_seen, result.mIoU_unseen, result.hIoU))
-    return SeenBias(_share(unseen, split.seen_ids), _share(seen, split.unseen_ids), tuple(points))
+    matrix = next(matrix for calibration, matrix in confusions if calibration == own).double()
+    return CalibrationSweep(
+        calibration=own,
+        unseen_as_seen=_share(matrix, split.unseen_ids, split.seen_ids),
+        seen_as_unseen=_share(matrix, split.seen_ids, split.unseen_ids),
+        curve=tuple((calibration, compute_metrics(each, split)) for calibration, each in confusions),
+    )
 
 
-def _share(rows: Tensor, columns: Sequence[int]) -> float:
-    """Share of the pixels of some rows (M, N) that lie in some columns; NaN without pixels."""
-    whole = float(rows.sum())
-    return float(rows[:, list(columns)].sum()) / whole if whole else math.nan
+def _share(matrix: Tensor, rows: Sequence[int], columns: Sequence[int]) -> float:
+    """Share of the pixels in some rows of (N, N) that lies in some columns; NaN without pixels."""
+    part = matrix[list(rows)]
+    return float(part[:, list(columns)].sum() / part.sum())

@@ -1,4 +1,4 @@
-"""Who takes whose pixels: the confusion of unseen with seen classes."""
+"""Where each class's pixels go: the confusion of unseen with seen classes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 from clipteacher.protocols.splits import ClassSplit
 
 
-class Taker(NamedTuple):
-    """A name that gets pixels of another class.
+class PredictedAs(NamedTuple):
+    """A wrong name that is predicted for pixels of a class.
 
     Attributes:
-        name: The name.
-        share: Of the class's labelled pixels, 0..1.
+        name: The predicted name.
+        share: Share of the class's labelled pixels, 0..1.
     """
 
     name: str
@@ -24,16 +24,16 @@ class Taker(NamedTuple):
 
 
 class ClassConfusion(NamedTuple):
-    """What becomes of one class's pixels; shares are NaN for a class that never occurs.
+    """What is predicted for the pixels of one class; shares are NaN for a class that never occurs.
 
     Attributes:
         name: The class.
         unseen: Whether training never saw it.
-        pixels: Its labelled pixels.
-        recall: Share of them that are called by its name, 0..1.
-        to_seen: Share that goes to (other) seen names.
-        to_unseen: Share that goes to (other) unseen names.
-        taken_by: The names that take most, most first; of a seen class the unseen names alone.
+        pixels: Number of its labelled pixels.
+        recall: Share of them that gets the right name, 0..1.
+        to_seen: Share that gets the name of another class, a seen one.
+        to_unseen: Share that gets the name of another class, an unseen one.
+        predicted_as: The most frequent wrong names, most frequent first; for a seen class unseen names only.
     """
 
     name: str
@@ -42,49 +42,48 @@ class ClassConfusion(NamedTuple):
     recall: float
     to_seen: float
     to_unseen: float
-    taken_by: tuple[Taker, ...]
+    predicted_as: tuple[PredictedAs, ...]
 
 
-def class_confusions(confusion: Tensor, split: ClassSplit, takers: int = 3) -> tuple[ClassConfusion, ...]:
-    """Read off a confusion matrix where each class's pixels go.
+def class_confusions(confusion: Tensor, split: ClassSplit, top: int = 3) -> tuple[ClassConfusion, ...]:
+    """Summarise a confusion matrix, one entry per class.
 
     Args:
         confusion: (N, N), integer, rows = truth, in the order of `split.names`.
         split: The N classes.
-        takers: Names to tell for each class, at most.
+        top: Number of wrong names to list per class.
 
     Returns:
-        N entries, the unseen classes first, else in the order of the names.
+        N entries, unseen classes first, otherwise in the order of `split.names`.
 
     Example:
         >>> import torch
         >>> split = ClassSplit(names=("sky", "cat"), unseen=("cat",))
-        >>> class_confusions(torch.tensor([[8, 2], [3, 1]]), split)[0].taken_by
-        (Taker(name='sky', share=0.75),)
+        >>> class_confusions(torch.tensor([[8, 2], [3, 1]]), split)[0].predicted_as
+        (PredictedAs(name='sky', share=0.75),)
     """
     counts = confusion.detach().cpu().double()
-    found = []
+    entries = []
     for index in (*split.unseen_ids, *split.seen_ids):
-        row, unseen = counts[index], index in split.unseen_ids
-        pixels = float(row.sum())
-        shares = row / pixels  # 0/0 is NaN: a class that never occurs
-        others = shares.clone()
-        others[index] = 0
-        rivals = others if unseen else others[list(split.unseen_ids)]
+        unseen, pixels = index in split.unseen_ids, float(counts[index].sum())
+        shares = counts[index] / pixels  # 0/0 is NaN: a class that never occurs
+        wrong = shares.clone()
+        wrong[index] = 0
+        listed = wrong if unseen else wrong[list(split.unseen_ids)]
         names = split.names if unseen else split.unseen
-        order = rivals.argsort(descending=True, stable=True)[:takers].tolist()
-        found.append(
+        order = listed.argsort(descending=True, stable=True)[:top].tolist()
+        entries.append(
             ClassConfusion(
                 name=split.names[index],
                 unseen=unseen,
                 pixels=int(pixels),
                 recall=float(shares[index]),
-                to_seen=_sum(others, split.seen_ids) if pixels else math.nan,
-                to_unseen=_sum(others, split.unseen_ids) if pixels else math.nan,
-                taken_by=tuple(Taker(names[other], float(rivals[other])) for other in order if rivals[other] > 0),
+                to_seen=_sum(wrong, split.seen_ids) if pixels else math.nan,
+                to_unseen=_sum(wrong, split.unseen_ids) if pixels else math.nan,
+                predicted_as=tuple(PredictedAs(names[i], float(listed[i])) for i in order if listed[i] > 0),
             )
         )
-    return tuple(found)
+    return tuple(entries)
 
 
 def _sum(shares: Tensor, ids: Sequence[int]) -> float:

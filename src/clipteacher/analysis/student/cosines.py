@@ -1,4 +1,4 @@
-"""How near a class's features lie to its own name's vector, and to the best other name's."""
+"""Cosine similarity of a class's features to its own text feature, and to the best other one."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from clipteacher.protocols.splits import ClassSplit, ignore_id
 
 
 class ClassCosines(NamedTuple):
-    """Cosines of one class's features; NaN for a class that has no position.
+    """Cosines of one class's features; NaN for a class without positions.
 
     Attributes:
         name: The class.
         unseen: Whether training never saw it.
-        positions: Positions at the network's stride that are its own.
-        own: Mean cosine to its own name's vector, -1..1.
-        best_other: Mean, over the positions, of the cosine to whichever other name is best there.
-        margin: `own` less `best_other`: below 0 the class loses.
-        wins: Share of the positions whose own name is the best, 0..1.
-        rival: The other name that is most often the best of the others; None where there is none.
+        positions: Number of its positions at the network's stride.
+        own: Mean cosine to its own text feature, -1..1.
+        best_other: Mean over the positions of the highest cosine to another text feature.
+        margin: `own - best_other`; below 0 the class loses its pixels.
+        wins: Share of the positions where its own text feature is the nearest, 0..1.
+        nearest_other: The other name that is most often the nearest; None where there is none.
     """
 
     name: str
@@ -33,56 +33,53 @@ class ClassCosines(NamedTuple):
     best_other: float
     margin: float
     wins: float
-    rival: str | None
+    nearest_other: str | None
 
 
 class CosineSums:
-    """Adds up cosines over photos.
+    """Accumulates cosines over photos.
 
     Args:
-        vectors: T, (N, C), unit vectors of the names.
+        text_features: T, (N, C), unit vectors.
     """
 
-    def __init__(self, vectors: Tensor) -> None:
-        size = len(vectors)
-        self._vectors = vectors.float()
+    def __init__(self, text_features: Tensor) -> None:
+        size = len(text_features)
+        self._text_features = text_features.float()
         self._own, self._other = torch.zeros(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
         self._wins = torch.zeros(size, dtype=torch.int64)
-        self._rivals = torch.zeros(size, size, dtype=torch.int64)
+        self._nearest = torch.zeros(size, size, dtype=torch.int64)
 
     def add(self, features: Tensor, truth: Tensor) -> None:
-        """Count one map of features.
+        """Count one feature map.
 
         Args:
             features: R, (C, h, w), any length.
-            truth: Class ids at the same stride, (h, w), int64, 0..N-1 or the ignore label of so many.
+            truth: Class ids at the same stride, (h, w), integer, 0..N-1 or `ignore_id(N)`.
         """
-        known = truth != ignore_id(len(self._vectors))
+        size = len(self._text_features)
+        known = truth != ignore_id(size)
         unit = F.normalize(features.float()[:, known.to(features.device)], dim=0)
-        cosines, ids = (self._vectors.to(unit) @ unit).cpu(), truth.cpu()[known.cpu()]
+        cosines, ids = (self._text_features.to(unit) @ unit).cpu(), truth.cpu()[known.cpu()].long()
         if not len(ids):
             return
-        size = len(self._vectors)
         own = cosines.gather(0, ids[None])[0]
-        if size > 1:
-            other, rival = cosines.scatter(0, ids[None], -torch.inf).max(dim=0)
-            self._other.index_add_(0, ids, other.double())
-            self._wins += torch.bincount(ids[own > other], minlength=size)
-        else:
-            rival = ids
-            self._wins += torch.bincount(ids, minlength=size)
+        # A single name has no other: -inf everywhere, and its own position as the argmax.
+        other, nearest = cosines.scatter(0, ids[None], -torch.inf).max(dim=0)
         self._own.index_add_(0, ids, own.double())
-        self._rivals += torch.bincount(ids * size + rival, minlength=size**2).view(size, size)
+        self._other.index_add_(0, ids, other.double())
+        self._wins += torch.bincount(ids[own > other], minlength=size)
+        self._nearest += torch.bincount(ids * size + nearest, minlength=size**2).view(size, size)
 
-    def figures(self, split: ClassSplit) -> tuple[ClassCosines, ...]:
-        """Return the means of each class, the unseen classes first."""
-        found, counts = [], self._rivals.sum(dim=1)
+    def means(self, split: ClassSplit) -> tuple[ClassCosines, ...]:
+        """Return the means of each class, unseen classes first."""
+        entries, counts = [], self._nearest.sum(dim=1)
+        alone = len(split.names) == 1
         for index in (*split.unseen_ids, *split.seen_ids):
             count = int(counts[index])
             own = float(self._own[index]) / count if count else math.nan
-            alone = len(split.names) < 2
             other = float(self._other[index]) / count if count and not alone else math.nan
-            found.append(
+            entries.append(
                 ClassCosines(
                     name=split.names[index],
                     unseen=index in split.unseen_ids,
@@ -91,7 +88,7 @@ class CosineSums:
                     best_other=other,
                     margin=own - other,
                     wins=int(self._wins[index]) / count if count else math.nan,
-                    rival=split.names[int(self._rivals[index].argmax())] if count and not alone else None,
+                    nearest_other=split.names[int(self._nearest[index].argmax())] if count and not alone else None,
                 )
             )
-        return tuple(found)
+        return tuple(entries)

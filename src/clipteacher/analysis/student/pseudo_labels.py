@@ -1,4 +1,4 @@
-"""How good PLM's pseudo labels are on unseen pixels: purity, recall, masks a photo, and what a mask's tokens say."""
+"""Quality of PLM's pseudo labels on unseen pixels: purity, recall, masks per photo, and the name of a mask's token."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from clipteacher.method.plm.fused_labels import fuse_labels
 from clipteacher.method.plm.module import PLMConfig, latent_masks, region_tokens
 from clipteacher.protocols.splits import ClassSplit
 
-LEAST_SHARE: Final = 0.01
-"""Of a photo's pixels, below which an unseen class is passed over there: a sliver is smaller than a teacher's token."""
+MIN_AREA: Final = 0.01
+"""Share of a photo that an unseen class must cover to be judged: a sliver is smaller than a token of the teacher."""
 
 _IGNORE_INDEX: Final = -1
 
@@ -24,157 +24,131 @@ _IGNORE_INDEX: Final = -1
 class MaskMatch(NamedTuple):
     """An unseen class in one photo, and the latent mask that covers most of it.
 
+    Only the pixels that a mask fills count: those that are ignored in training.
+
     Attributes:
         name: The class.
-        purity: Share of the mask, where it fills ignored pixels, that is the class, 0..1.
-        recall: Share of the class that the mask covers.
-        masks: Latent masks in the photo that fill ignored pixels.
-        pixels: What the mask fills, (1, H, W), bool.
+        purity: Share of the mask that is the class, 0..1.
+        recall: Share of the class that the mask covers, 0..1.
+        masks: Number of latent masks in the photo that fill pixels.
+        latent: The mask's latent id, 0..M-1.
+        token: Mean over the mask of the teacher's dense tokens, each at unit length, (C,).
     """
 
     name: str
     purity: float
     recall: float
     masks: int
-    pixels: Tensor
-
-
-class Region(NamedTuple):
-    """What is kept of a `MaskMatch`, with what the teacher says of it.
-
-    Attributes:
-        name: The class.
-        purity: Share of the mask, where it fills ignored pixels, that is the class, 0..1.
-        recall: Share of the class that the mask covers.
-        masks: Latent masks in the photo that fill ignored pixels.
-        token: The mean of the teacher's dense tokens, each at unit length, over what the mask fills, (C,).
-    """
-
-    name: str
-    purity: float
-    recall: float
-    masks: int
+    latent: int
     token: Tensor
 
 
-class RegionFigures(NamedTuple):
-    """Means over the photos that show one unseen class, or over all regions; NaN where there are none.
+class MaskMetrics(NamedTuple):
+    """Means over the mask matches of one unseen class, or of all; NaN where there are none.
 
     Attributes:
-        name: The class; "all" for all regions.
-        regions: Number of regions, one for each class in each photo.
+        name: The class; "all" for all matches.
+        masks: Number of matches, one for each class in each photo.
         purity: Mean purity, 0..1.
-        recall: Mean recall.
-        named: Share of the regions whose token is nearest to the right one of all names.
-        instead: The wrong name that it is nearest to most often; None where there is none.
+        recall: Mean recall, 0..1.
+        right_name: Share of the masks whose token is nearest to the text feature of the right name.
+        wrong_name: The wrong name that a token is nearest to most often; None where there is none.
     """
 
     name: str
-    regions: int
+    masks: int
     purity: float
     recall: float
-    named: float
-    instead: str | None
+    right_name: float
+    wrong_name: str | None
 
 
-class PseudoLabels(NamedTuple):
-    """Figures of the pseudo labels.
+class PseudoLabelMetrics(NamedTuple):
+    """Metrics of the pseudo labels.
 
     Attributes:
-        masks: Mean number of latent masks that fill ignored pixels in a photo; NaN without such photos.
-        total: Over all regions.
-        classes: Of each unseen class, in the order of the names.
+        masks_per_photo: Mean number of latent masks, over the photos with a match; NaN without any.
+        total: All matches together.
+        classes: Each unseen class, in the order of the names.
     """
 
-    masks: float
-    total: RegionFigures
-    classes: tuple[RegionFigures, ...]
+    masks_per_photo: float
+    total: MaskMetrics
+    classes: tuple[MaskMetrics, ...]
 
 
 def mask_matches(
-    dense: Tensor, truth: Tensor, split: ClassSplit, config: PLMConfig, least_share: float = LEAST_SHARE
+    dense: Tensor, truth: Tensor, split: ClassSplit, config: PLMConfig, min_area: float = MIN_AREA
 ) -> Iterator[MaskMatch]:
-    """Find the latent mask of each unseen class in one photo, as PLM would make it in training.
+    """Find the latent mask of each unseen class in one photo, as PLM makes them in training.
 
     Args:
         dense: The teacher's dense tokens D, (1, C, h, w).
         truth: Class ids (1, H, W), int64, 0..N-1 or ignore, at the size at which labels are fused.
         split: The classes.
         config: PLM's options. With `center` the mean token is this photo's; in training it is the batch's.
-        least_share: Share of the photo's pixels that a class must have.
+        min_area: Share of the photo that a class must cover.
 
     Yields:
-        The mask of each unseen class that is large enough.
+        The match of each unseen class that is large enough.
     """
     truth = truth.to(dense.device)
     seen = torch.from_numpy(split.training_lut.astype("int64")).to(dense.device)[truth]
     seen = seen.masked_fill(seen == split.ignore, _IGNORE_INDEX)
     fused = fuse_labels(seen, latent_masks(dense, config), len(split.seen), ignore_index=_IGNORE_INDEX)
     for index, name in zip(split.unseen_ids, split.unseen, strict=True):
-        here = truth == index
-        if not here.any() or here.sum() < least_share * truth.numel():
+        pixels = truth == index
+        if not pixels.any() or pixels.sum() < min_area * truth.numel():
             continue
-        ids, counts = fused.labels[here].unique(return_counts=True)  # type: ignore[no-untyped-call]
-        pixels = fused.labels == ids[counts.argmax()]
-        recall = float(counts.max() / counts.sum())
-        yield MaskMatch(name, float(here[pixels].float().mean()), recall, int(fused.valid_mask.sum()), pixels)
+        ids, counts = fused.labels[pixels].unique(return_counts=True)  # type: ignore[no-untyped-call]
+        mask = fused.labels == ids[counts.argmax()]
+        yield MaskMatch(
+            name=name,
+            purity=float(pixels[mask].float().mean()),
+            recall=float(counts.max() / counts.sum()),
+            masks=int(fused.valid_mask.sum()),
+            latent=int(ids[counts.argmax()]) - len(split.seen),
+            token=region_tokens(dense, mask.long() - 1, 0, 1)[0, 0],
+        )
 
 
-def photo_regions(
-    dense: Tensor, truth: Tensor, split: ClassSplit, config: PLMConfig, least_share: float = LEAST_SHARE
-) -> Iterator[Region]:
-    """Find the masks, as `mask_matches`, and the token of each.
-
-    Args:
-        dense: As `mask_matches`, (1, C, h, w).
-        truth: As `mask_matches`, (1, H, W).
-        split: The classes.
-        config: PLM's options.
-        least_share: As `mask_matches`.
-
-    Yields:
-        A region for each unseen class that is large enough.
-    """
-    for found in mask_matches(dense, truth, split, config, least_share):
-        token = region_tokens(dense, found.pixels.long() - 1, 0, 1)[0, 0]
-        yield Region(found.name, found.purity, found.recall, found.masks, token)
-
-
-def region_figures(
-    photos: Iterable[Sequence[Region]], vectors: Tensor, names: Sequence[str], unseen: Sequence[str]
-) -> PseudoLabels:
-    """Pool the regions of photos.
+def pseudo_label_metrics(
+    photos: Iterable[Sequence[MaskMatch]], text_features: Tensor, names: Sequence[str], unseen: Sequence[str]
+) -> PseudoLabelMetrics:
+    """Pool the matches of photos.
 
     Args:
-        photos: The regions of each photo; photos without any count for nothing.
-        vectors: Text vectors of all names, (N, C), unit length.
+        photos: The matches of each photo; a photo without any does not count.
+        text_features: Text features of all names, (N, C), unit length.
         names: The N names.
-        unseen: Those of the classes that are unseen.
+        unseen: The unseen ones among them.
 
     Returns:
-        The figures.
+        The metrics.
     """
-    regions, masks = [], []
-    for photo in photos:
-        regions += [(region, _nearest(region.token, vectors, names)) for region in photo]
-        masks += [photo[0].masks] if photo else []
-    classes = tuple(_figures(name, [each for each in regions if each[0].name == name]) for name in unseen)
-    return PseudoLabels(_mean(masks), _figures("all", regions), classes)
+    photos = [matches for matches in photos if matches]
+    # Each match with the name that its token is nearest to.
+    named = [
+        (match, names[int((text_features @ F.normalize(match.token.to(text_features), dim=0)).argmax())])
+        for matches in photos
+        for match in matches
+    ]
+    return PseudoLabelMetrics(
+        masks_per_photo=_mean([matches[0].masks for matches in photos]),
+        total=_metrics("all", named),
+        classes=tuple(_metrics(name, [each for each in named if each[0].name == name]) for name in unseen),
+    )
 
 
-def _nearest(token: Tensor, vectors: Tensor, names: Sequence[str]) -> str:
-    return names[int((vectors @ F.normalize(token.to(vectors), dim=0)).argmax())]
-
-
-def _figures(name: str, regions: Sequence[tuple[Region, str]]) -> RegionFigures:
-    wrong = Counter(called for region, called in regions if called != region.name)
-    return RegionFigures(
+def _metrics(name: str, named: Sequence[tuple[MaskMatch, str]]) -> MaskMetrics:
+    wrong = Counter(nearest for match, nearest in named if nearest != match.name)
+    return MaskMetrics(
         name=name,
-        regions=len(regions),
-        purity=_mean([region.purity for region, _ in regions]),
-        recall=_mean([region.recall for region, _ in regions]),
-        named=_mean([called == region.name for region, called in regions]),
-        instead=wrong.most_common(1)[0][0] if wrong else None,
+        masks=len(named),
+        purity=_mean([match.purity for match, _ in named]),
+        recall=_mean([match.recall for match, _ in named]),
+        right_name=_mean([nearest == match.name for match, nearest in named]),
+        wrong_name=wrong.most_common(1)[0][0] if wrong else None,
     )
 
 

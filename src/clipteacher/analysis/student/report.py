@@ -1,50 +1,50 @@
-"""All figures of a diagnosis together, and the folder that they are written to."""
+"""The whole result of a diagnosis, and the folder that it is written to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from clipteacher.analysis.student.attention import AttentionFigures
-from clipteacher.analysis.student.attention_picture import AttentionRow, attention_picture
-from clipteacher.analysis.student.bias_picture import bias_picture
-from clipteacher.analysis.student.calibration_sweep import SeenBias
-from clipteacher.analysis.student.confusion_picture import confusion_picture
+from clipteacher.analysis.plots.attention import AttentionRow, attention_figure
+from clipteacher.analysis.plots.calibration import calibration_figure
+from clipteacher.analysis.plots.confusion import confusion_figure
+from clipteacher.analysis.plots.cosines import cosine_figure
+from clipteacher.analysis.plots.style import save_figure
+from clipteacher.analysis.student.attention import AttentionMetrics
+from clipteacher.analysis.student.calibration_sweep import CalibrationSweep
 from clipteacher.analysis.student.confusions import ClassConfusion
-from clipteacher.analysis.student.cosine_picture import cosine_picture
 from clipteacher.analysis.student.cosines import ClassCosines
-from clipteacher.analysis.student.pseudo_labels import PseudoLabels
+from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics
 from clipteacher.evaluation.metrics import Scores
-from clipteacher.pictures.saving import save_picture
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.utils.atomic_files import write_json
 
-CONFUSION, COSINES, BIAS, ATTENTION = "confusion.png", "cosines.png", "seen_bias.png", "attention.png"
-FIGURES = "diagnosis.json"
+METRICS = "diagnosis.json"
+CONFUSION, COSINES, CALIBRATION, ATTENTION = "confusion.png", "cosines.png", "calibration.png", "attention.png"
 
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What a diagnosis found.
+    """The result of a diagnosis.
 
     Attributes:
         protocol: The protocol's name.
         split: The N classes.
-        photos: Photos that were looked at.
-        of: Photos in the split.
+        photos: Number of photos used.
+        of: Number of photos in the split.
         settings: Options of the diagnosis.
-        scores: The scores.
+        scores: The scores of `clipteacher evaluate`.
         confusion: (N, N), int64, rows = truth.
         confusions: Where each class's pixels go.
         cosines: Cosines of each class's features.
-        seen_bias: How much seen names take.
-        pseudo_labels: Figures of PLM's pseudo labels; None where that part was skipped.
-        attention: Figures of GLM's attention; None where that part was skipped.
-        skipped: Why each of the two was skipped.
+        calibration_sweep: Scores by calibration.
+        pseudo_labels: Metrics of PLM's pseudo labels; None where that part was skipped.
+        attention: Metrics of GLM's attention; None where that part was skipped.
+        skipped: Why a part was skipped, by its name.
     """
 
     protocol: str
@@ -56,37 +56,30 @@ class Diagnosis:
     confusion: Tensor
     confusions: tuple[ClassConfusion, ...]
     cosines: tuple[ClassCosines, ...]
-    seen_bias: SeenBias
-    pseudo_labels: PseudoLabels | None = None
-    attention: AttentionFigures | None = None
+    calibration_sweep: CalibrationSweep
+    pseudo_labels: PseudoLabelMetrics | None = None
+    attention: AttentionMetrics | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all figures, ready for `write_json`."""
+        """Return everything as nested dicts and lists, ready for `write_json`."""
+        curve = [{"calibration": each, **scores.to_dict()} for each, scores in self.calibration_sweep.curve]
         return {
-            "protocol": self.protocol,
-            "photos": self.photos,
-            "of": self.of,
-            "unseen": list(self.split.unseen),
-            "settings": dict(self.settings),
+            **{each.name: _plain(getattr(self, each.name)) for each in fields(self)},
+            "split": {"names": list(self.split.names), "unseen": list(self.split.unseen)},
             "scores": self.scores.to_dict(),
-            "confusions": [_plain(each) for each in self.confusions],
-            "confusion_matrix": {"names": list(self.split.names), "pixels": self.confusion.tolist()},
-            "cosines": [_plain(each) for each in self.cosines],
-            "seen_bias": _plain(self.seen_bias),
-            "pseudo_labels": _plain(self.pseudo_labels),
-            "attention": _plain(self.attention),
-            "skipped": dict(self.skipped),
+            "confusion": self.confusion.tolist(),
+            "calibration_sweep": _plain(self.calibration_sweep) | {"curve": curve},
         }
 
 
-def write_diagnosis(found: Diagnosis, rows: Sequence[AttentionRow], folder: Path) -> list[Path]:
-    """Write the figures and the pictures, each whole or not at all; the figures last, so that they mark a whole folder.
+def write_diagnosis(diagnosis: Diagnosis, rows: Sequence[AttentionRow], folder: Path) -> list[Path]:
+    """Write charts and diagnosis.json, each whole or not at all; the JSON last, so that it marks a complete folder.
 
     Args:
-        found: What was found.
-        rows: Photos for the picture of the attention; none where there is no attention.
-        folder: Where to. Pictures and figures of an earlier diagnosis there are replaced.
+        diagnosis: The result.
+        rows: Photos for attention.png; none where the attention was skipped.
+        folder: Where to. The files of an earlier diagnosis there are replaced.
 
     Returns:
         The files.
@@ -94,26 +87,25 @@ def write_diagnosis(found: Diagnosis, rows: Sequence[AttentionRow], folder: Path
     Raises:
         OSError: The disk refuses a file.
     """
-    pictures = {
-        CONFUSION: confusion_picture(found.confusion, found.split, found.protocol),
-        COSINES: cosine_picture(found.cosines, found.protocol),
-        BIAS: bias_picture(found.seen_bias.curve, found.protocol),
+    title = diagnosis.protocol
+    figures = {
+        CONFUSION: confusion_figure(diagnosis.confusion, diagnosis.split, title),
+        COSINES: cosine_figure(diagnosis.cosines, diagnosis.split, title),
+        CALIBRATION: calibration_figure(diagnosis.calibration_sweep, title),
     }
     if rows:
-        pictures[ATTENTION] = attention_picture(rows, found.split, found.protocol)
+        figures[ATTENTION] = attention_figure(rows, diagnosis.split, title)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (FIGURES, CONFUSION, COSINES, BIAS, ATTENTION):
-        (folder / name).unlink(missing_ok=True)  # what is left of an earlier one would be taken for this one's
-    for name, picture in pictures.items():
-        save_picture(picture, folder / name)
-    write_json(folder / FIGURES, found.to_dict())
-    return [*(folder / name for name in pictures), folder / FIGURES]
+    for name in (METRICS, CONFUSION, COSINES, CALIBRATION, ATTENTION):
+        (folder / name).unlink(missing_ok=True)  # leftovers would pass for this diagnosis's
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    write_json(folder / METRICS, diagnosis.to_dict())
+    return [*(folder / name for name in figures), folder / METRICS]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 (figures, or what JSON may hold)
-    """Figures as nested dicts and lists."""
+def _plain(value: Any) -> Any:  # noqa: ANN401 (named tuples, or what JSON may hold)
+    """Named tuples as dicts, other tuples as lists."""
     if hasattr(value, "_asdict"):
         return {key: _plain(each) for key, each in value._asdict().items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

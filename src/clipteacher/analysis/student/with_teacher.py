@@ -3,158 +3,146 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 from torch.nn import functional as F
 
 from clipteacher.analysis.student.attention import (
-    AttentionFigures,
+    AttentionMetrics,
     PhotoAttention,
-    attention_figures,
+    attention_metrics,
     glm_weights,
     photo_attention,
 )
-from clipteacher.analysis.student.pseudo_labels import LEAST_SHARE, PseudoLabels, Region, photo_regions, region_figures
-from clipteacher.analysis.student.run_config import RunOptions
+from clipteacher.analysis.student.pseudo_labels import (
+    MIN_AREA,
+    MaskMatch,
+    PseudoLabelMetrics,
+    mask_matches,
+    pseudo_label_metrics,
+)
+from clipteacher.analysis.student.run_options import RunOptions
 from clipteacher.analysis.student.window_labels import window_labels
 from clipteacher.data.dataset import Sample
+from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import float_images
-from clipteacher.inference.placement import resized_size
+from clipteacher.inference.placement import OWN_SIZE, resized_size
 from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
 
-SAME: Final = 0.99
-"""Cosine of one name's two vectors from which on they count as one tower's: room for another precision."""
+SAME_SPACE: Final = 0.99
+"""Least cosine between two text features of one name that counts as the same tower in another precision."""
 
 
 @dataclass(frozen=True, eq=False)
-class TeacherAnswers:
-    """What the teacher part found.
+class TeacherDiagnosis:
+    """Teacher and student on the test photos.
 
     Attributes:
-        pseudo_labels: Figures of PLM's pseudo labels; None where the run had no PLM.
-        attention: Figures of GLM's attention; None where the run had no GLM.
+        pseudo_labels: Metrics of PLM's pseudo labels; None where the run had no PLM.
+        attention: Metrics of GLM's attention; None where the run had no GLM.
+        photos: GLM's attention on each photo; empty where the run had no GLM.
     """
 
-    pseudo_labels: PseudoLabels | None
-    attention: AttentionFigures | None
+    pseudo_labels: PseudoLabelMetrics | None
+    attention: AttentionMetrics | None
+    photos: tuple[PhotoAttention, ...]
 
 
-@torch.inference_mode()
-def ask_both(
+def diagnose_with_teacher(
     segmenter: Segmenter,
     options: RunOptions,
     samples: Iterable[Sample],
     split: ClassSplit,
-    least_share: float = LEAST_SHARE,
-) -> TeacherAnswers:
-    """Look at test photos as the run's losses would, the whole photo at the size of the test.
+    min_area: float = MIN_AREA,
+) -> TeacherDiagnosis:
+    """Apply PLM and GLM to test photos, each whole and at the size of the test.
 
-    Training sees crops of it, enlarged and shrunk, and a batch at a time; so these figures are near those of training,
-    and not the same.
+    Training sees a batch of rescaled crops at a time, so these values are close to those of training, not the same.
 
     Args:
-        segmenter: The student; it answers to `split.names`, in their order.
-        options: The run's teacher and its options of GLM and PLM.
-        samples: Test samples: image (3, H, W), float in [0, 1]; mask (H, W), int64 in 0..N-1 or ignore.
+        segmenter: The student, with `split.names` as its class names.
+        options: The run's teacher and method.
+        samples: Test samples: image (3, H, W), uint8 or float in [0, 1]; mask (H, W), integer in 0..N-1 or ignore.
         split: The classes.
-        least_share: See `photo_regions`.
+        min_area: Share of the photo that an unseen class must cover to be judged.
 
     Returns:
-        What was found.
+        The metrics of what the run had.
 
     Raises:
         ValueError: The teacher's joint space is not the student's.
     """
     check_space(segmenter, options)
-    regions: list[list[Region]] = []
-    attention: list[PhotoAttention] = []
-    for sample in samples:
-        looked = look(segmenter, options, sample, split, least_share)
-        regions.append(looked.regions)
-        if looked.attention is not None:
-            attention.append(looked.attention)
-    return TeacherAnswers(
-        region_figures(regions, segmenter.text_features, split.names, split.unseen)
-        if options.plm is not None
+    photos = [diagnose_photo(segmenter, options, sample, split, min_area) for sample in samples]
+    attention = tuple(each for _, each in photos if each is not None)
+    matches = [each for each, _ in photos]
+    return TeacherDiagnosis(
+        pseudo_label_metrics(matches, segmenter.text_features, split.names, split.unseen)
+        if options.method.plm
         else None,
-        attention_figures(attention, split.unseen) if options.glm is not None else None,
+        attention_metrics(attention, split.unseen) if options.method.glm else None,
+        attention,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """One photo in the eyes of both.
-
-    Attributes:
-        regions: Its unseen regions; empty without PLM.
-        attention: GLM's attention; None without GLM.
-    """
-
-    regions: list[Region]
-    attention: PhotoAttention | None
 
 
 @torch.inference_mode()
-def look(
-    segmenter: Segmenter, options: RunOptions, sample: Sample, split: ClassSplit, least_share: float = LEAST_SHARE
-) -> Looked:
-    """Look at one photo, see `ask_both`.
+def diagnose_photo(
+    segmenter: Segmenter, options: RunOptions, sample: Sample, split: ClassSplit, min_area: float = MIN_AREA
+) -> tuple[list[MaskMatch], PhotoAttention | None]:
+    """Apply PLM and GLM to one photo, see `diagnose_with_teacher`.
 
     Args:
         segmenter: The student.
-        options: The run's teacher and options.
-        sample: Image (3, H, W), float in [0, 1]; mask (H, W), int64 in 0..N-1 or ignore.
+        options: The run's teacher and method.
+        sample: Image (3, H, W), uint8 or float in [0, 1]; mask (H, W), integer in 0..N-1 or ignore.
         split: The classes.
-        least_share: See `photo_regions`.
+        min_area: Share of the photo that an unseen class must cover to be judged.
 
     Returns:
-        What was found.
+        The mask matches, none without PLM; and the attention, None without GLM.
     """
     images = float_images(sample.image.unsqueeze(0).to(segmenter.text_features.device))
-    whole = TestPipeline(segmenter.settings.pipeline.short_side, "whole")
-    height, width = resized_size(images.shape[2], images.shape[3], whole.short_side)
-    if (height, width) != tuple(images.shape[2:]):
-        images = F.interpolate(images, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
-    multiple = segmenter.settings.pad_multiple
-    padded = F.pad(images, (0, -width % multiple, 0, -height % multiple))
-    features = segmenter.eval().student(padded).float()
-    size = (features.shape[2], features.shape[3])
-    (truth,) = window_labels(sample.mask.long(), [size], TestSettings(whole, pad_multiple=multiple), split.ignore)
-    # Positions of the padding are none of the photo's: no attention is theirs.
+    whole = TestSettings(TestPipeline(segmenter.settings.pipeline.short_side, "whole"), segmenter.settings.pad_multiple)
+    size = resized_size(images.shape[2], images.shape[3], whole.pipeline.short_side)
+    if size != tuple(images.shape[2:]):
+        images = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+    (features,) = DensePrediction(segmenter.eval().student, images, replace(whole, pipeline=OWN_SIZE)).features
+    positions = (features.shape[2], features.shape[3])
+    (truth,) = window_labels(sample.mask.long(), [positions], whole, split.ignore)
+    # Positions in the padding do not belong to the photo and get no attention.
     rows, columns = (
-        max(1, round(cells * side / full))
-        for cells, side, full in zip(size, (height, width), padded.shape[2:], strict=True)
+        max(1, round(count * side / (side + -side % whole.pad_multiple)))
+        for count, side in zip(positions, size, strict=True)
     )
     features, truth = features[:, :, :rows, :columns], truth[:rows, :columns]
-    tokens = options.teacher.encode_image(images)
-    regions: list[Region] = []
-    if options.plm is not None:
-        regions = list(photo_regions(tokens.dense.float(), truth[None], split, options.plm, least_share))
-    if options.glm is None:
-        return Looked(regions, None)
-    return Looked(regions, photo_attention(glm_weights(tokens.cls, features, options.glm), truth, split))
+    cls, dense = options.teacher.encode_image(images)
+    glm, plm = options.method.glm, options.method.plm
+    return (
+        list(mask_matches(dense.float(), truth[None], split, plm, min_area)) if plm is not None else [],
+        photo_attention(glm_weights(cls, features, glm), truth, split) if glm is not None else None,
+    )
 
 
 def check_space(segmenter: Segmenter, options: RunOptions) -> None:
-    """Check that teacher and student share a joint space: both have the same vector for a name.
+    """Check that teacher and student share a joint space: both have the same text feature for a name.
 
     Raises:
         ValueError: They do not.
     """
     width, name = segmenter.text_features.shape[1], segmenter.class_names[0]
-    problem = f"width {options.teacher.width} beside a student of {width}"
+    problem = f"width {options.teacher.width} for a student of width {width}"
     if options.teacher.width == width:
-        vector = options.teacher.encode_text([name]).float().to(segmenter.text_features)
-        cosine = float(F.cosine_similarity(vector, segmenter.text_features[:1]))
-        if cosine >= SAME:
+        text_feature = options.teacher.encode_text([name]).float().to(segmenter.text_features)
+        cosine = float(F.cosine_similarity(text_feature, segmenter.text_features[:1]))
+        if cosine >= SAME_SPACE:
             return
-        problem = f"a vector for {name!r} that has a cosine of {cosine:.2f} with the student's"
+        problem = f"a text feature for {name!r} that has a cosine of {cosine:.2f} with the student's"
     raise ValueError(
-        f"teacher: got {problem}, expected the student's own; config.yaml is another run's. Give the run's folder as "
-        "--model, or --teacher false."
+        f"teacher: got {problem}, expected the teacher that trained the student; config.yaml belongs to another run. "
+        "Give that run's folder as --model, or --teacher false."
     )

@@ -1,1 +1,1 @@
-"""How well a teacher knows names on one's own photographs, before an hour is spent on training."""
+"""How well a teacher knows class names on your own photographs, before an hour of training."""

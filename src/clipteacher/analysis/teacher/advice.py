@@ -1,6 +1,6 @@
-"""What the figures of a teacher advise, in words. Each threshold is a constant with the reason for its value.
+"""Advice from the metrics of a teacher. Each threshold is a constant with the reason for its value.
 
-A hint is no verdict: it names what to look at before an hour is spent.
+Advice is no verdict: it names what deserves a look before an hour of training.
 """
 
 from __future__ import annotations
@@ -11,53 +11,53 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.analysis.teacher.metrics import HIGH, NameFigures, cosines_of
+from clipteacher.analysis.teacher.metrics import HIGH, NameMetrics, cosine_matrix
 
 WEAK_IOU: Final = 0.3
-"""Below it a name is weak. Of the unseen names in docs/experiments.md, none that the teacher alone had below 0.3 came
-above 0.34 in the student (cow 0.18 to 0.09; flower of the drawn world 0.21, 0.23 and 0.29 to 0.22, 0.30 and 0.34).
+"""Below it a name is weak. Of the unseen names in docs/experiments.md, none that the zero-shot teacher had below 0.3
+came above 0.34 in the student (cow 0.18 to 0.09; flower of the drawn world 0.21, 0.23 and 0.29 to 0.22, 0.30 and 0.34).
 Above it there is no promise: sign went from 0.32 to 0.06."""
 
 MIXED: Final = 0.25
-"""A name is mixed up with another that takes a quarter of its pixels: its IoU can then be no more than 0.75."""
+"""Two names are mixed up where one gets a quarter of the other's pixels: its IoU can then be 0.75 at most."""
 
 FEW_SEEN: Final = 10
 """Fewer classes with masks are few. On the drawn world, 150 steps and seed 0, the same five unseen names had a mean IoU
 of 58.9 with 15 seen classes, 53.0 with 8 and 46.7 with 4; the published splits have 15 or more."""
 
 FEW_PHOTOS: Final = 5
-"""Figures of fewer photos than this may be luck: one photo more or less changes them by a fifth and more."""
+"""Metrics of fewer photos may be luck: a single photo changes them by a fifth or more."""
 
 NEAR: Final = 0.35
-"""Two names are near-duplicates where their vectors' distance (1 - cosine) is below this part of the median distance of
-all pairs. A part, because the cosines of one teacher's names lie in 0.2..0.8 and another's in 0.7..0.95. Measured on
-MSRC-21's names with synonyms added (MiniLM): sofa / couch 0.20, aeroplane / airplane 0.25, road / street 0.30, cat /
-kitten 0.34; face / body 0.42, cat / dog 0.71. The tiny CLIP's 20 names: all 0.51 or more."""
+"""Two names are near-duplicates where the distance of their text features (1 - cosine) is below this part of the median
+distance of all pairs. A part, because the cosines of one teacher's names lie in 0.2..0.8 and another's in 0.7..0.95.
+Measured on MSRC-21's names with synonyms added (MiniLM): sofa / couch 0.20, aeroplane / airplane 0.25, road / street
+0.30, cat / kitten 0.34; face / body 0.42, cat / dog 0.71. The tiny CLIP's 20 names: all 0.51 or more."""
 
-NEAR_NEEDS: Final = 4
-"""Names from which on the median distance of pairs says something: four names are six pairs."""
+MIN_NAMES: Final = 4
+"""Fewest names for a median distance that means something: four names are six pairs."""
 
 RARE: Final = HIGH / 4
-"""A name that CLS ranks high on fewer photos than this is a quarter as often high as chance would have it."""
+"""A name that ranks high on a smaller share of the photos does so at a quarter of chance."""
 
-RARE_NEEDS: Final = 20
-"""Photos from which on a share of one in twenty can be told from none."""
+MIN_PHOTOS: Final = 20
+"""Fewest photos on which a share of one in twenty differs from none."""
 
-TAKES: Final = 0.2
-"""Share of all pixels, from which on a name without masks is told to take many: more than most things cover. Of few
-names each gets a large share whatever it is, so that it must be twice an equal share as well."""
+LARGE: Final = 0.2
+"""Share of all pixels from which on a name without masks gets many: more than most things cover. With few names each
+gets a large share whatever it is, so it must also be twice an equal share."""
 
-_SHOWN: Final = 6  # names in a hint
-_SAME: Final = 1e-6  # distance of vectors that differ by rounding
+_LISTED: Final = 6  # names in one piece of advice
+_EQUAL: Final = 1e-6  # distance of text features that differ by rounding
 
 
 class NearPair(NamedTuple):
-    """Two names whose vectors are nearly the same.
+    """Two names with nearly the same text feature.
 
     Attributes:
-        first: One.
+        first: One name.
         second: The other, later in the list.
-        cosine: Of their vectors.
+        cosine: Cosine of their text features.
         ratio: Their distance over the median distance of all pairs, 0..`NEAR`.
     """
 
@@ -67,167 +67,138 @@ class NearPair(NamedTuple):
     ratio: float
 
 
-def near_pairs(names: Sequence[str], vectors: NDArray[np.float32]) -> tuple[NearPair, ...]:
+def near_pairs(class_names: Sequence[str], text_features: NDArray[np.float32]) -> tuple[NearPair, ...]:
     """Find near-duplicates among names.
 
     Args:
-        names: The N names.
-        vectors: Their text vectors (N, C), float32.
+        class_names: The N names.
+        text_features: Their text features (N, C), float32.
 
     Returns:
-        Pairs by `NEAR`, the nearest first; none for fewer than `NEAR_NEEDS` names.
+        Pairs by `NEAR`, the nearest first; none for fewer than `MIN_NAMES` names.
 
     Example:
-        >>> vectors = np.array([[1, 0, 0], [1, 0.1, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
-        >>> near_pairs(["sofa", "couch", "sky", "dog"], vectors)[0][:2]
+        >>> text_features = np.array([[1, 0, 0], [1, 0.1, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
+        >>> near_pairs(["sofa", "couch", "sky", "dog"], text_features)[0][:2]
         ('sofa', 'couch')
     """
-    if len(names) < NEAR_NEEDS:
+    if len(class_names) < MIN_NAMES:
         return ()
-    cosines = cosines_of(vectors)
-    rows, columns = np.triu_indices(len(names), 1)
+    cosines = cosine_matrix(text_features)
+    rows, columns = np.triu_indices(len(class_names), 1)
     distances = 1 - cosines[rows, columns]
     median = float(np.median(distances))
-    # Unknown words may all have one vector, but for rounding.
-    ratios = distances / median if median > _SAME else np.zeros_like(distances)
+    # Words that the teacher never read may all have one text feature, up to rounding.
+    ratios = distances / median if median > _EQUAL else np.zeros_like(distances)
     return tuple(
-        NearPair(
-            names[rows[pair]], names[columns[pair]], float(cosines[rows[pair], columns[pair]]), float(ratios[pair])
+        NearPair(class_names[row], class_names[column], float(cosines[row, column]), ratio)
+        for row, column, ratio in sorted(
+            zip(rows.tolist(), columns.tolist(), ratios.tolist(), strict=True), key=lambda pair: pair[2]
         )
-        for pair in np.argsort(ratios, kind="stable")
-        if ratios[pair] < NEAR
+        if ratio < NEAR
     )
 
 
-def hints(
-    figures: Sequence[NameFigures],
-    vectors: NDArray[np.float32],
+def advise(
+    metrics: Sequence[NameMetrics],
+    text_features: NDArray[np.float32],
     unseen: Collection[str] = (),
     *,
-    photos: int = RARE_NEEDS,
+    photos: int = MIN_PHOTOS,
 ) -> tuple[str, ...]:
-    """Say what the figures advise.
+    """Derive advice from the metrics.
 
     Args:
-        figures: Figures of the N names.
-        vectors: Their text vectors (N, C), float32, in the same order.
+        metrics: Metrics of the N names.
+        text_features: Their text features (N, C), float32, in the same order.
         unseen: Names that training will not see.
-        photos: Number of photos that were asked about.
+        photos: Number of photos that the metrics are from.
 
     Returns:
         Sentences; none where there is nothing to advise.
     """
-    masked = [each for each in figures if each.photos]
-    bare = [each for each in figures if not each.photos]
-    return tuple(
-        hint
-        for hint in (
-            _few_seen([each for each in masked if each.name not in unseen]) if masked else "",
-            _weak(masked),
-            _mixed(masked),
-            _blind(masked),
-            _rare(bare) if photos >= RARE_NEEDS else "",
-            _greedy(bare, max(TAKES, 2 / len(figures))) if figures else "",
-            *_near(near_pairs([each.name for each in figures], vectors)),
-            _few_photos(masked),
-        )
-        if hint
-    )
+    masked = [each for each in metrics if each.photos]
+    unmasked = [each for each in metrics if not each.photos]
+    rare = unmasked if photos >= MIN_PHOTOS else []
+    pairs = near_pairs([each.name for each in metrics], text_features)
+    pieces = [
+        _few_seen(sum(each.name not in unseen for each in masked)) if masked else "",
+        *_with_masks(masked),
+        _listing(
+            f"without masks: the CLS token ranks these names high on fewer than {100 * RARE:.0f} % of the photos: "
+            "{}. Either the photos do not show them, or the teacher does not know the words.",
+            [f"{each.name} ({100 * each.high_other:.0f} %)" for each in rare if each.high_other < RARE],
+        ),
+        _listing(
+            "without masks: these names get many pixels: {}. If they do not cover that much of your photos, they take "
+            "pixels of other classes: use narrower words.",
+            [
+                f"{each.name} ({100 * each.pixels:.0f} %)"
+                for each in unmasked
+                if each.pixels >= max(LARGE, 2 / len(metrics))
+            ],
+        ),
+        _listing(
+            "nearly the same to the teacher: {}. Which of them a pixel gets is chance. Keep one, or use words that "
+            "tell them apart; unknown words are alike, too.",
+            [f"{pair.first} / {pair.second} (cosine {pair.cosine:.2f})" for pair in pairs],
+        ),
+    ]
+    return tuple(piece for piece in pieces if piece)
 
 
-def _few_seen(seen: Sequence[NameFigures]) -> str:
-    if len(seen) >= FEW_SEEN:
+def _few_seen(count: int) -> str:
+    if count >= FEW_SEEN:
         return ""
     return (
-        f"{len(seen)} classes have masks to learn from, fewer than {FEW_SEEN}: the student learns the names' space "
-        "from them, and unseen names lose by it (drawn world: U 59 with 15 seen classes, 53 with 8, 47 with 4). Label "
-        "more classes, be it in few photos."
+        f"{count} classes have masks to learn from, fewer than {FEW_SEEN}: the student learns the space of the names "
+        "from them, and unseen names suffer (drawn world: U 59 with 15 seen classes, 53 with 8, 47 with 4). Label more "
+        "classes, even in a few photos only."
     )
 
 
-def _weak(masked: Sequence[NameFigures]) -> str:
+def _with_masks(masked: Sequence[NameMetrics]) -> list[str]:
+    """Advice on names with masks."""
     weak = sorted((each for each in masked if each.IoU < WEAK_IOU), key=lambda each: each.IoU)
-    if not weak:
-        return ""
-    told = [f"{each.name} (IoU {100 * each.IoU:.1f}{_instead(each)})" for each in weak]
+    mixed = [(each.share, one.name, each.name) for one in masked for each in one.predicted_as if each.share >= MIXED]
     most = (
-        " That is most of them: another teacher may know these photographs better, or the same one larger photos "
+        " These are most of the names: another teacher may know these photos better, or this one larger photos "
         "(--short_side, image_size)."
         if 2 * len(weak) > len(masked)
         else ""
     )
-    return (
-        f"the teacher finds these names badly: {_listed(told)}. A class with masks learns from those; as an "
-        "unseen name it would hardly be learned. Try other words, as a person would write under the photo, with "
-        f"--classes.{most}"
-    )
-
-
-def _instead(each: NameFigures) -> str:
-    if not each.taken_for or each.taken_for[0].share < MIXED:
-        return ""
-    return f", mostly called {each.taken_for[0].name}"
-
-
-def _mixed(masked: Sequence[NameFigures]) -> str:
-    pairs = [
-        (taken.share, each.name, taken.name) for each in masked for taken in each.taken_for if taken.share >= MIXED
-    ]
-    if not pairs:
-        return ""
-    told = [
-        f"{name} is called {other} ({100 * share:.0f} % of its pixels)" for share, name, other in sorted(pairs)[::-1]
-    ]
-    return f"mixed up: {_listed(told)}. Say what sets them apart (traffic sign, sandy beach), or make them one class."
-
-
-def _blind(masked: Sequence[NameFigures]) -> str:
-    names = [each.name for each in masked if each.photos >= FEW_PHOTOS and each.high_shown <= each.high_other]
-    if not names:
-        return ""
-    return (
-        f"the CLS token ranks these names no higher on photos that show them than on others: {_listed(names)}. They "
-        "may be small or at the edge in most photos; else try other words."
-    )
-
-
-def _rare(bare: Sequence[NameFigures]) -> str:
-    told = [f"{each.name} ({100 * each.high_other:.0f} %)" for each in bare if each.high_other < RARE]
-    if not told:
-        return ""
-    return (
-        f"without masks: the CLS token ranks these names high on fewer than {100 * RARE:.0f} % of the photos: "
-        f"{_listed(told)}. Either they are not on these photos, or the teacher does not know the words."
-    )
-
-
-def _greedy(bare: Sequence[NameFigures], least: float) -> str:
-    told = [f"{each.name} ({100 * each.pixels:.0f} %)" for each in bare if each.pixels >= least]
-    if not told:
-        return ""
-    return (
-        f"without masks: these names take many pixels: {_listed(told)}. If they do not cover that much of your photos, "
-        "they take pixels of others: use narrower words."
-    )
-
-
-def _near(pairs: Sequence[NearPair]) -> list[str]:
-    if not pairs:
-        return []
-    told = [f"{pair.first} / {pair.second} (cosine {pair.cosine:.2f})" for pair in pairs]
     return [
-        f"nearly the same to the teacher: {_listed(told)}. Pixels will go to either by chance. Keep one of them, or "
-        "say what sets them apart; unknown words are alike, too."
+        _listing(
+            "the teacher hardly finds these names: {}. A class with masks learns from those; an unseen one would "
+            "hardly be learned. Try other words with --classes, such as a caption of the photo would use." + most,
+            [f"{each.name} (IoU {100 * each.IoU:.1f}{_instead(each)})" for each in weak],
+        ),
+        _listing(
+            "mixed up: {}. Use words that tell them apart (traffic sign, sandy beach), or make them one class.",
+            [
+                f"{name} is predicted as {other} ({100 * share:.0f} % of its pixels)"
+                for share, name, other in sorted(mixed, reverse=True)
+            ],
+        ),
+        _listing(
+            "the CLS token ranks these names no higher on photos that show them than on others: {}. They may be small "
+            "or at the edge in most photos; otherwise try other words.",
+            [each.name for each in masked if each.photos >= FEW_PHOTOS and each.high_shown <= each.high_other],
+        ),
+        _listing(
+            f"fewer than {FEW_PHOTOS} photos show these names, so their metrics may be luck: {{}}.",
+            [f"{each.name} ({each.photos})" for each in masked if each.photos < FEW_PHOTOS],
+        ),
     ]
 
 
-def _few_photos(masked: Sequence[NameFigures]) -> str:
-    told = [f"{each.name} ({each.photos})" for each in masked if each.photos < FEW_PHOTOS]
-    if not told:
+def _instead(each: NameMetrics) -> str:
+    if not each.predicted_as or each.predicted_as[0].share < MIXED:
         return ""
-    return f"fewer than {FEW_PHOTOS} photos show these names, so that their figures may be luck: {_listed(told)}."
+    return f", mostly predicted as {each.predicted_as[0].name}"
 
 
-def _listed(items: Sequence[str]) -> str:
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return ", ".join(items[:_SHOWN]) + more
+def _listing(sentence: str, items: Sequence[str]) -> str:
+    """Put items in place of {} in a sentence; nothing without items."""
+    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
+    return sentence.replace("{}", ", ".join(items[:_LISTED]) + more) if items else ""

@@ -1,126 +1,135 @@
-"""The photographs to ask a teacher about: with masks where there are any, and without."""
+"""The photos to check a teacher on: with masks where there are any."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from clipteacher.analysis.teacher.predict import Asked
+from clipteacher.analysis.teacher.predict import CheckPhoto
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import open_data
 from clipteacher.data.photo import read_photo
-from clipteacher.data.source import Source
 from clipteacher.data.subsample import subsample
+from clipteacher.inference.image import image_tensor
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit, ignore_id, suggestion
 
 
 @dataclass(frozen=True, eq=False)
-class PhotosToAsk:
-    """Photos of one split, and the names to ask for.
+class CheckPhotos:
+    """Photos of one split, with the class names to check.
 
     Attributes:
-        names: The N names.
-        source: Photos with masks; None where there are none.
-        files: Photos without masks; empty where there is a source.
-        meaning: Id among `names`, or the ignore label of so many, by label of the source, (256,) or (65536,), int64.
-        chosen: Numbers of the photos to ask about, ascending.
-        total: Photos in the split.
-        title: What was opened, for a table's title.
+        class_names: The N names.
+        read: Reads a photo of the split, by its number.
+        chosen: Numbers of the photos to use, ascending.
+        total: Number of photos in the split.
+        title: What was opened, for the title of a table.
+        has_masks: Whether there are masks.
     """
 
-    names: tuple[str, ...]
-    source: Source | None
-    files: tuple[Path, ...]
-    meaning: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    read: Callable[[int], CheckPhoto]
     chosen: tuple[int, ...]
     total: int
     title: str
+    has_masks: bool
 
     def __len__(self) -> int:
-        """Number of photos to ask about."""
+        """Number of photos to use."""
         return len(self.chosen)
 
-    def __iter__(self) -> Iterator[Asked]:
-        """Read them one by one."""
-        for index in self.chosen:
-            if self.source is None:
-                pixels, truth = read_photo(self.files[index]), None
-            else:
-                pixels, labels = self.source.read(index)
-                truth = torch.from_numpy(self.meaning[labels])
-            image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
-            yield Asked(image.float() / 255 if image.dtype == torch.uint8 else image, truth)
+    def __iter__(self) -> Iterator[CheckPhoto]:
+        """Read the photos to use, one by one."""
+        return map(self.read, self.chosen)
 
 
-def photos_to_ask(
+def open_photos(
     root: str | Path,
     split: str,
     *,
     protocol: str | None = None,
-    classes: Sequence[str] | None = None,
-    closed: Sequence[str] = (),
+    class_names: Sequence[str] | None = None,
+    unseen: Sequence[str] = (),
     limit: int = 0,
-) -> PhotosToAsk:
-    """Find photos, and masks where there are any.
+) -> CheckPhotos:
+    """Find photos, and their masks where there are any. None of them is read yet.
 
     Args:
         root: A protocol's data set; or a folder with `images/<split>`, and `classes.txt` and `masks/<split>` where
             there are any; or a folder of photos alone.
-        split: Which photos; of no matter for a folder of photos alone.
-        protocol: Name of a protocol, whose data set is read as released; any other is a name for one's own folder.
-        classes: The names to ask for; None is those of the data set. Names that it does not have have no masks.
-        closed: Names whose masks are not looked at: their pixels are ignored, as if nobody had labelled them.
-        limit: Ask about so many photos at most, evenly spread over the split; 0 is all.
+        split: Which photos; ignored for a folder of photos alone.
+        protocol: Name of a protocol, whose data set is read as released; any other name stands for your own folder.
+        class_names: The names to check; None is those of the data set. Names that it does not have have no masks.
+        unseen: Names whose masks are not used: their pixels are ignored, as if nobody had labelled them.
+        limit: Use at most this many photos, evenly spread over the split; 0 is all.
 
     Returns:
-        The photos. No mask and no photo has been opened yet.
+        The photos.
 
     Raises:
         DataError: A file or folder is missing or wrong.
-        ValueError: There are no names, a name is given twice or is blank, a closed one is none of the classes, or the
-            limit is negative.
+        ValueError: There are no names, a name is blank or given twice, an unseen one is no class, or the limit is
+            negative.
     """
-    if limit < 0:
-        raise ValueError(f"photos: got {limit}, expected 0 for all, or more")
     root = Path(root)
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder, expected one of photographs. Correct --data.")
+        raise DataError(f"{root}: no such folder, expected one with photos. Correct --data.")
     if known_protocol(protocol) is not None or (root / "masks" / split).is_dir():
-        data = open_data(root, split, protocol, None)
-        names = _checked(classes if classes is not None else data.source.names)
-        for name in closed:
-            if name not in names and name not in data.source.names:
-                known = (*data.source.names, *names)
-                raise ValueError(f"unseen: got {name!r}, expected names of the class list. {suggestion(name, known)}")
-        ignore = ignore_id(len(names))
-        meaning = np.full(data.source.ignore + 1, ignore, dtype=np.int64)
-        for label, name in enumerate(data.source.names):
-            if name in names and name not in closed:
-                meaning[label] = names.index(name)
-        total = len(data.source)
-        # The numbers of seen and unseen classes in a folder's own name would be wrong here.
-        title = f"{data.protocol if protocol is not None else root.resolve().name}, {split}"
-        return PhotosToAsk(names, data.source, (), meaning, subsample(total, limit), total, title)
+        return _with_masks(root, split, protocol, class_names, unseen, limit)
+    if class_names is None and not (root / "classes.txt").is_file():
+        raise DataError(f"{root}: no classes.txt, expected class names. Give them: --classes 'cat, old chair'.")
+    names = _checked(class_names if class_names is not None else read_class_names(root))
     folder = root / "images" / split if (root / "images").is_dir() else root
-    files = _photos(folder)
-    if classes is None and not (root / "classes.txt").is_file():
-        raise DataError(f"{root}: no classes.txt, expected names to ask for. Give them: --classes 'cat, old chair'.")
-    names = _checked(classes if classes is not None else read_class_names(root))
-    nothing = np.empty(0, dtype=np.int64)
-    return PhotosToAsk(names, None, files, nothing, subsample(len(files), limit), len(files), str(folder))
+    files = _photo_files(folder)
+
+    def read(index: int) -> CheckPhoto:
+        return CheckPhoto(image_tensor(read_photo(files[index])), None)
+
+    return CheckPhotos(names, read, subsample(len(files), limit), len(files), str(folder), has_masks=False)
 
 
-def _photos(folder: Path) -> tuple[Path, ...]:
+def _with_masks(
+    root: Path,
+    split: str,
+    protocol: str | None,
+    class_names: Sequence[str] | None,
+    unseen: Sequence[str],
+    limit: int,
+) -> CheckPhotos:
+    """Open a data set with masks."""
+    data = open_data(root, split, protocol, None)
+    labelled = data.source.names
+    names = _checked(class_names if class_names is not None else labelled)
+    for name in unseen:
+        if name not in names and name not in labelled:
+            raise ValueError(
+                f"unseen: got {name!r}, expected names of the class list. {suggestion(name, (*labelled, *names))}"
+            )
+    class_ids = np.full(data.source.ignore + 1, ignore_id(len(names)), dtype=np.int64)
+    for label, name in enumerate(labelled):
+        if name in names and name not in unseen:
+            class_ids[label] = names.index(name)
+
+    def read(index: int) -> CheckPhoto:
+        pixels, labels = data.source.read(index)
+        return CheckPhoto(image_tensor(pixels), torch.from_numpy(class_ids[labels]))
+
+    # The numbers of seen and unseen classes in a folder's protocol name would be wrong here.
+    title = f"{data.protocol if protocol is not None else root.resolve().name}, {split}"
+    total = len(data.source)
+    return CheckPhotos(names, read, subsample(total, limit), total, title, has_masks=True)
+
+
+def _photo_files(folder: Path) -> tuple[Path, ...]:
     """List the photos of a folder."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder, expected photographs. Name another --split, or correct --data.")
+        raise DataError(f"{folder}: no such folder, expected photos. Name another --split, or correct --data.")
     files = sorted(each for each in folder.iterdir() if each.suffix.lower() in IMAGE_SUFFIXES and each.name[0] != ".")
     if not files:
         raise DataError(f"{folder}: got no photo, expected files ending in {', '.join(IMAGE_SUFFIXES)}.")

@@ -1,0 +1,93 @@
+"""The run behind a model: its teacher and its method, read from config.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+from torch import nn
+
+from clipteacher.method.config import MethodConfig, preset_defaults
+from clipteacher.teachers.teacher import Teacher, check_teacher
+
+
+@dataclass(frozen=True, eq=False)
+class RunOptions:
+    """What the diagnosis needs of a run.
+
+    Attributes:
+        teacher: The teacher.
+        method: The method; `glm` is None where its loss has weight 0.
+    """
+
+    teacher: Teacher
+    method: MethodConfig
+
+
+def find_model(path: str | Path) -> tuple[Path, Path | None]:
+    """Find model and run, given the folder of either.
+
+    Args:
+        path: A run's folder, with `config.yaml` and `model/`; or a model folder, whose parent is then the run's.
+
+    Returns:
+        The model's folder, which may be incomplete, and config.yaml of the run; None where there is none.
+    """
+    path = Path(path)
+    is_run = not (path / "config.json").is_file() and (path / "model").is_dir()
+    model, run = (path / "model", path) if is_run else (path, path.resolve().parent)
+    config = run / "config.yaml"
+    return model, config if config.is_file() else None
+
+
+def read_run_options(config: Path) -> RunOptions:
+    """Build the teacher of a run and read its method. The file names a class to import: open only runs you trust.
+
+    Args:
+        config: A configuration of `clipteacher fit`, such as config.yaml of a run.
+
+    Returns:
+        Teacher and method. Options that the file leaves out are those of its preset.
+
+    Raises:
+        ImportError: The teacher's class, or a package that it needs, is not installed.
+        TypeError: It is no teacher.
+        ValueError: The file is not YAML or no configuration of `fit`, the run was started from Python, or the teacher
+            cannot be built.
+    """
+    try:
+        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"config: {config} is no YAML ({error}). Skip the teacher with --teacher false.") from error
+    model = settings.get("model") if isinstance(settings, dict) else None
+    if not isinstance(model, dict) or not model.get("teacher"):
+        raise ValueError(
+            f"config: {config} has no model.teacher, expected the config.yaml of a run. Skip the teacher with "
+            "--teacher false."
+        )
+    if isinstance(model["teacher"], dict) and "class_path" not in model["teacher"]:
+        raise ValueError(
+            f"config: {config} names no class for model.teacher, because the run was started from Python, not by "
+            "`clipteacher fit`. Skip the teacher with --teacher false, or add class_path and init_args to the file."
+        )
+    if older := sorted({"glm", "plm", "losses"} & set(model)):
+        raise ValueError(
+            f"config: {config} has model.{older[0]}, expected the parts of the method under model.method, where "
+            "runs have them since 2026-11-27. Move them there, or skip the teacher with --teacher false."
+        )
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(nn.Module, "teacher", required=True)
+    parser.add_class_arguments(MethodConfig, "method")
+    try:
+        parser.set_defaults(preset_defaults(settings.get("preset", "recommended"), "method"))
+        built: Any = parser.instantiate(
+            parser.parse_object({key: model[key] for key in ("teacher", "method") if model.get(key)})
+        )
+    except (ArgumentError, ValueError) as error:
+        raise ValueError(f"config: {config} cannot be read: {error}") from error
+    check_teacher(built.teacher)
+    method: MethodConfig = built.method
+    return RunOptions(built.teacher, method if method.losses.glm else replace(method, glm=None))
