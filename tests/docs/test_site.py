@@ -63,7 +63,9 @@ def test_the_files_it_names_exist(path: Path) -> None:
         assert len(inside) > 40
         for name in inside:
             # In its diagram the box stands for method/.
-            assert any((ROOT / place / name).exists() for place in ("src/clipteacher", "src/clipteacher/method", "")), name
+            assert any((ROOT / place / name).exists() for place in ("src/clipteacher", "src/clipteacher/method", "")), (
+                name
+            )
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
