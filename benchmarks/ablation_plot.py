@@ -1,7 +1,7 @@
 """The pictures of a grid: bars of its settings, and a curve for each value that it varies; from its JSON lines alone.
 
-    python benchmarks/ablation_plot.py benchmarks/grids/msrc21.yaml docs/ablation_msrc21.png
-    python benchmarks/ablation_plot.py benchmarks/grids/world_curves.yaml docs/curves_world.png
+    python benchmarks/ablation_plot.py benchmarks/grids/msrc21.yaml docs/images/ablation_msrc21.png
+    python benchmarks/ablation_plot.py benchmarks/grids/world_curves.yaml docs/images/curves_world.png
 
 A grid with `curves` becomes curves, any other bars. Shown is the mean over seeds and lists; a thin line reaches one
 standard deviation to both sides.

@@ -178,7 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/step_cost.json"))
-    parser.add_argument("--picture", type=Path, default=Path("docs/step_cost.png"))
+    parser.add_argument("--picture", type=Path, default=Path("docs/images/step_cost.png"))
     parser.add_argument("--redraw", action="store_true", help="draw what --out holds; measure nothing")
     given = parser.parse_args()
     if given.redraw:

@@ -16,7 +16,7 @@ HEAD = (
 
 
 def main() -> None:
-    """Print the table of docs/students.md."""
+    """Print the table of docs/guides/students.md."""
     print(HEAD)
     for paper in PAPER_STUDENTS:
         network = paper.build(CLASSES).to("meta")

@@ -52,7 +52,7 @@ def test_every_shipped_config_is_a_recipe_or_tested_by_itself() -> None:
 
 
 def test_the_page_lists_every_student_once() -> None:
-    lines = (CONFIGS.parent / "docs" / "recipes.md").read_text(encoding="utf-8").splitlines()
+    lines = (CONFIGS.parent / "docs" / "benchmarks" / "recipes.md").read_text(encoding="utf-8").splitlines()
     files = [line.split("|")[2].strip(" `") for line in lines if line.startswith("| ") and "`" in line.split("|")[2]]
     assert sorted(files) == sorted({Path(name).stem for name in recipes()})
 

@@ -39,6 +39,10 @@ def export(arguments: Sequence[str]) -> None:
         )
     calibration = segmenter.settings.calibration
     if calibration:
-        where = "not in the graph's own outputs, see docs/onnx.md" if given.text_input else "in the scores and labels"
+        where = (
+            "not in the graph's own outputs, see docs/guides/onnx.md"
+            if given.text_input
+            else "in the scores and labels"
+        )
         print(f"Calibration {calibration:g}: {where}")
     print(f"Written: {given.onnx}, {given.onnx.stat().st_size / 1e6:.1f} MB")

@@ -1,1 +1,1 @@
-"""A trained student as one ONNX file, and what runs it without PyTorch: see docs/onnx.md."""
+"""A trained student as one ONNX file, and what runs it without PyTorch: see docs/guides/onnx.md."""

@@ -89,7 +89,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         made = onnx.load(str(temporary))
         onnx.helper.set_model_props(made, metadata.entries())
         made.producer_name, made.producer_version = "clipteacher", metadata.version
-        made.doc_string = "images: RGB in [0, 1]; labels: positions in the entry `names`. See docs/onnx.md."
+        made.doc_string = "images: RGB in [0, 1]; labels: positions in the entry `names`. See docs/guides/onnx.md."
         onnx.save(made, str(temporary))
         shares.append(check_agreement(temporary, model, text_input=text_input))
 
