@@ -1,6 +1,6 @@
-"""Takes the screenshot of `clipteacher app` in docs/app.md: a drawn scene on the page, not a photograph.
+"""Takes the screenshot of `clipteacher app` in docs/guides/app.md: a drawn scene on the page, not a photograph.
 
-    python tools/app_screenshot.py --model runs/quickstart/student/model --out docs/app.png
+    python tools/app_screenshot.py --model runs/quickstart/student/model --out docs/images/app.png
 
 It needs the extra `app`, selenium, chromium and chromedriver (Debian: apt install chromium chromium-driver).
 """
@@ -93,7 +93,7 @@ def main() -> None:
     """Take the screenshot and write it in full colour, as a palette would merge colours of the legend."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
-    parser.add_argument("--out", type=Path, default=Path("docs/app.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images/app.png"))
     parser.add_argument("--scene", type=int, default=0, help="position of the example, from 0")
     parser.add_argument("--words", default=None, help="default: the model's own")
     parser.add_argument("--size", type=int, nargs=2, default=(1240, 740), metavar=("WIDTH", "HEIGHT"))

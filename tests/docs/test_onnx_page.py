@@ -14,7 +14,6 @@ from tests.docs.pages import page
 
 from clipteacher.cli.main import main
 from clipteacher.onnx.export import export_onnx
-from clipteacher.pictures.colours import class_colours
 from clipteacher.segmenter.segmenter import Segmenter
 
 PAGE = page("docs/guides/onnx.md")

@@ -39,8 +39,8 @@ class FolderDataModule(LightningDataModule):
     """Photos with masks in a folder: a protocol's data set as released, or your own in the folder format.
 
     Args:
-        root: The data set's folder. With the name of a protocol: as its reader finds it, see `docs/guides/datasets.md`. Else
-            with `classes.txt`, `images/<split>/` and `masks/<split>/`.
+        root: The data set's folder. With the name of a protocol: as its reader finds it, see `docs/guides/datasets.md`.
+            Else with `classes.txt`, `images/<split>/` and `masks/<split>/`.
         unseen: Names of the classes that training never sees; in one string, with commas between them. A protocol
             brings its own.
         protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split; `clipteacher fit` takes

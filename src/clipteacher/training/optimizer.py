@@ -1,4 +1,4 @@
-"""AdamW with the field's schedule: linear warm-up, then polynomial decay (protocols.md, section 5)."""
+"""AdamW with the field's schedule: linear warm-up, then polynomial decay."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from clipteacher.analysis.teacher.metrics import HIGH, NameMetrics, cosine_matrix
 
 WEAK_IOU: Final = 0.3
-"""Below it a name is weak. Of the unseen names in docs/research/lab_book.md, none that the zero-shot teacher had below 0.3
-came above 0.34 in the student (cow 0.18 to 0.09; flower of the drawn world 0.21, 0.23 and 0.29 to 0.22, 0.30 and 0.34).
-Above it there is no promise: sign went from 0.32 to 0.06."""
+"""Below it a name is weak. Of the unseen names in docs/research/lab_book.md, none that the zero-shot teacher had below
+0.3 came above 0.34 in the student (cow 0.18 to 0.09; flower of the drawn world 0.21, 0.23 and 0.29 to 0.22, 0.30 and
+0.34). Above it there is no promise: sign went from 0.32 to 0.06."""
 
 MIXED: Final = 0.25
 """Two names are mixed up where one gets a quarter of the other's pixels: its IoU can then be 0.75 at most."""
