@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 
-from clipteacher.analysis.student.run_config import read_run_options
+from clipteacher.analysis.student.run_options import read_run_options
 from clipteacher.cli.evaluate import evaluate
 from clipteacher.demo.drawn_world import write_world
 from clipteacher.training.configured import configured_session
