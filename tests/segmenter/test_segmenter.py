@@ -281,7 +281,7 @@ def test_fewer_logits_at_once_change_no_label() -> None:
 
 
 def test_a_name_that_is_seen_and_unseen() -> None:
-    with pytest.raises(ValueError, match=r"segmenter: got \['cat'\] as seen and as unseen, expected each name in one"):
+    with pytest.raises(ValueError, match=r"seen: got \['cat'\] as seen and as unseen, expected each name in one"):
         segmenter(seen=["sky", "cat"])
 
 

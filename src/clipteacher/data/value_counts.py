@@ -100,7 +100,7 @@ def kept_counts(
     path = cache_folder() / f"{_key(source)}.npz"
     if not recount:
         # Missing or damaged, which numpy and zipfile report in many ways: count again.
-        with suppress(Exception), np.load(path) as cached:
+        with suppress(Exception), np.load(path, allow_pickle=False) as cached:
             return ValueCounts(int(cached["total"]), **{name: cached[name] for name in _ARRAYS})
     counts = count_values(source, progress)
     with suppress(OSError):  # a home that cannot be written to only costs time
