@@ -55,8 +55,9 @@ def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["segment", "--help"])
     usage = capsys.readouterr().out
-    # Those of the benchmarks, of `evaluate` and of `export`.
-    options = set(re.findall(r"(?<![\w-])--([a-z_]+)(?![\w.-])", PAGE)) - {"data", "unseen", "calibration"}
+    # Those of the benchmarks, of `evaluate` and of `fit`.
+    others = {"data", "unseen", "calibration", "config"}
+    options = set(re.findall(r"(?<![\w-])--([a-z_]+)(?![\w.-])", PAGE)) - others
     assert {"threshold", "background_prompts", "background_own", "areas", "max_pixels", "text_cache"} <= options
     for option in options:
         assert f"--{option}" in usage, option
