@@ -1,18 +1,18 @@
-"""A grid of settings × lists of unseen classes × seeds: one JSON line a finished run, resumable.
+"""A grid of settings × lists of unseen classes × seeds: one JSON line for each finished run, resumable.
 
     python benchmarks/ablation.py benchmarks/grids/msrc21.yaml
     python benchmarks/ablation_table.py benchmarks/results/msrc21.jsonl
 
-A grid names the configuration, the data, the arguments that all its runs share, and its settings, each some switches of
-`clipteacher fit`. With `held_out`, settings are chosen: the classes of `unseen` are taken out of a copy of the data,
-names and masks, and each held-out list of the others is unseen in turn. Without it those of `unseen` are reported.
-A run whose line is there already is not repeated; a run that was interrupted goes on. Settings under `rescored` train
-nothing: they are trained students `of` another setting, scored by `clipteacher evaluate` with switches of their own.
+A grid names the configuration, the data, the arguments that all its runs share (`common`), and its settings, each some
+options of `clipteacher fit`. With `held_out`, settings are chosen: the classes of `unseen` are removed from a copy of
+the data, names and masks, and each held-out list of the others is unseen in turn. Without it those of `unseen` are
+reported. A run that has a line is not repeated; a run that was interrupted goes on. Settings under `rescored` train
+nothing: they are trained students `of` another setting, scored by `clipteacher evaluate` with options of their own.
 
-`curves` are settings that differ in one value: `λ: {switch: --model.method.plm.fusion_threshold, values: [0.2, 0.6]}` makes
-"λ 0.2" and "λ 0.6" (`with`: further switches of all its points; `at`: the value that the setting `of`, or "base", has
-already, for ablation_plot.py). `world: {seed: 0, ...}` in place of `data` draws scenes with the arguments of
-`clipteacher world`. `teacher_alone: true` scores the configuration's teacher, too.
+`curves` are settings that differ in one value: `λ: {switch: --model.method.plm.fusion_threshold, values: [0.2, 0.6]}`
+makes "λ 0.2" and "λ 0.6" (`with`: further options of all its points; `at`: the value that the setting `of`, or "base",
+has already, for ablation_plot.py). `world: {seed: 0, ...}` instead of `data` draws scenes with the arguments of
+`clipteacher world`. `zero_shot_teacher: true` also scores the configuration's teacher.
 """
 
 from __future__ import annotations
@@ -20,22 +20,25 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import yaml
 
+from clipteacher.analysis.student.run_config import read_run_options
+from clipteacher.cli.evaluate import evaluate
 from clipteacher.demo.drawn_world import write_world
+from clipteacher.training.configured import configured_session
 from held_out import without
-from teacher_alone import score_teacher
+from recorded import read_lines
+from zero_shot_teacher import score_teacher
 
 ROOT = Path(__file__).resolve().parents[1]
-TEACHER = "teacher alone"
+TEACHER = "zero-shot teacher"
 
 
 class Run(NamedTuple):
@@ -43,10 +46,10 @@ class Run(NamedTuple):
 
     Attributes:
         setting: Its name in the grid.
-        switches: What the setting adds to the command.
+        switches: What the setting adds to the options.
         unseen: Classes that training never sees.
         seed: Of weights, order and augmentation.
-        of: The setting whose trained student is scored once more, or `TEACHER`, which scores the teacher; None trains.
+        of: The setting whose trained student is scored again, or `TEACHER`, which scores the teacher; None trains.
     """
 
     setting: str
@@ -57,7 +60,7 @@ class Run(NamedTuple):
 
     @property
     def key(self) -> dict[str, Any]:
-        """What tells it from others: a line with the same is this run's."""
+        """What distinguishes it: a line with the same values is this run's."""
         return {name: value for name, value in self._asdict().items() if name != "of" or value is not None}
 
     @property
@@ -72,7 +75,7 @@ def grid_runs(grid: Mapping[str, Any], seeds: Sequence[int] | None = None) -> It
 
     Args:
         grid: The grid.
-        seeds: Seeds in place of its own. The teacher is always of its own first, for nothing of it hangs on the seed.
+        seeds: Seeds in place of its own. The teacher is scored for the grid's first seed alone: it does not depend on it.
     """
     settings = dict(grid["settings"])
     for name, curve in (grid.get("curves") or {}).items():
@@ -80,7 +83,7 @@ def grid_runs(grid: Mapping[str, Any], seeds: Sequence[int] | None = None) -> It
             settings[f"{name} {value}"] = [*curve.get("with", []), curve["switch"], value]
     for seed in seeds or grid["seeds"]:
         for unseen in grid.get("held_out") or [grid["unseen"]]:
-            if grid.get("teacher_alone") and seed == grid["seeds"][0]:
+            if grid.get("zero_shot_teacher") and seed == grid["seeds"][0]:
                 yield Run(TEACHER, [], list(unseen), seed, TEACHER)
             for setting, switches in settings.items():
                 yield Run(setting, [str(word) for word in switches or []], list(unseen), seed)
@@ -88,26 +91,22 @@ def grid_runs(grid: Mapping[str, Any], seeds: Sequence[int] | None = None) -> It
                 yield Run(setting, [str(word) for word in again["switches"]], list(unseen), seed, again["of"])
 
 
-def finished(lines: Path) -> list[dict[str, Any]]:
-    """Read the lines; one that was cut off by a kill is left out."""
-    if not lines.exists():
-        return []
-    found = []
-    for line in lines.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            print(f"{lines}: a broken line is left out: {line[:60]!r}", file=sys.stderr)
-    return found
+def fit_options(run: Run, grid: Mapping[str, Any]) -> list[str]:
+    """Return the options of `clipteacher fit` for a run, without data and folder."""
+    common = [str(word) for word in grid.get("common") or []]
+    unseen = ["--data.unseen", json.dumps(run.unseen), "--seed_everything", str(run.seed)]
+    return ["--config", str(ROOT / grid["config"]), *unseen, *common, *run.switches]
 
 
 def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
     """Train and score one run, or score again what is trained, or the teacher; return its line."""
     start = time.perf_counter()
     if run.of == TEACHER:
-        metrics = score_teacher(ROOT / grid["config"], data, run.unseen)
+        teacher = read_run_options(ROOT / grid["config"]).teacher
+        protocol, scores = score_teacher(teacher, data, "val", run.unseen)
+        metrics = {"protocol": protocol, **scores.to_dict()}
     else:
-        metrics = student(run, grid, data, out)
+        metrics = score_student(run, grid, data, out)
     return {
         **run.key,
         "common": grid.get("common") or [],
@@ -118,20 +117,19 @@ def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[st
     }
 
 
-def student(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
-    """Run `clipteacher fit`, or go on with it, or `evaluate` for a setting that is scored again; return the scores."""
-    command, unseen = [str(Path(sys.executable).with_name("clipteacher"))], json.dumps(run.unseen)
-    if run.of is None:
-        metrics_file = out / "metrics.json"
-        command += ["fit", "--config", str(ROOT / grid["config"]), "--data.root", str(data), "--data.unseen", unseen]
-        command += ["--seed_everything", str(run.seed), "--out", str(out), "--resume"]
-        command += [*map(str, grid.get("common") or []), *run.switches]
-    else:
-        metrics_file = out / "rescored.json"
-        command += ["evaluate", "--model", str(out / "model"), "--data", str(data), "--unseen", unseen]
-        command += ["--out", str(metrics_file), *run.switches]
-    with (out.parent / f"{out.name}.log").open("a") as log:
-        subprocess.run(command, check=True, stdout=log, stderr=log)  # noqa: S603 (our own command)
+def score_student(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
+    """Train a run, or go on with it, or evaluate a trained student again; return what its file of scores holds.
+
+    One process trains all: several trainings in one have the bits of trainings in fresh processes.
+    """
+    metrics_file = out / ("metrics.json" if run.of is None else "rescored.json")
+    with (out.parent / f"{out.name}.log").open("a") as log, redirect_stdout(log), redirect_stderr(log):
+        if run.of is None:
+            arguments = [*fit_options(run, grid), "--data.root", str(data), "--out", str(out), "--resume"]
+            configured_session(arguments).start()
+        else:
+            arguments = ["--model", str(out / "model"), "--data", str(data), "--unseen", json.dumps(run.unseen)]
+            evaluate([*arguments, "--out", str(metrics_file), *run.switches])
     metrics: dict[str, Any] = json.loads(metrics_file.read_text(encoding="utf-8"))
     return metrics
 
@@ -147,19 +145,19 @@ def data_of(grid: Mapping[str, Any], given: Path | None, runs: Path) -> Path:
 
 
 def main() -> None:
-    """Run what is not there yet and append its lines."""
+    """Run what has no line yet, and append the lines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("grid", type=Path)
     parser.add_argument("--lines", type=Path, help="JSON lines; default: benchmarks/results/<grid>.jsonl")
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--data", type=Path, help="in place of the grid's")
+    parser.add_argument("--data", type=Path, help="instead of the grid's")
     parser.add_argument("--settings", nargs="+", help="only these")
-    parser.add_argument("--seeds", type=int, nargs="+", help="in place of the grid's")
+    parser.add_argument("--seeds", type=int, nargs="+", help="instead of the grid's")
     given = parser.parse_args()
     grid: dict[str, Any] = yaml.safe_load(given.grid.read_text(encoding="utf-8"))
     lines = given.lines or ROOT / "benchmarks" / "results" / f"{given.grid.stem}.jsonl"
     data = data_of(grid, given.data, given.runs)
-    done = finished(lines)
+    done = read_lines(lines)
     for run in grid_runs(grid, given.seeds):
         if given.settings and run.setting not in given.settings:
             continue
@@ -167,7 +165,7 @@ def main() -> None:
             continue
         out = given.runs / given.grid.stem / run.folder
         if run.of not in (None, TEACHER) and not (out / "metrics.json").exists():
-            print(f"{run.setting}, seed {run.seed}: left out, for {run.of!r} has not been trained", flush=True)
+            print(f"{run.setting}, seed {run.seed}: left out, because {run.of!r} has not been trained", flush=True)
             continue
         out.mkdir(parents=True, exist_ok=True)
         line = perform(run, grid, data, out)

@@ -1,16 +1,15 @@
-"""The pictures of a grid: bars of its settings, and a curve for each value that it varies; from its JSON lines alone.
+"""The charts of a grid: bars of its settings, or a curve for each option that it varies; from its JSON lines alone.
 
-    python benchmarks/ablation_plot.py benchmarks/grids/msrc21.yaml docs/ablation_msrc21.png
-    python benchmarks/ablation_plot.py benchmarks/grids/world_curves.yaml docs/curves_world.png
+    python benchmarks/ablation_plot.py benchmarks/grids/msrc21.yaml docs/images/ablation_msrc21.png
+    python benchmarks/ablation_plot.py benchmarks/grids/world_curves.yaml docs/images/curves_world.png
 
-A grid with `curves` becomes curves, any other bars. Shown is the mean over seeds and lists; a thin line reaches one
-standard deviation to both sides.
+A grid with `curves` becomes curves, any other bars. They show the mean over seeds and lists; error bars are one standard
+deviation, thin curves are single lists.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ import yaml
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ablation import ROOT, finished
-from tables import by_setting
+from ablation import ROOT
+from recorded import read_lines
+from tables import by_setting, mean_and_deviation
 
 SCORES = {"mIoU_unseen": ("U", "#d1495b"), "hIoU": ("hIoU", "#edae49"), "mIoU_seen": ("S", "#9fb3c8")}
 COLUMNS = 4
@@ -29,10 +29,9 @@ COLUMNS = 4
 Line = Mapping[str, Any]
 
 
-def mean_and_deviation(lines: Sequence[Line], score: str) -> tuple[float, float]:
-    """Return mean and standard deviation of a score in per cent; a single line deviates by 0."""
-    values = [100 * line[score] for line in lines]
-    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
+def percent(lines: Sequence[Line], score: str) -> tuple[float, float]:
+    """Return mean and standard deviation of a score in percent."""
+    return mean_and_deviation([100 * line[score] for line in lines])
 
 
 def points(
@@ -55,7 +54,7 @@ def points(
 
 
 def draw_curves(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
-    """Draw a small picture for each curve, all with the same axis of scores: means, and thin, each unseen list's."""
+    """Draw a small chart for each curve, all with the same axis of scores: the mean, and in thin lines each unseen list."""
     settings, lists = by_setting(lines), {tuple(line["unseen"]): line["unseen"] for line in lines}.values()
     curves = {name: points(curve, name, settings) for name, curve in grid["curves"].items()}
     curves = {name: found for name, found in curves.items() if len(found) > 1}  # the others have not been run yet
@@ -64,12 +63,12 @@ def draw_curves(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
     for axis, (name, found) in zip(axes.flat, curves.items(), strict=False):
         places, at = range(len(found)), str(grid["curves"][name]["at"])
         for score, (label, colour) in SCORES.items():
-            means = [mean_and_deviation(of_value, score)[0] for _, of_value in found]
+            means = [percent(of_value, score)[0] for _, of_value in found]
             axis.plot(places, means, color=colour, label=label, marker="o", markersize=4)
             for unseen in lists:  # a deviation over lists would say how unlike the lists are, not how sure a value is
                 of_list = [[line for line in of_value if line["unseen"] == unseen] for _, of_value in found]
                 there = [(place, each) for place, each in zip(places, of_list, strict=True) if each]
-                scores = [mean_and_deviation(each, score)[0] for _, each in there]
+                scores = [percent(each, score)[0] for _, each in there]
                 axis.plot([place for place, _ in there], scores, color=colour, linewidth=0.7, alpha=0.5)
         axis.set_title(name, fontsize=10)
         axis.set_xticks(places, [f"{value} *" if value == at else value for value, _ in found], fontsize=8)
@@ -83,10 +82,10 @@ def draw_curves(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
 def draw_bars(lines: Sequence[Line]) -> Figure:
     """Draw a group of bars for each setting, the best hIoU first."""
     settings = by_setting(lines)
-    order = sorted(settings, key=lambda setting: -mean_and_deviation(settings[setting], "hIoU")[0])
+    order = sorted(settings, key=lambda setting: -percent(settings[setting], "hIoU")[0])
     figure, axis = plt.subplots(figsize=(9, 0.75 * len(order) + 1.2))
     for number, (score, (label, colour)) in enumerate(SCORES.items()):
-        values = [mean_and_deviation(settings[setting], score) for setting in order]
+        values = [percent(settings[setting], score) for setting in order]
         places = [row + 0.27 * (number - 1) for row in range(len(order))]
         bars = axis.barh(
             places, [mean for mean, _ in values], 0.26, xerr=[by for _, by in values], color=colour, label=label,
@@ -117,14 +116,14 @@ def draw(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
 
 
 def main() -> None:
-    """Read the grid and its lines and write the picture."""
+    """Read the grid and its lines, and write the chart."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("grid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--lines", type=Path, help="JSON lines; default: benchmarks/results/<grid>.jsonl")
     given = parser.parse_args()
     mpl.use("agg")
-    lines = finished(given.lines or ROOT / "benchmarks" / "results" / f"{given.grid.stem}.jsonl")
+    lines = read_lines(given.lines or ROOT / "benchmarks" / "results" / f"{given.grid.stem}.jsonl")
     draw(yaml.safe_load(given.grid.read_text(encoding="utf-8")), lines).savefig(given.out, dpi=120)
 
 

@@ -1,4 +1,4 @@
-"""What `keep_freed_memory` is worth: the same training steps without and with it, side by side, as a ratio.
+"""What `keep_freed_memory` saves: the same training steps without and with it, side by side, as a ratio.
 
 .venv/bin/python benchmarks/allocator.py
 """
@@ -19,9 +19,9 @@ _STEPS, _ROUNDS = 4, 3
 
 
 def work(pipe: Connection, keep: bool) -> None:
-    """Time steps of the main job's student each time that the parent asks."""
+    """Time steps of MSRC-21's student each time that the parent process asks."""
     if keep and not keep_freed_memory():
-        raise RuntimeError("allocator: the C library is not glibc; there is nothing to measure")
+        raise RuntimeError("allocator: the C library is not glibc; nothing can be measured")
     student = SMPStudent("DeepLabV3Plus", "tu-tf_efficientnet_lite0", 384).to(memory_format=torch.channels_last)
     images = torch.rand(10, 3, 224, 320).to(memory_format=torch.channels_last)
     student(images).sum().backward()
@@ -33,7 +33,7 @@ def work(pipe: Connection, keep: bool) -> None:
 
 
 def main() -> None:
-    """Take turns between the two processes, so that the machine's noise falls on both."""
+    """Take turns between the two processes, so that other work on the machine falls on both."""
     context = multiprocessing.get_context("spawn")
     workers = []
     for keep in (False, True):

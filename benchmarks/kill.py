@@ -1,14 +1,14 @@
-"""Kills `clipteacher fit` at random moments, resumes it, and compares what it ends with to a run left in peace.
+"""Kills `clipteacher fit` at random moments, resumes it, and compares its result with that of a run left in peace.
 
-Each run is killed (SIGKILL: nothing can be tidied up) several times, each time resumed, then left to end. Half of the
+Each run is killed several times (SIGKILL: nothing can be tidied up), each time resumed, and then left to end. Half of the
 kills come at a random time of the run, half while a file is written: a checkpoint, a model folder, metrics.json,
 report.png or config.yaml. Every resume must work, no step of a whole checkpoint may be lost, and the weights, the
-vocabulary and the scores must have the bits of the run left in peace. From the project's root:
+text features and the scores must have the bits of the run left in peace. From the project's root:
 
     .venv/bin/python benchmarks/kill.py
 
-One process imports everything and forks each run from itself (POSIX), for a kill costs a start. The world is drawn, the
-teacher is the packaged tiny CLIP, the student is tiny: what is tried is the files, not the learning.
+One process imports everything and forks each run from itself (POSIX), because each kill costs a start. The world is drawn,
+the teacher is the packaged tiny CLIP, the student is tiny: this tests files, not learning.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ import open_clip  # noqa: F401 (imported once, before the forks)
 import tensorboard.summary  # type: ignore[import-untyped]  # noqa: F401
 import torch
 import torch.utils.tensorboard
-from clipteacher.training.run import RunFolder
 
 import clipteacher.cli.fit
 import clipteacher.teachers.openclip  # noqa: F401
 from clipteacher.cli.main import main as clipteacher_main
 from clipteacher.demo.drawn_world import write_world
 from clipteacher.training.checkpoints import newest_whole
+from clipteacher.training.run_folder import RunFolder
 from clipteacher.utils.atomic_files import UNFINISHED, write_json
+from machine import provenance
 
 COMPARED: Final = ("metrics.json", "model/student.safetensors", "model/vocabulary.safetensors", "model/config.json")
 ARGUMENTS: Final = (
@@ -70,7 +71,7 @@ class Kill(NamedTuple):
 
 
 def start(arguments: list[str], log: Path) -> int:
-    """Fork a process that runs a command of clipteacher; its words go to a file. Returns its id."""
+    """Fork a process that runs a command of clipteacher; its output goes to a file. Returns its id."""
     child = os.fork()
     if child:
         return child
@@ -140,7 +141,7 @@ def kill_once(arguments: list[str], run: RunFolder, log: Path, length: float, ch
     status = end_of(child)
     if not killed or status >= 0:
         if status:
-            raise RuntimeError(f"a run ended with status {status}; its words are in {log}")
+            raise RuntimeError(f"a run ended with status {status}; see {log}")
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a damaged last.ckpt would be one
@@ -151,7 +152,7 @@ def kill_once(arguments: list[str], run: RunFolder, log: Path, length: float, ch
 
 
 def same(run: RunFolder, peace: RunFolder) -> bool:
-    """Whether a run has the same files as another, those of `COMPARED` to the bit, and nothing unfinished."""
+    """Return whether a run has the same files as another, those of `COMPARED` to the bit, and nothing unfinished."""
 
     def files(folder: Path) -> set[str]:
         found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -181,7 +182,7 @@ def experiment(work: Path, kills: int, per_run: int, steps: int, seed: int) -> d
             lost, before = lost + (killed.step < before), killed.step
             print(f"{len(done)}: {killed}", file=sys.stderr, flush=True)
         if status := end_of(start(arguments, log)):
-            raise RuntimeError(f"a resumed run ended with status {status}; its words are in {log}")
+            raise RuntimeError(f"a resumed run ended with status {status}; see {log}")
         endings.append(same(run, peace))
         print(f"run {len(endings)}: {'same' if endings[-1] else 'DIFFERENT'}", file=sys.stderr, flush=True)
     return {
@@ -198,7 +199,7 @@ def experiment(work: Path, kills: int, per_run: int, steps: int, seed: int) -> d
 
 
 def main() -> None:
-    """Run the experiment and write what came of it."""
+    """Run the experiment and write its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("runs/kill"), help="new folder for the runs")
     parser.add_argument("--kills", type=int, default=60)
@@ -211,10 +212,8 @@ def main() -> None:
     given.work.mkdir(parents=True)
     began = time.monotonic()
     found = experiment(given.work, given.kills, given.per_run, given.steps, given.seed)
-    numbers = f"--kills {given.kills} --per_run {given.per_run} --steps {given.steps} --seed {given.seed}"
-    command = f"python benchmarks/kill.py {numbers}"
-    what = {"command": command, "date": time.strftime("%Y-%m-%d"), "minutes": round((time.monotonic() - began) / 60, 1)}
-    write_json(given.out, {**what, "steps": given.steps, **found})
+    minutes = round((time.monotonic() - began) / 60, 1)
+    write_json(given.out, {**provenance(), "minutes": minutes, "steps": given.steps, **found})
     print({key: value for key, value in found.items() if key != "each"})
     if found["runs_that_ended_with_the_same_bits"] != found["runs"] or found["steps_lost_from_whole_checkpoints"]:
         raise SystemExit(1)

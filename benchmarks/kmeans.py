@@ -1,11 +1,11 @@
 """The batched K-means of PLM beside scikit-learn's, from the same seeds, on 16 images of 32 × 32 tokens.
 
-scikit-learn's is Euclidean: its centroids are means, ours are means at unit length, so that the nearest is another one
-now and then even among unit points. Both are therefore also compared with a third, the same spherical K-means written
-with scikit-learn's tools alone (one image at a time), whose labels are to be ours.
+scikit-learn's is Euclidean: its centroids are means, ours are means at unit length, so sometimes another one is the
+nearest, even among unit points. Both are therefore also compared with a third: the same spherical K-means written with
+scikit-learn's tools, one image at a time, whose labels should be ours.
 
-Wall time counts what other processes take away; processor time of the whole process does not. Runs are paired: each
-round times all of them one after another.
+Wall time includes what other processes take; processor time of the whole process does not. Runs are paired: each round
+times all of them one after another.
 
     .venv/bin/python benchmarks/kmeans.py --threads 2
 """
@@ -13,9 +13,7 @@ round times all of them one after another.
 from __future__ import annotations
 
 import argparse
-import shlex
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -33,7 +31,8 @@ from torch.nn import functional as F
 from clipteacher.method.plm.kmeans import kmeans, window_seeds
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.utils.atomic_files import write_json
-from machine import machine, spread, wait
+from machine import provenance, wait
+from tables import head, row, spread_of_ratios
 
 
 def drawn_tokens(images: int, side: int, channels: int, seed: int, noise: float) -> Tensor:
@@ -90,7 +89,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/kmeans.json"))
     given = parser.parse_args()
-    warnings.filterwarnings("ignore", module="sklearn")  # of 10 updates that did not converge
+    warnings.filterwarnings("ignore", module="sklearn")  # 10 updates do not converge
     torch.set_num_threads(given.threads)
     device = torch.device(given.device)
     tokens = drawn_tokens(given.images, given.side, given.channels, given.seed, given.noise)
@@ -108,24 +107,19 @@ def main() -> None:
         for name, run in runs.items():
             seconds[name].append(timed(run, device))
     result: dict[str, Any] = {
-        "command": shlex.join(["python", "benchmarks/kmeans.py", *sys.argv[1:]]),
-        "date": time.strftime("%Y-%m-%d"),
-        **machine(device),
+        **provenance(device),
         "clusters": seeds.shape[1],
         "rows": {},
     }
     print(f"{result['machine']}; K = {seeds.shape[1]}\n")
-    print("| | wall s | processor s | ours is faster, wall | processor | labels |\n|---|---|---|---|---|---|")
+    print(head(["", "wall s", "processor s", "ours is faster, wall", "processor", "labels"]))
     for name in runs:
-        ratios = [
-            spread([other[kind] / mine[kind] for mine, other in zip(seconds["ours"], seconds[name], strict=True)])
-            for kind in (0, 1)
-        ]
+        columns = {way: tuple(zip(*rounds, strict=True)) for way, rounds in seconds.items()}
+        ratios = [spread_of_ratios(columns[name][kind], columns["ours"][kind]) for kind in (0, 1)]
         same = float((labels[name] == labels["ours"]).mean())
-        medians = [statistics.median(column) for column in zip(*seconds[name], strict=True)]
+        medians = [f"{statistics.median(column):.3f}" for column in columns[name]]
         result["rows"][name] = {"seconds": seconds[name], "ratio_wall_processor": ratios, "labels_as_ours": same}
-        shown = [" - ".join(f"{value:.2f}" for value in ratio) for ratio in ratios]
-        print(f"| {name} | {medians[0]:.3f} | {medians[1]:.3f} | {shown[0]} | {shown[1]} | {100 * same:.2f} % |")
+        print(row([name, *medians, *ratios, f"{100 * same:.2f} %"]))
     write_json(given.out, result)
 
 

@@ -1,40 +1,33 @@
-"""What the benchmarks of speed share: waiting for a device, and the machine that figures are of."""
+"""Where and how figures were measured, and waiting for a device."""
 
 from __future__ import annotations
 
 import os
 import platform
-import statistics
-from collections.abc import Sequence
+import shlex
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from clipteacher.demo.quickstart.results import machine as this_machine
+
 
 def wait(device: torch.device) -> None:
-    """Wait until a GPU has done what it was given; a CPU has."""
+    """Wait until a GPU has finished its work; a CPU has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return minimum, median and maximum."""
-    return min(values), statistics.median(values), max(values)
-
-
-def machine(device: torch.device) -> dict[str, Any]:
-    """Describe where figures are from: processor or GPU, threads, what else runs, versions."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+def provenance(device: torch.device = torch.device("cpu")) -> dict[str, Any]:
+    """Return the entries that every file of figures begins with: command, date, machine, load and versions."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else this_machine()["cpu"]
     return {
+        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "date": time.strftime("%Y-%m-%d"),
         "machine": f"{name}, {torch.get_num_threads()} threads of {os.cpu_count()} cores",
         "load_average": os.getloadavg()[0],
         "versions": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
     }
-
-
-def _processor() -> str:
-    with_names = Path("/proc/cpuinfo")
-    lines = with_names.read_text(encoding="utf-8").splitlines() if with_names.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

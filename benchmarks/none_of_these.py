@@ -1,8 +1,8 @@
-"""How well "none of these" is told, by each rule that could say it.
+"""How well rules find the pixels that are none of the names.
 
-A trained student is asked for a few of its data set's names; every pixel of another class should come out as none. The
-threshold of each rule is chosen on every other photo and judged on the rest, over several draws of names. Words that
-compete need none.
+A trained student gets a few of its data set's names; every pixel of another class should be none of them. The threshold
+of each rule is chosen on every other photo and scored on the rest, over several draws of names. "Against" stands for
+background prompts: other classes that compete with the names, which need no threshold.
 
     .venv/bin/python benchmarks/none_of_these.py --model runs/quickstart/student/model --data runs/quickstart/world
 """
@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
-import shlex
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,75 +22,77 @@ from numpy.typing import NDArray
 
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.folder import read_class_names
-from clipteacher.inference import class_logits
-from clipteacher.inference.rejection import WithLength, with_threshold
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.splits import ClassSplit, ignore_id
-from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_json
+from machine import provenance
+from tables import mean_and_deviation, table
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-_SOFTMAX = 10.0  # scale of the scores in the softmax; which one is best changes little
+_SOFTMAX = 10.0  # scale of the logits in the softmax; its value changes little
 _TRIED = np.concatenate([np.linspace(0, 0.9, 20), np.linspace(0.9, 1, 40)])  # quantiles tried as thresholds
 
 
 class Pixels(NamedTuple):
-    """Pixels of the test photos: scores (N, P), length of the feature (P,), class (P,), photo (P,)."""
+    """Pixels of the test photos: logits (N, P), length of the feature (P,), class (P,), photo (P,)."""
 
-    scores: Floats
+    logits: Floats
     length: Floats
     truth: Ids
     photo: Ids
 
 
 class Case(NamedTuple):
-    """What is asked: positions of K names, and of the others that may compete with them."""
+    """One draw: positions of the K names, and of the background prompts by their kind."""
 
-    asked: list[int]
-    others: dict[str, list[int]]
+    names: list[int]
+    background: dict[str, list[int]]
 
 
 Rule = Callable[[Pixels, Case], Floats]
 
 
 def rules() -> dict[str, Rule]:
-    """By name: how sure a rule is that a pixel is one of the names, (P,); none below its threshold."""
+    """Return the rules by name: how sure a rule is that a pixel is one of the names, (P,); below a threshold it is none."""
     return {
-        "best score": lambda p, c: p.scores[c.asked].max(axis=0),
-        "margin to the second": lambda p, c: np.diff(np.sort(p.scores[c.asked], axis=0)[-2:], axis=0)[0],
-        "softmax of the names": lambda p, c: softmax(p.scores[c.asked]).max(axis=0),
+        "best score": lambda p, c: p.logits[c.names].max(axis=0),
+        "margin to the second": lambda p, c: np.diff(np.sort(p.logits[c.names], axis=0)[-2:], axis=0)[0],
+        "softmax of the names": lambda p, c: softmax(p.logits[c.names]).max(axis=0),
         "cosine (`threshold`)": cosine,
-        "against half of the others": lambda p, c: against(p, c, "half"),
-        "against half, and cosine": lambda p, c: np.where(against(p, c, "half") > 0, cosine(p, c), -1),
-        "against the seen others": lambda p, c: against(p, c, "seen"),
-        "against seen, and cosine": lambda p, c: np.where(against(p, c, "seen") > 0, cosine(p, c), -1),
-        "against all others": lambda p, c: against(p, c, "all"),
+        "against half of the others": lambda p, c: margin(p, c, "half"),
+        "against half, and cosine": lambda p, c: np.where(margin(p, c, "half") > 0, cosine(p, c), -1),
+        "against the seen others": lambda p, c: margin(p, c, "seen"),
+        "against seen, and cosine": lambda p, c: np.where(margin(p, c, "seen") > 0, cosine(p, c), -1),
+        "against all others": lambda p, c: margin(p, c, "all"),
     }
 
 
 def cosine(pixels: Pixels, case: Case) -> Floats:
-    """Cosine of the feature and its best name, (P,)."""
-    best: Floats = pixels.scores[case.asked].max(axis=0)
+    """Return the cosine of the feature and its best name, (P,)."""
+    best: Floats = pixels.logits[case.names].max(axis=0)
     return best / pixels.length
 
 
-def against(pixels: Pixels, case: Case, kind: str) -> Floats:
-    """By how much the best name beats the best of the others, (P,)."""
-    best: Floats = pixels.scores[case.asked].max(axis=0)
-    rival: Floats = pixels.scores[case.others[kind]].max(axis=0)
+def margin(pixels: Pixels, case: Case, kind: str) -> Floats:
+    """Return by how much the best name exceeds the best background prompt, (P,)."""
+    best: Floats = pixels.logits[case.names].max(axis=0)
+    rival: Floats = pixels.logits[case.background[kind]].max(axis=0)
     return best - rival
 
 
-def softmax(scores: Floats) -> Floats:
-    """Softmax over the first axis of scores (K, P)."""
-    raised: Floats = np.exp(_SOFTMAX * (scores - scores.max(axis=0)))
+def softmax(logits: Floats) -> Floats:
+    """Return the softmax over the first axis of logits (K, P)."""
+    raised: Floats = np.exp(_SOFTMAX * (logits - logits.max(axis=0)))
     shares: Floats = raised / raised.sum(axis=0)
     return shares
 
 
 def area_under_curve(sure: Floats, one_of: NDArray[np.bool_]) -> float:
-    """Chance that a pixel of a name is held for surer than one of another class: sure (P,), one_of (P,)."""
+    """Return the chance that a pixel of a name is surer than one of another class: sure (P,), one_of (P,)."""
     ranks = np.empty(len(sure))
     ranks[np.argsort(sure, kind="stable")] = np.arange(1, len(sure) + 1)
     names = int(one_of.sum())
@@ -100,7 +100,7 @@ def area_under_curve(sure: Floats, one_of: NDArray[np.bool_]) -> float:
 
 
 def mean_iou(labels: Ids, truth: Ids, classes: int) -> float:
-    """Mean IoU of the names and of none: labels (P,), truth (P,), the last class is none."""
+    """Return the mean IoU of the names and of none: labels (P,), truth (P,), the last class is none."""
     table = np.bincount(truth * classes + labels, minlength=classes**2).reshape(classes, classes)
     union = table.sum(axis=0) + table.sum(axis=1) - np.diag(table)
     here = table.sum(axis=1) > 0
@@ -108,11 +108,11 @@ def mean_iou(labels: Ids, truth: Ids, classes: int) -> float:
 
 
 def judge(pixels: Pixels, case: Case, rule: Rule | None, fixed: bool) -> tuple[float, float, float]:
-    """Area under the curve, mean IoU and threshold of a rule, which is 0 if fixed; no rule labels every pixel."""
-    count = len(case.asked)
-    places = np.full(len(pixels.scores), count)
-    places[case.asked] = np.arange(count)
-    truth, labels = places[pixels.truth], pixels.scores[case.asked].argmax(axis=0)
+    """Return area under the curve, mean IoU and threshold of a rule; 0 if fixed. Without a rule every pixel has a name."""
+    count = len(case.names)
+    places = np.full(len(pixels.logits), count)
+    places[case.names] = np.arange(count)
+    truth, labels = places[pixels.truth], pixels.logits[case.names].argmax(axis=0)
     test = pixels.photo % 2 == 1
     if rule is None:
         return float("nan"), mean_iou(labels[test], truth[test], count + 1), float("nan")
@@ -127,19 +127,17 @@ def judge(pixels: Pixels, case: Case, rule: Rule | None, fixed: bool) -> tuple[f
 
 
 def read_pixels(model: Path, data: Path, split: str, per_photo: int, seed: int) -> tuple[Pixels, list[str], list[str]]:
-    """Score pixels of every photo of a split; also all names, and those never seen in training."""
-    segmenter, names = load_segmenter(model), read_class_names(data)
-    segmenter = segmenter.with_names(names)
-    text = with_threshold(segmenter.text_features, 1.0)  # the last score is the length
+    """Classify pixels of every photo of a split; return them, all names, and the names never seen in training."""
+    names = read_class_names(data)
+    segmenter = Segmenter.from_pretrained(model).with_names(names)
+    classifier = TextClassifier(segmenter.text_features, threshold=1.0)  # the last logit is the feature's length
     photos = FolderDataset(data, split, ClassSplit(names=names, unseen=()), training=False)
     generator, parts = np.random.default_rng(seed), []
     for number in range(len(photos)):
         sample = photos[number]
         with torch.inference_mode():
-            logits = class_logits(
-                WithLength(segmenter.student), text, sample.image[None], segmenter.pad_multiple, segmenter.pipeline
-            )
-        truth = sample.mask.flatten().numpy()
+            logits = DensePrediction(segmenter.student, sample.image[None], segmenter.settings).logits(classifier)
+        truth = sample.mask.flatten().numpy().astype(np.int64)
         known = np.flatnonzero(truth != ignore_id(len(names)))
         chosen = generator.choice(known, min(per_photo, len(known)), replace=False)
         values = logits[0].flatten(1).numpy()[:, chosen]
@@ -148,51 +146,48 @@ def read_pixels(model: Path, data: Path, split: str, per_photo: int, seed: int) 
     return Pixels(*joined), list(names), list(segmenter.unseen)
 
 
-def measure(pixels: Pixels, names: Sequence[str], unseen: Sequence[str], counts: Sequence[int], draws: int) -> Any:  # noqa: ANN401 (for JSON)
-    """For each number of names and each rule: means over the draws, and the spread of the threshold."""
+def measure(
+    pixels: Pixels, names: Sequence[str], unseen: Sequence[str], counts: Sequence[int], draws: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return means over the draws, and the deviation of the threshold, by number of names and by rule."""
     generator = random.Random(0)  # noqa: S311 (no secret)
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for count in counts:
         cases = []
         for _ in range(draws):
-            asked = generator.sample(range(len(names)), count)
-            others = [i for i in range(len(names)) if i not in asked]
+            chosen = generator.sample(range(len(names)), count)
+            others = [i for i in range(len(names)) if i not in chosen]
             half = generator.sample(others, len(others) // 2)
             seen = [i for i in others if names[i] not in unseen]
-            cases.append(Case(asked, {"half": half, "seen": seen, "all": others}))
+            cases.append(Case(chosen, {"half": half, "seen": seen, "all": others}))
         found[str(count)] = {}
         for name, rule in ({"every pixel is a name": None} | rules()).items():
             if name == "margin to the second" and count == 1:
                 continue
-            fixed = name.startswith("against") and "cosine" not in name
-            judged = [judge(pixels, case, rule, fixed) for case in cases]
+            both = name.endswith("cosine")
+            judged = [judge(pixels, case, rule, fixed=name.startswith("against") and not both) for case in cases]
             curve, iou, threshold = ([each[i] for each in judged] for i in range(3))
+            mean, deviation = mean_and_deviation(threshold)
             found[str(count)][name] = {
-                "auc": float("nan") if "and cosine" in name else statistics.mean(curve),  # two measures in one
+                "auc": float("nan") if both else statistics.mean(curve),  # two measures in one have no curve
                 "mIoU": statistics.mean(iou),
-                "threshold": statistics.mean(threshold),
-                "threshold_spread": float(np.std(threshold, ddof=1)) if len(threshold) > 1 else 0.0,
+                "threshold": mean,
+                "threshold_deviation": deviation,
             }
     return found
 
 
-def table(found: dict[str, Any]) -> str:
-    """Write the Markdown table: a line a rule; for each number of names the mean IoU and the area under the curve."""
-    counts = list(found)
-    head = " | ".join(f"{count} name{'s' if count != '1' else ''}: mIoU | AUC" for count in counts)
-    lines = [f"| rule | {head} |", "|---" * (1 + 2 * len(counts)) + "|"]
+def report(found: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Write the Markdown table: a row for each rule; for each number of names the mean IoU and the area under the curve."""
+    titles = ["rule"]
+    for count in found:
+        titles += [f"{count} name{'s' if count != '1' else ''}: mIoU", "AUC"]
+    missing = {"mIoU": float("nan"), "auc": float("nan")}
+    rows = []
     for rule in max(found.values(), key=len):
-        cells = [_cells(found[count].get(rule)) for count in counts]
-        lines.append(f"| {rule} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _cells(row: dict[str, float | None] | None) -> str:
-    if row is None:
-        return "- | -"
-    curve = row["auc"]
-    iou = row["mIoU"] or 0.0
-    return f"{100 * iou:.1f} | " + ("-" if curve is None or curve != curve else f"{100 * curve:.1f}")
+        values = [of_count.get(rule, missing)[key] for of_count in found.values() for key in ("mIoU", "auc")]
+        rows.append([rule, *(f"{100 * value:.1f}" if np.isfinite(value) else "-" for value in values)])
+    return table(titles, rows)
 
 
 def main() -> None:
@@ -209,12 +204,11 @@ def main() -> None:
     pixels, names, unseen = read_pixels(given.model, given.data, given.split, given.pixels, seed=0)
     found = measure(pixels, names, unseen, given.names, given.draws)
     if given.out is not None:
-        command = f"python benchmarks/none_of_these.py {shlex.join(sys.argv[1:])}"
-        write_json(given.out, {"command": command, "photos": int(pixels.photo.max()) + 1, "found": found})
-    print(table(found))
+        write_json(given.out, {**provenance(), "photos": int(pixels.photo.max()) + 1, "found": found})
+    print(report(found))
     for count, rows in found.items():
         row = rows["cosine (`threshold`)"]
-        print(f"best cosine for {count}: {row['threshold']:.2f} ± {row['threshold_spread']:.2f}")
+        print(f"best cosine for {count}: {row['threshold']:.2f} ± {row['threshold_deviation']:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """How good PLM's pseudo labels are before any training: purity and recall on unseen pixels, masks per photo.
 
-For each unseen class in each training photo, the latent mask that covers most of it: recall is the share of the class
-that the mask covers, purity the share of the mask (where it fills ignored pixels) that is the class. Of a finished run
-`clipteacher diagnose` says the same.
+For each unseen class in each training photo it takes the latent mask that covers most of it: recall is the share of the
+class that the mask covers, purity the share of the mask (where it fills ignored pixels) that is the class. For a finished
+run `clipteacher diagnose` prints the same.
 
     .venv/bin/python benchmarks/pseudo_labels.py --windows 6 14 --thresholds 0.2 0.4 0.6 0.8
 """

@@ -1,7 +1,6 @@
 """The quickstart over seeds: its table with mean and standard deviation, and how long it took.
 
-Each run is the command `clipteacher quickstart`; a run that is finished already is read, not repeated. From the
-project's root:
+Each run is the command `clipteacher quickstart`; a finished run is read, not repeated. From the project's root:
 
     .venv/bin/python benchmarks/quickstart.py --seeds 0 1 2
 """
@@ -10,19 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clipteacher.demo.quickstart.results import TITLES
 from clipteacher.utils.atomic_files import write_json
-from tables import mean_and_spread, row
-
-HEAD = "| | U | hIoU | S | pAcc | images/s |\n|---|---|---|---|---|---|"
+from machine import provenance
+from tables import COLUMNS, score_cells, shown_mean, table
 
 
 def quickstart(out: Path, seed: int) -> dict[str, Any]:
@@ -34,13 +30,13 @@ def quickstart(out: Path, seed: int) -> dict[str, Any]:
     return metrics
 
 
-def table(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Write the runs' table in Markdown: mean and standard deviation over the seeds, in per cent."""
-    lines = [HEAD]
+def report(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Write the runs' table in Markdown: mean and standard deviation over the seeds, in percent."""
+    rows = []
     for key, title in TITLES.items():
-        speed = mean_and_spread([run["timings"]["images_per_second"][key] for run in runs], 0)
-        lines.append(f"{row(title, [run['rows'][key] for run in runs])} {speed} |")
-    return "\n".join(lines)
+        speed = shown_mean([run["timings"]["images_per_second"][key] for run in runs], 0)
+        rows.append([title, *score_cells([run["rows"][key] for run in runs]), speed])
+    return table(["", *COLUMNS, "images/s"], rows)
 
 
 def main() -> None:
@@ -51,12 +47,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/quickstart.json"))
     given = parser.parse_args()
     runs = [quickstart(given.runs / f"seed{seed}", seed) for seed in given.seeds]
-    command = shlex.join(["python", "benchmarks/quickstart.py", "--seeds", *map(str, given.seeds)])
-    write_json(given.out, {"command": command, "date": time.strftime("%Y-%m-%d"), "runs": runs})
+    write_json(given.out, {**provenance(), "runs": runs})
     machine = runs[0]["machine"]
-    print(f"{runs[0]['protocol']}; seeds {given.seeds}; {machine['cpu']}, {machine['cores']} cores\n\n{table(runs)}")
+    print(f"{runs[0]['protocol']}; seeds {given.seeds}; {machine['cpu']}, {machine['cores']} cores\n\n{report(runs)}")
     minutes = [sum(run["timings"]["seconds"].values()) / 60 for run in runs]
-    print(f"{mean_and_spread(minutes)} minutes a run")
+    print(f"{shown_mean(minutes)} minutes a run")
 
 
 if __name__ == "__main__":

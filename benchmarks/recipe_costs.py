@@ -1,11 +1,11 @@
-"""What a recipe is expected to cost, from counts: nothing is trained, and no GPU is needed.
+"""What a recipe should cost, calculated from counts: nothing is trained, and no GPU is needed.
 
     .venv/bin/python benchmarks/recipe_costs.py
 
-Prints the table of docs/recipes.md. Memory: weights, gradients and AdamW's two moments, what autograd keeps of the
+Prints the table of docs/benchmarks/recipes.md. Memory: weights, gradients and AdamW's two moments, what autograd keeps of the
 student and of its logits and losses for 16 crops of 512 (counted on the device "meta"), and the frozen teacher with one
 layer of its tokens, all in float32. Hours: multiplications of a step (student forward and backward, teacher forward)
-over a rate that a GPU is assumed to sustain. Reading photographs, K-means and test are not in them.
+over a rate that a GPU is assumed to sustain. Reading photographs, K-means and test are not included.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from clipteacher.protocols.protocol import Protocol
 from clipteacher.protocols.voc import VOC12_15_5
 from clipteacher.students.published import PAPER_STUDENTS
 from clipteacher.students.size import count_flops, count_parameters
+from tables import head, row
 
 open_clip: Any = _untyped  # open_clip ships no types
 
@@ -31,7 +32,7 @@ LATENTS = 10  # latent ids an image, assumed
 COPIES = 3  # of the logits that focal, dice and cross-entropy keep
 SUSTAINED = 30e12  # FLOP/s, assumed: about a tenth of an A100's peak in bfloat16
 PROTOCOLS: tuple[Protocol, ...] = (VOC12_15_5, CONTEXT_49_10, COCO_STUFF_156_15)
-HEAD = "| student | memory, GB | VOC, hours | Context, hours | COCO-Stuff, hours |\n|---|---|---|---|---|"
+TITLES = ("student", "memory, GB", "VOC, hours", "Context, hours", "COCO-Stuff, hours")
 
 
 def kept_bytes(student: nn.Module, images: Tensor, classes: int) -> int:
@@ -60,7 +61,7 @@ def main() -> None:
     tokens = (SIDE // PATCH) ** 2 + 1
     # Per block 12 d² weights a token and 2 t d for attention, counted as multiplication with addition.
     teacher_products = 12 * tokens * (12 * 768**2 + 2 * tokens * 768)
-    print(HEAD)
+    print(head(TITLES))
     for paper in PAPER_STUDENTS:
         student = paper.build(CHANNELS).to("meta").train()
         hours, memory = [], 0.0
@@ -74,8 +75,7 @@ def main() -> None:
             memory = max(memory, 16 * count_parameters(student) + kept + teacher_weights + layer)
             products = 3 * count_flops(student, SIDE, SIDE) + teacher_products
             hours.append(2 * products * schedule.batch_size * schedule.iterations / SUSTAINED / 3600)
-        cells = [paper.name, f"{memory / 1e9:.0f}", *(f"{hour:.1f}" for hour in hours)]
-        print(f"| {' | '.join(cells)} |", flush=True)
+        print(row([paper.name, f"{memory / 1e9:.0f}", *(f"{hour:.1f}" for hour in hours)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
-"""Speed at test, side by side in one run: compiled students, closed-set networks, and CLIP itself.
+"""Speed at test, side by side in one run: students with fused names, networks built for a closed set, and CLIP itself.
 
     .venv/bin/python benchmarks/speed.py
 
-One image at a time, from pixels to labels at its own size; random weights, for time does not depend on them. In every
-round each way runs once, in turn; ratios are taken within a round. The closed-set network is the same student, built
-with one channel a name. CLIP is ViT-B/16's dense prediction by the value path (MaskCLIP, arXiv 2112.01071). The rivals
-that keep CLIP's image encoder beside a network of their own are stood in for by the student and that encoder, one after
-the other: theirs is slower where it sees crops or masks one by one.
+One image at a time, from pixels to labels at its own size; random weights, because time does not depend on them. In every
+round each way runs once, in turn; ratios are taken within a round. "Fused" is `Segmenter.to_closed_set`; "closed-set" is
+the same student built with one channel for each name. CLIP is ViT-B/16's dense prediction by the value path (MaskCLIP,
+arXiv 2112.01071). Methods that keep CLIP's image encoder beside their own network are represented by the student and
+that encoder, one after the other; they are slower if their encoder sees crops or masks one by one.
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.inference import class_labels
+from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.segnext import SegNeXtStudent
@@ -31,7 +30,8 @@ from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.utils.atomic_files import write_json
-from machine import machine, spread, wait
+from machine import provenance, wait
+from tables import row, spread, spread_of_ratios, table
 
 WIDTH = 512
 STUDENTS: dict[str, Callable[[int], nn.Module]] = {
@@ -42,29 +42,28 @@ STUDENTS: dict[str, Callable[[int], nn.Module]] = {
     "SegFormer-B0": lambda channels: SegFormerStudent("b0", channels),
 }
 RATIOS = {
-    "compiled / closed-set": ("compiled", "closed-set"),
-    "compiled / Segmenter": ("compiled", "segmenter"),
-    "CLIP / compiled": ("clip", "compiled"),
-    "student + CLIP / compiled": ("both", "compiled"),
+    "fused / closed-set": ("fused", "closed-set"),
+    "fused / Segmenter": ("fused", "segmenter"),
+    "CLIP / fused": ("clip", "fused"),
+    "student + CLIP / fused": ("both", "fused"),
 }
-HEAD = f"| student | names | compiled, ms | {' | '.join(RATIOS)} |\n|---|---|---|{'---|' * len(RATIOS)}"
+TITLES = ("student", "names", "fused, ms", *RATIOS)
 
 
 def ways_of(build: Callable[[int], nn.Module], count: int, clip: nn.Module, image: Tensor) -> dict[str, Any]:
     """Return what is timed, by name; each labels the image (1, 3, H, W)."""
     torch.manual_seed(0)
     student, closed = build(WIDTH).eval().to(image.device), build(count).eval().to(image.device)
-    vectors = F.normalize(torch.randn(count, WIDTH), dim=1).to(image.device)
-    model = Segmenter(student, [f"name {i}" for i in range(count)], vectors).to(image.device).eval()
-    network = model.compile().network.to(image.device)
-    network, closed, student = (part.to(image.dtype) for part in (network, closed, student))
-    vectors, pad = vectors.to(image.dtype), model.test.pad_multiple
+    text_features = F.normalize(torch.randn(count, WIDTH), dim=1)
+    model = Segmenter(student, [f"name {i}" for i in range(count)], text_features).to(image.device, image.dtype).eval()
+    fused = model.to_closed_set().network.to(image.device, image.dtype)
+    closed, settings = closed.to(image.dtype), model.settings
     return {
-        "segmenter": lambda: class_labels(student, vectors, image, pad),
-        "compiled": lambda: class_labels(network, count, image, pad),
-        "closed-set": lambda: class_labels(closed, count, image, pad),
-        "clip": lambda: class_labels(clip, vectors, image, 16),
-        "both": lambda: (class_labels(network, count, image, pad), clip(image)),
+        "segmenter": lambda: model(image),
+        "fused": lambda: DensePrediction(fused, image, settings).labels(),
+        "closed-set": lambda: DensePrediction(closed, image, settings).labels(),
+        "clip": lambda: DensePrediction(clip, image, replace(settings, pad_multiple=16)).labels(model.classifier),
+        "both": lambda: (DensePrediction(fused, image, settings).labels(), clip(image)),
     }
 
 
@@ -84,13 +83,17 @@ def timed(ways: dict[str, Any], rounds: int, device: torch.device) -> list[dict[
     return found
 
 
-def row(name: str, count: int, rounds: list[dict[str, float]]) -> tuple[str, dict[str, Any]]:
-    """Write a line of the table, and the same as JSON."""
-    ratios = {title: spread([one[a] / one[b] for one in rounds]) for title, (a, b) in RATIOS.items()}
-    milliseconds = spread([1000 * one["compiled"] for one in rounds])
-    cells = [f"{low:.2f}, **{middle:.2f}**, {high:.2f}" for low, middle, high in ratios.values()]
-    line = f"| {name} | {count} | {milliseconds[1]:.0f} | {' | '.join(cells)} |"
-    return line, {"student": name, "names": count, "rounds": rounds, "ratios": ratios}
+def result(name: str, count: int, rounds: list[dict[str, float]]) -> dict[str, Any]:
+    """Return a row of the table, as JSON."""
+    columns = {way: [one[way] for one in rounds] for way in rounds[0]}
+    ratios = {title: spread_of_ratios(columns[one], columns[other]) for title, (one, other) in RATIOS.items()}
+    return {"student": name, "names": count, "rounds": rounds, "ratios": ratios}
+
+
+def cells(result: dict[str, Any]) -> list[object]:
+    """Return the cells of a row under `TITLES`."""
+    milliseconds = spread([1000 * one["fused"] for one in result["rounds"]]).median
+    return [result["student"], result["names"], f"{milliseconds:.0f}", *result["ratios"].values()]
 
 
 def main() -> None:
@@ -112,18 +115,15 @@ def main() -> None:
     image = torch.rand(1, 3, given.side, given.side, device=device, dtype=torch.half if given.half else torch.float)
     teacher = OpenClipTeacher("ViT-B-16-quickgelu", None, dense="value", precision="fp16" if given.half else "fp32")
     clip = ZeroShotTeacher(teacher.to(device)).eval()
-    lines, rows = [], []
+    rows = []
     with torch.inference_mode():
         for name in given.students:
             for count in given.names:
                 ways = ways_of(STUDENTS[name], count, clip, image)
-                line, result = row(name, count, timed(ways, given.rounds, device))
-                lines.append(line)
-                rows.append(result)
-                print(line, flush=True)
-    command = shlex.join(["python", "benchmarks/speed.py", *sys.argv[1:]])
-    write_json(given.out, {"command": command, "date": time.strftime("%Y-%m-%d"), **machine(device), "rows": rows})
-    print("\n" + "\n".join([HEAD, *lines]))
+                rows.append(result(name, count, timed(ways, given.rounds, device)))
+                print(row(cells(rows[-1])), flush=True)
+    write_json(given.out, {**provenance(device), "rows": rows})
+    print("\n" + table(TITLES, map(cells, rows)))
 
 
 if __name__ == "__main__":

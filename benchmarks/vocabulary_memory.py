@@ -1,9 +1,9 @@
-"""Memory and time of many names: labels made a few names at a time, against all scores at full size at once.
+"""Memory and time of many names: labels from a few names at a time, against all logits at full size at once.
 
     .venv/bin/python benchmarks/vocabulary_memory.py
 
-Each measurement is a process of its own: the peak of its resident memory while one photo is labelled, less what it held
-before (libraries, weights). SegNeXt-T with random weights, one photo, two threads.
+Each measurement is its own process: the peak of its resident memory while one photo is labelled, less what it held before
+(libraries, weights). SegNeXt-T with random weights, one photo, two threads.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import shlex
 import subprocess
 import sys
 import time
@@ -21,16 +20,18 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from clipteacher.inference import class_labels, class_logits
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.students.segnext import SegNeXtStudent
 from clipteacher.utils.atomic_files import write_json
-from machine import machine, spread
+from machine import provenance
+from tables import spread, spread_of_ratios, table
 
 WAYS = ("tiles", "plain")
 
 
 def peak() -> float:
-    """Peak of the process's resident memory so far, in MiB (Linux counts KiB)."""
+    """Return the peak of the process's resident memory so far, in MiB (Linux counts KiB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -38,15 +39,16 @@ def measure(way: str, names: int, side: int, threads: int) -> dict[str, Any]:
     """Label one photo: memory above what was held before, seconds, and a checksum of the labels."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    student, text = SegNeXtStudent("tiny", 512).eval(), F.normalize(torch.randn(names, 512), dim=1)
+    student, text_features = SegNeXtStudent("tiny", 512).eval(), F.normalize(torch.randn(names, 512), dim=1)
+    classifier = TextClassifier(text_features)
     small, image = torch.rand(1, 3, 64, 64), F.interpolate(torch.rand(1, 3, 24, 24), size=(side, side), mode="bilinear")
     with torch.inference_mode():
-        class_labels(student, text, small, 32)
+        DensePrediction(student, small).labels(classifier)
         before, start = peak(), time.perf_counter()
         if way == "tiles":
-            labels = class_labels(student, text, image, 32)
+            labels = DensePrediction(student, image).labels(classifier)
         else:
-            labels = class_logits(student, text, image, 32).argmax(dim=1)
+            labels = DensePrediction(student, image).logits(classifier).argmax(dim=1)
         seconds = time.perf_counter() - start
     weights = torch.arange(labels.numel()) % 9973
     return {
@@ -80,23 +82,19 @@ def main() -> None:
                 command += ["--threads", str(given.threads)]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 (ourselves)
                 found.append(json.loads(done.stdout.splitlines()[-1]))
-    print("| names | tiles: MiB above | process, MiB | plain: MiB above | time, tiles / plain | same labels |")
-    print("|---|---|---|---|---|---|")
+    rows = []
     for names in given.names:
         tiles, plain = ([run for run in found if run["names"] == names and run["way"] == way] for way in WAYS)
-        low, middle, high = spread([a["seconds"] / b["seconds"] for a, b in zip(tiles, plain, strict=True)])
+        ratio = spread_of_ratios([run["seconds"] for run in tiles], [run["seconds"] for run in plain])
         memory = [
-            spread([run[key] for run in runs])[1]
+            f"{spread([run[key] for run in runs]).median:.0f}"
             for runs, key in ((tiles, "above_mib"), (tiles, "process_mib"), (plain, "above_mib"))
         ]
         same = len({run["checksum"] for run in tiles + plain}) == 1
-        cells = [names, *(f"{value:.0f}" for value in memory), f"{low:.2f}, **{middle:.2f}**, {high:.2f}"]
-        print(f"| {' | '.join(map(str, cells))} | {'yes' if same else 'NO'} |")
-    line = shlex.join(["python", "benchmarks/vocabulary_memory.py", *sys.argv[1:]])
-    write_json(
-        given.out,
-        {"command": line, "date": time.strftime("%Y-%m-%d"), **machine(torch.device("cpu")), "runs": found},
-    )
+        rows.append([names, *memory, ratio, "yes" if same else "NO"])
+    titles = ("names", "tiles: MiB above", "process, MiB", "plain: MiB above", "time, tiles / plain", "same labels")
+    print(table(titles, rows))
+    write_json(given.out, {**provenance(), "runs": found})
 
 
 if __name__ == "__main__":
