@@ -5,8 +5,8 @@ r"""Which calibration: U, hIoU and S of runs by offset, each run on the seen cla
 
 The runs are those of `benchmarks/ablation.py` with `held_out`: each was trained on a copy of the data without the
 protocol's unseen classes (`benchmarks/held_out.py`), and holds out some of the seen ones in turn. The offset with the
-best mean hIoU over the runs is the one to set, `--model.test.calibration` or `evaluate --calibration`. The protocol's unseen
-classes play no part: that no run and no mask knows them is checked.
+best mean hIoU over the runs is the one to set, `--model.test.calibration` or `evaluate --calibration`. The protocol's
+unseen classes play no part: that no run and no mask knows them is checked.
 
 Every photo is scored once for all offsets. An offset moves all seen scores alike, so the best name is the best seen one
 or the best of the others; which of the two, each offset decides.
@@ -26,11 +26,11 @@ from torch import Tensor
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import open_data
-from clipteacher.evaluation.metrics import confusion_matrix, scores
-from clipteacher.inference import class_logits
+from clipteacher.evaluation.metrics import compute_metrics, confusion_matrix
 from clipteacher.inference.calibration import check_calibration
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.storage.saved_model import load_segmenter
 from tables import mean_and_spread
 
 SCORES = ("mIoU_unseen", "hIoU", "mIoU_seen")
@@ -43,30 +43,23 @@ def confusions(segmenter: Segmenter, samples: Iterable[Sample], offsets: Sequenc
     Args:
         segmenter: It answers to the test set's names, of which some are seen and some are not; its own offset plays no
             part.
-        samples: Test samples: image (3, H, W), float in [0, 1]; mask (H, W), int64 in 0..N-1 or ignore.
+        samples: Test samples: image (3, H, W), uint8; mask (H, W), 0..N-1 or ignore.
         offsets: K offsets.
 
     Returns:
         (K, N, N), int64, rows = truth. To rounding those of `pooled_confusion` with each offset.
     """
     model, size = segmenter.eval(), len(segmenter.class_names)
-    seen = torch.tensor([name in model.seen for name in model.names])
-    groups = [torch.nonzero(seen)[:, 0], torch.nonzero(~seen)[:, 0]]
+    ids = range(size)
+    groups = [[i for i in ids if (model.class_names[i] in model.seen) == seen] for seen in (True, False)]
     found = torch.zeros(len(offsets), size, size, dtype=torch.int64)
     for sample in samples:
-        image = sample.image.unsqueeze(0).to(model.vectors)
-        logits = class_logits(
-            model.student,
-            model.vectors,
-            image,
-            model.test.pad_multiple,
-            model.pipeline,
-            max_logits=model.test.max_logits,
-        )[0].cpu()
-        (best_seen, at_seen), (best_other, at_other) = (logits[group].max(dim=0) for group in groups)
+        images = sample.image.unsqueeze(0).to(model.text_features.device)
+        prediction = DensePrediction(model.student, images, model.settings)
+        best, other = prediction.best_of(groups, TextClassifier(model.text_features))
         for number, offset in enumerate(offsets):
-            labels = torch.where(best_seen - offset >= best_other, groups[0][at_seen], groups[1][at_other])
-            found[number] += confusion_matrix(sample.mask, labels, size)
+            labels = torch.where(best.values - offset >= other.values, best.ids, other.ids)[0]
+            found[number] += confusion_matrix(sample.mask, labels.cpu(), size)
     return found
 
 
@@ -76,11 +69,11 @@ def of_run(run: Path, data: Path, split: str, offsets: Sequence[float], device: 
     Raises:
         ValueError: The run holds no class out, or answers to other names than the data's.
     """
-    segmenter = load_segmenter(run / "model").to(device)
-    if not segmenter.unseen or set(segmenter.names) != set(read_class_names(data)):
+    segmenter = Segmenter.from_pretrained(run / "model").to(device)
+    if not segmenter.unseen or set(segmenter.class_names) != set(read_class_names(data)):
         raise ValueError(
-            f"{run}: got {len(segmenter.unseen)} held-out names among {len(segmenter.names)}, expected a run that was "
-            f"trained on {data} with some of its classes held out. See benchmarks/ablation.py."
+            f"{run}: got {len(segmenter.unseen)} held-out names among {len(segmenter.class_names)}, expected a run "
+            f"that was trained on {data} with some of its classes held out. See benchmarks/ablation.py."
         )
     source = open_data(data, split, None, segmenter.unseen)
     samples = SegmentationDataset(source.source, source.class_split, training=False)
@@ -88,7 +81,7 @@ def of_run(run: Path, data: Path, split: str, offsets: Sequence[float], device: 
     pooled = confusions(model, (samples[index] for index in range(len(samples))), offsets)
     lines = []
     for offset, confusion in zip(offsets, pooled, strict=True):
-        result = scores(confusion, source.class_split).to_dict()
+        result = compute_metrics(confusion, source.class_split).to_dict()
         key = {"run": run.name, "held_out": list(segmenter.unseen), "split": split, "calibration": offset}
         lines.append(key | {score: result[score] for score in (*SCORES, "pAcc")})
     return lines

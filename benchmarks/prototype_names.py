@@ -26,10 +26,10 @@ from clipteacher.analysis.student.pseudo_labels import mask_matches
 from clipteacher.analysis.student.run_config import read_run_options
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
+from clipteacher.inference.image import float_images
 from clipteacher.method.plm.module import PLM, region_tokens
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.storage.saved_model import load_segmenter
 from clipteacher.utils.atomic_files import write_json
 
 _SYNTHESIZER = "framework.plm."
@@ -66,7 +66,7 @@ def read_run(folder: Path) -> Run:
     plm.load_state_dict(
         {key.removeprefix(_SYNTHESIZER): value for key, value in state.items() if key.startswith(_SYNTHESIZER)}
     )
-    return Run(load_segmenter(folder / "model").eval(), options.teacher, plm.eval())
+    return Run(Segmenter.from_pretrained(folder / "model"), options.teacher, plm.eval())
 
 
 @torch.inference_mode()
@@ -84,10 +84,11 @@ def regions(run: Run, samples: SegmentationDataset, batch: int) -> Iterator[dict
     split, names = samples.class_split, run.segmenter.class_names
     vectors = run.segmenter.text_features
     photos = [samples[i] for i in range(len(samples))]  # each is decoded once
-    answers = [run.teacher.encode_image(photo.image[None]) for photo in photos]
+    images = [float_images(photo.image[None]) for photo in photos]
+    answers = [run.teacher.encode_image(each) for each in images]
     for index, (_, dense) in enumerate(answers):
         sample = photos[index]
-        features = run.segmenter.student(sample.image[None]).float()
+        features = run.segmenter.student(images[index]).float()
         truth = F.interpolate(sample.mask[None, None].double(), size=features.shape[2:], mode="nearest-exact")[0].long()
         cls = torch.cat([answers[(index + step) % len(answers)].cls for step in range(batch)]).float()
         seen = torch.from_numpy(split.training_lut.astype("int64"))[truth]

@@ -1,8 +1,8 @@
 """How good PLM's pseudo labels are before any training: purity and recall on unseen pixels, masks per photo.
 
-For each unseen class in each training photo it takes the latent mask that covers most of it: recall is the share of the
-class that the mask covers, purity the share of the mask (where it fills ignored pixels) that is the class. For a finished
-run `clipteacher diagnose` prints the same.
+For each unseen class in each training photo, the latent mask that covers most of it: recall is the share of the class
+that the mask covers, purity the share of the mask (where it fills ignored pixels) that is the class. Of a finished run
+`clipteacher diagnose` says the same.
 
     .venv/bin/python benchmarks/pseudo_labels.py --windows 6 14 --thresholds 0.2 0.4 0.6 0.8
 """
@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from clipteacher.analysis.student.pseudo_labels import mask_matches
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.folder import read_class_names
+from clipteacher.inference.image import float_images
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teachers.imagenet import ImageNetTeacher
@@ -38,7 +39,8 @@ def main() -> None:
     teacher = ImageNetTeacher()
     # The mean token is one photo's here, a batch's in training.
     tokens = [
-        (teacher.encode_image(photo.image[None]).dense, photo.mask) for photo in (photos[i] for i in range(len(photos)))
+        (teacher.encode_image(float_images(photo.image[None])).dense, photo.mask)
+        for photo in (photos[i] for i in range(len(photos)))
     ]
     print("| λ | purity | recall | masks per photo | ms per photo |\n|---|---|---|---|---|")
     for threshold in given.thresholds:

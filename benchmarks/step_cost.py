@@ -15,6 +15,7 @@ import shlex
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from clipteacher.demo.quickstart.results import machine
+from clipteacher.method.config import SUPERVISED, MethodConfig
 from clipteacher.method.framework import CLIPTeacher
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
@@ -61,13 +63,15 @@ def stepper(setting: str, point: dict[str, int]) -> Callable[[], None]:
     teacher = OpenClipTeacher("package:clipteacher.demo.tiny_clip", None)
     options = {"encoder_depth": 4, "decoder_segmentation_channels": 96}
     student = SMPStudent("Segformer", "tu-tf_efficientnet_lite0", teacher.width, options=options)
-    both = setting == BOTH
+    method = SUPERVISED
+    if setting == BOTH:  # the paper's, whose figures the lab book has
+        paper, plm = MethodConfig.paper(), PLMConfig(windows=(2, 4), prototypes="synthesizer")
+        method = replace(paper, glm=GLMConfig(bank_size=point["bank"]), plm=plm)
     module = CLIPTeacher(
         student.to(memory_format=torch.channels_last),
         teacher,
         [f"thing {number}" for number in range(point["names"])],
-        glm=GLMConfig(bank_size=point["bank"]) if both else None,
-        plm=PLMConfig(windows=(2, 4)) if both else None,
+        method,
     )
     if module.glm is not None:
         module.glm.bank.enqueue(torch.randn(point["bank"], teacher.width))  # as it is after the first steps: full

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ from clipteacher.data.folder import read_class_names
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.demo.drawn_world import write_world
 from clipteacher.demo.quickstart.config import FIT_CONFIG
-from clipteacher.method.framework import LossConfig
-from clipteacher.method.glm import GLMConfig
+from clipteacher.inference.image import float_images
+from clipteacher.method.config import SUPERVISED, MethodConfig
 from clipteacher.method.plm import module as plm_module
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit
@@ -95,18 +96,16 @@ def build(job: str, split: ClassSplit, cache: Path | None, *, alone: bool) -> Tr
     """Build the quickstart's networks, or a ViT-B/16 of random weights above a student of MobileNet's size."""
     model: dict[str, Any] = yaml.safe_load(FIT_CONFIG.read_text(encoding="utf-8"))["model"]
     student, teacher = model["student"]["init_args"], model["teacher"]["init_args"]
-    plm, losses = PLMConfig(**model["plm"] | {"windows": tuple(model["plm"]["windows"])}), LossConfig(**model["losses"])
+    method = replace(MethodConfig(), plm=PLMConfig(windows=tuple(model["method"]["plm"]["windows"])))
     if job == "vit-b-16":
         student = {"architecture": "DeepLabV3Plus", "encoder": student["encoder"], "channels": 512}
-        teacher, plm, losses = {"model": "ViT-B-16", "pretrained": None}, PLMConfig(), LossConfig()
+        teacher, method = {"model": "ViT-B-16", "pretrained": None}, MethodConfig.paper()
     torch.manual_seed(0)
     return TrainingModule(
         SMPStudent(**student),
         OpenClipTeacher(**teacher),
         split,
-        glm=None if alone else GLMConfig(),
-        plm=None if alone else plm,
-        losses=losses,
+        method=replace(SUPERVISED, losses=method.losses) if alone else method,
         teacher_cache=None if cache is None else TeacherCacheConfig(str(cache)),
     )
 
@@ -128,9 +127,9 @@ def watch_parts(module: TrainingModule, watch: Stopwatch) -> None:
 def take_step(module: TrainingModule, optimizer: torch.optim.Optimizer, batch: Sample, watch: Stopwatch) -> None:
     """Take a step as the trainer does."""
     device, tokens = next(module.parameters()).device, None
-    images = batch.image.to(device).contiguous(memory_format=module.memory_format)
+    images = float_images(batch.image.to(device)).contiguous(memory_format=module.memory_format)
     if module.teacher_cache is not None:
-        tokens = module.teacher_cache.tokens(images, separate(batch.place))
+        tokens = module.teacher_cache.tokens(images, separate(batch.crop_box))
     with watch.part("losses"):
         loss = torch.stack(list(module.framework(images, batch.mask.to(device), tokens).values())).sum()
     with watch.part("backward"):
@@ -183,7 +182,7 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
                 parts[name].append(watch.seconds)
         if number >= 2 and not watch.runs:
             begun = watch.now()
-            modules[FULL].framework.teacher.encode_image(batch.image.to(device))
+            modules[FULL].framework.teacher.encode_image(float_images(batch.image.to(device)))
             totals["teacher"].append(watch.now() - begun)
             totals["data"].append(fetched)
     plain = totals[PLAIN]

@@ -28,8 +28,9 @@ from torch.nn import functional as F
 from clipteacher.data.augment import Augment
 from clipteacher.data.crop_box import CropBox
 from clipteacher.data.dataset import Sample
+from clipteacher.inference.settings import TestSettings
+from clipteacher.method.config import SUPERVISED, LossConfig, MethodConfig
 from clipteacher.method.distillation import DistillationConfig
-from clipteacher.method.framework import LossConfig
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.protocol import TestPipeline
@@ -104,12 +105,19 @@ def batch(seed: int) -> Sample:
 GLM_BASE: dict[str, Any] = {"bank_size": 8, "keep": 0.02, "keep_steps": 1}
 PLM_BASE: dict[str, Any] = {
     "windows": (2, 4),
+    "prototypes": "synthesizer",
     "iterations": 4,
     "fusion_threshold": 0.5,
     "heads": 2,
     "feedforward": 16,
 }
 TEST_BASE: dict[str, Any] = {"short_side": 40, "mode": "slide", "crop": 24, "stride": 16}
+METHOD_BASE: dict[str, Any] = {
+    "glm": GLMConfig(**GLM_BASE),
+    "plm": PLMConfig(**PLM_BASE),
+    "losses": MethodConfig.paper().losses,
+    "distillation": None,
+}
 OPTIMIZER_BASE: dict[str, Any] = {"lr": 0.05, "warmup_steps": 2}
 
 
@@ -119,11 +127,10 @@ def module_of(**arguments: Any) -> TrainingModule:  # noqa: ANN401
         "student": Student(),
         "teacher": Teacher(),
         "class_split": SPLIT,
-        "glm": GLMConfig(**GLM_BASE),
-        "plm": PLMConfig(**PLM_BASE),
         "optimizer": OptimizerConfig(**OPTIMIZER_BASE),
     }
-    return TrainingModule(**base | arguments)
+    method = {name: arguments.pop(name) for name in METHOD_BASE if name in arguments}
+    return TrainingModule(**base | {"method": MethodConfig(**METHOD_BASE | method)} | arguments)
 
 
 def step_losses(module: TrainingModule) -> Result:
@@ -151,18 +158,26 @@ def with_distillation(**options: Any) -> Result:  # noqa: ANN401
 
 def with_test_pipeline(**options: Any) -> Result:  # noqa: ANN401
     """Labels of a photo of odd sides."""
-    module = module_of(test_pipeline=TestPipeline(**TEST_BASE | options), pad_multiple=8)
+    module = module_of(test=TestSettings(TestPipeline(**TEST_BASE | options), pad_multiple=8))
     picture = torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
     return {"ids": torch.from_numpy(module.segmenter().segment(picture).labels)}
 
 
+def with_method(**options: Any) -> Result:  # noqa: ANN401
+    return step_losses(module_of(**options))
+
+
+def with_test(**options: Any) -> Result:  # noqa: ANN401
+    """Labels of a photo of odd sides, and what of it is at full size at once: memory, which changes no label."""
+    segmenter = module_of(test=TestSettings(**options)).segmenter()
+    picture = torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
+    return {"ids": torch.from_numpy(segmenter.segment(picture).labels), "at once": segmenter.settings.max_logits}
+
+
 def with_losses(**options: Any) -> Result:  # noqa: ANN401
     """PLM leaves no pixel without a label, so what is done with those shows without it."""
-    both = module_of(losses=LossConfig(**options))
-    return {
-        "both": step_losses(both),
-        "GLM": step_losses(module_of(plm=None, losses=LossConfig(**options))),
-    }
+    losses = replace(MethodConfig.paper().losses, **options)
+    return {"both": step_losses(module_of(losses=losses)), "GLM": step_losses(module_of(plm=None, losses=losses))}
 
 
 def with_optimizer(**options: Any) -> Result:  # noqa: ANN401
@@ -214,7 +229,6 @@ def with_module(**arguments: Any) -> Result:  # noqa: ANN401
         "rates": rates,
         "channels last": student.encoder.weight.is_contiguous(memory_format=torch.channels_last),
         "ids": ids,
-        "scores at once": segmenter.max_logits,  # memory alone: tests/inference/test_scores.py measures it
         "kept": module.segmenter().student.state_dict(),
     }
 
@@ -252,7 +266,7 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
     GLMConfig: (
         with_glm,
         {"normalize": False, "scale": None, "temperature": 0.5, "bank_size": 1}
-        | {"keep": 1.0, "keep_steps": 50, "cells": 2},
+        | {"keep": 1.0, "keep_steps": 50, "grid": 2},
     ),
     PLMConfig: (
         with_plm,
@@ -270,6 +284,14 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
         },
     ),
     DistillationConfig: (with_distillation, {"weight": 2.0, "ignored_only": True}),
+    MethodConfig: (
+        with_method,
+        {"glm": None, "plm": None, "losses": LossConfig(ce=3.0), "distillation": DistillationConfig()},
+    ),
+    TestSettings: (
+        with_test,
+        {"pipeline": TestPipeline(**TEST_BASE), "pad_multiple": 8, "max_logits": 1000, "calibration": 5.0},
+    ),
     TestPipeline: (with_test_pipeline, {"short_side": 30, "mode": "whole", "crop": 32, "stride": 8}),
     LossConfig: (
         with_losses,
@@ -314,17 +336,11 @@ KNOBS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "student": Student(seed=1),
             "teacher": Teacher(seed=8),
             "class_split": ClassSplit(names=SPLIT.names, unseen=("house",)),
-            "glm": None,
-            "plm": None,
-            "distillation": DistillationConfig(),
-            "losses": LossConfig(ce=3.0),
+            "method": SUPERVISED,
             "teacher_cache": TeacherCacheConfig("tokens"),
             "optimizer": OptimizerConfig(lr=1.0),
             "channels_last": False,
-            "pad_multiple": 8,
-            "test_pipeline": TestPipeline(**TEST_BASE),
-            "max_logits": 1000,
-            "calibration": 5.0,
+            "test": TestSettings(TestPipeline(**TEST_BASE)),
             "ema": 0.5,
             "seed": 1,
         },
@@ -369,13 +385,17 @@ def test_no_knob_is_left_out(owner: Any) -> None:  # noqa: ANN401
 
 
 def test_no_group_of_knobs_is_left_out() -> None:
-    """What the trainer's two classes take as a dataclass is in the table."""
-    groups = set()
-    for owner in (TrainingModule, FolderDataModule):
-        for hint in typing.get_type_hints(owner.__init__).values():
-            groups |= {part for part in (hint, *typing.get_args(hint)) if is_dataclass(part)}
-    own = {GLMConfig, PLMConfig, DistillationConfig, LossConfig, OptimizerConfig, Augment, TestPipeline}
-    own |= {TeacherCacheConfig}
+    """What the trainer's two classes take as a dataclass is in the table, and what those take in their turn."""
+    groups: set[Any] = set()
+    owners: list[Any] = [TrainingModule, FolderDataModule]
+    while owners:
+        owner = owners.pop()
+        for hint in typing.get_type_hints(owner if is_dataclass(owner) else owner.__init__).values():
+            new = {part for part in (hint, *typing.get_args(hint)) if is_dataclass(part)} - groups
+            owners += new
+            groups |= new
+    own = {MethodConfig, GLMConfig, PLMConfig, DistillationConfig, LossConfig, OptimizerConfig, Augment}
+    own |= {TestSettings, TestPipeline, TeacherCacheConfig}
     assert groups - {ClassSplit} == own
     assert groups - {ClassSplit} <= KNOBS.keys()
 

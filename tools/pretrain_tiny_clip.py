@@ -5,8 +5,8 @@
 
 open_clip's own architecture, tokenizer and loss; no mask is ever read. It writes `open_clip_model.safetensors` (half
 precision) and `pretraining.json` (arguments, time and machine of each stage, zero-shot accuracy on held-out scenes).
-Those of `src/clipteacher/demo/tiny_clip` were made so. Rows of the token table that no caption uses are zero: a word that it
-never read says nothing to it, and the wheel stays small.
+Those of `src/clipteacher/demo/tiny_clip` were made so. Rows of the token table that no caption uses are zero: a word
+that it never read says nothing to it, and the wheel stays small.
 """
 
 from __future__ import annotations

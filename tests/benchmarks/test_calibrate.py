@@ -11,6 +11,7 @@ from tests.onnx.models import own, photo, vectors
 
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.evaluate import pooled_confusion
+from clipteacher.inference.settings import TestSettings
 from clipteacher.segmenter.segmenter import Segmenter
 
 ROOT = Path(__file__).parents[2]
@@ -27,11 +28,11 @@ def calibrate(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
 
 def test_one_pass_is_a_pass_for_each_offset(calibrate: Any) -> None:  # noqa: ANN401
     names = ("sky", "cat", "sea", "old chair", "tree")
-    model = Segmenter(own(), names, vectors(), unseen=["old chair", "sky"], calibration=0.07)
+    model = Segmenter(own(), names, vectors(), unseen=["old chair", "sky"], settings=TestSettings(calibration=0.07))
     generator = torch.Generator().manual_seed(0)
     samples = [Sample(photo(40, 53, seed), torch.randint(5, (40, 53), generator=generator), "a") for seed in range(2)]
     found = calibrate.confusions(model, samples, OFFSETS)
-    expected = torch.stack([pooled_confusion(model.with_calibration(offset), samples) for offset in OFFSETS])
+    expected = torch.stack([pooled_confusion(model.with_settings(calibration=offset), samples) for offset in OFFSETS])
     assert found.shape == (len(OFFSETS), 5, 5)
     assert int((found - expected).abs().sum()) <= 8  # of 4240 pixels each: rounding alone
     assert torch.equal(found[1], expected[1])

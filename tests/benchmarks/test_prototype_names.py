@@ -40,18 +40,19 @@ def test_both_sources_of_a_run(
     write_world(tmp_path / "world", seed=0, train=1, val=12, size=96)
     opened = open_data(tmp_path / "world", "val", None, tuple(UNSEEN))
     settings = yaml.safe_load((ROOT / "src" / "clipteacher" / "demo" / "quickstart" / "quickstart.yaml").read_text())
-    settings["model"]["plm"]["prototypes"] = "synthesizer"
+    settings["model"]["method"]["plm"]["prototypes"] = "synthesizer"
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     teacher = read_run_options(tmp_path / "config.yaml").teacher
     torch.manual_seed(0)
-    student, plm = torch.nn.Conv2d(3, 128, 4, stride=4), PLM(128, PLMConfig(windows=(2, 4)))
+    student, plm = torch.nn.Conv2d(3, 128, 4, stride=4), PLM(128, PLMConfig(windows=(2, 4), prototypes="synthesizer"))
     names = opened.class_split.names
     segmenter = Segmenter(student, names, teacher.encode_text(names), unseen=tuple(UNSEEN))
     (tmp_path / "checkpoints").mkdir()
     state = {f"framework.plm.{key}": value for key, value in plm.state_dict().items()}
     torch.save({"state_dict": state | {"framework.other": torch.ones(1)}}, tmp_path / "checkpoints" / "last.ckpt")
 
-    monkeypatch.setattr(prototype_names, "load_segmenter", lambda folder: segmenter)
+    segmenter.save_pretrained(tmp_path / "model")
+    monkeypatch.setattr(Segmenter, "from_pretrained", lambda folder: segmenter)
     run = prototype_names.read_run(tmp_path)
     assert run.plm.state_dict().keys() == plm.state_dict().keys()
     assert all(torch.equal(value, plm.state_dict()[key]) for key, value in run.plm.state_dict().items())
@@ -66,7 +67,7 @@ def test_both_sources_of_a_run(
     assert right["region token"] > len(found) / 2, "the tiny CLIP knows the drawn world"
     assert right["synthesizer"] < len(found) / 2, "untrained, it knows nothing"
 
-    settings["model"]["plm"]["prototypes"] = "region_pooling"
+    settings["model"]["method"]["plm"]["prototypes"] = "region_pooling"
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     with pytest.raises(ValueError, match="without a synthesizer"):
         prototype_names.read_run(tmp_path)

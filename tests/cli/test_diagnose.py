@@ -15,7 +15,7 @@ from tests.data.tiny_copies import write_voc12
 
 from clipteacher.analysis.student.predict import StudentAnswers
 from clipteacher.cli.main import main
-from clipteacher.inference import OWN_SIZE
+from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.protocols import VOC12_15_5
 from clipteacher.segmenter.segmenter import Segmenter
 
@@ -36,8 +36,8 @@ def whole_run(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFacto
     run = tmp_path_factory.mktemp("whole") / "run"
     shutil.copytree(trained[0] / "model", run / "model")
     config = yaml.safe_load((trained[0] / "config.yaml").read_text())
-    config["model"]["glm"] = {"scale": 10.0}
-    config["model"]["plm"] = {"windows": [2, 4]}
+    config["model"]["method"]["glm"] = {"scale": 10.0}
+    config["model"]["method"]["plm"] = {"windows": [2, 4]}
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     return run
 
@@ -62,7 +62,7 @@ def test_the_runs_own_scores_and_all_figures(trained: tuple[Path, Path], found: 
     (plain,) = [point for point in result["seen_bias"]["curve"] if point["offset"] == 0]
     assert plain["U"] == result["scores"]["mIoU_unseen"]
     assert (result["photos"], result["of"], result["skipped"]) == (3, 3, {})
-    assert result["pseudo_labels"]["total"]["region_pooling"] == 3
+    assert result["pseudo_labels"]["total"]["regions"] == 3
     assert 0 < result["attention"]["effective"] <= 1
     assert result["settings"]["glm"]["scale"] == 10.0
     assert result["settings"]["plm"]["windows"] == [2, 4]
@@ -185,7 +185,7 @@ def test_a_known_protocol_is_tested_in_its_own_way(
     pipelines = []
 
     def spy(segmenter: Segmenter, *others: object) -> StudentAnswers:
-        pipelines.append(segmenter.pipeline)
+        pipelines.append(segmenter.settings.pipeline)
         raise ValueError("enough")
 
     write_voc12(tmp_path / "voc")
@@ -228,7 +228,7 @@ def test_no_unseen_class(trained: tuple[Path, Path], tmp_path: Path, capsys: pyt
     folder = write_folder(tmp_path / "data", {"val": 1})
     config = json.loads((trained[0] / "model" / "config.json").read_text())
     model = Path(shutil.copytree(trained[0] / "model", tmp_path / "model"))
-    (model / "config.json").write_text(json.dumps(config | {"unseen": [], "seen": config["names"]}))
+    (model / "config.json").write_text(json.dumps(config | {"unseen": [], "seen": config["class_names"]}))
     assert diagnose("--model", model, "--data", folder, "--out", tmp_path / "out") == 2
     assert "unseen: got none of the 4 classes, expected at least one" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -241,7 +241,8 @@ def test_no_unseen_class(trained: tuple[Path, Path], tmp_path: Path, capsys: pyt
         ("[1]", "has no model.teacher"),
         ("model: {teacher: {class_path: torch.nn.Identity}}", "Identity without width"),
         ("model: {teacher: {class_path: no.such.Thing}}", "no.such"),
-        ("model: {teacher: {class_path: torch.nn.Identity}, glm: {scal: 1}}", "scal"),
+        ("model: {teacher: {class_path: torch.nn.Identity}, method: {glm: {scal: 1}}}", "scal"),
+        ("model: {teacher: {class_path: torch.nn.Identity}, glm: {scale: 1}}", "under model.method"),
     ],
 )
 def test_a_bad_configuration(

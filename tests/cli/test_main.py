@@ -115,7 +115,8 @@ def test_only_what_is_needed_is_loaded() -> None:
     program = f"""
 import json, sys
 loaded = {{}}
-for step in ("clipteacher", "clipteacher.cli.main", "clipteacher.segmenter.vocabulary", "clipteacher.evaluation.evaluate"):
+for step in ("clipteacher", "clipteacher.cli.main", "clipteacher.segmenter.vocabulary",
+             "clipteacher.evaluation.evaluate"):
     __import__(step)
     loaded[step] = [name for name in {HEAVY!r} if name in sys.modules]
 print(json.dumps(loaded))

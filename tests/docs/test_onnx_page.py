@@ -12,10 +12,10 @@ from PIL import Image
 from clipteacher.cli.main import main
 from clipteacher.onnx.export import export_onnx
 from clipteacher.pictures.colours import palette
-from clipteacher.storage.saved_model import load_segmenter
+from clipteacher.segmenter.segmenter import Segmenter
 
 PAGE = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
-MARK = r"<!-- tests/onnx/test_docs\.py runs this -->\n```python\n(.*?)^```"
+MARK = r"<!-- tests/docs/test_onnx_page\.py runs this -->\n```python\n(.*?)^```"
 BLOCKED = """
 import sys
 class Blocked:
@@ -43,7 +43,7 @@ def snippets() -> list[str]:
 def test_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
     first, second = snippets()
     assert len([line for line in first.splitlines() if line.strip()]) <= 15
-    model = load_segmenter(trained[0] / "model")
+    model = Segmenter.from_pretrained(trained[0] / "model")
     with Image.open(trained[1] / "images" / "val" / "scene0.png") as picture:
         picture.convert("RGB").save(tmp_path / "photo.jpg")
     expected = model.segment(tmp_path / "photo.jpg")

@@ -10,9 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clipteacher.inference import class_logits
+from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.storage.saved_model import load_segmenter, save_segmenter
 from clipteacher.students.build import build_student
 from clipteacher.students.published import PAPER_STUDENTS, PublishedStudent
 from clipteacher.students.size import count_flops, count_parameters
@@ -135,13 +134,13 @@ def test_the_input_is_normalised_by_imagenets_statistics(built: Built) -> None:
 def test_saving_and_loading_gives_the_same_logits(built: Built, tmp_path: Path) -> None:
     _, student = built
     segmenter = Segmenter(student, ["sky", "grass"], torch.randn(2, 16)).eval()
-    save_segmenter(segmenter, tmp_path / "model")
-    again = load_segmenter(tmp_path / "model")
+    segmenter.save_pretrained(tmp_path / "model")
+    again = Segmenter.from_pretrained(tmp_path / "model")
     images = torch.rand(1, 3, 30, 50)
 
     def logits(which: Segmenter) -> Tensor:
         with torch.no_grad():
-            return class_logits(which.student, which.text_features, images, which.pad_multiple)
+            return DensePrediction(which.student, images, which.settings).logits(which.classifier)
 
     assert torch.equal(logits(again), logits(segmenter))
 

@@ -20,6 +20,7 @@ from clipteacher.data.augment import Augment
 from clipteacher.data.crop_box import NOWHERE, separate, whole
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.data.files import DataError
+from clipteacher.method.config import SUPERVISED
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.teacher_cache.photo import photo_tokens
@@ -139,14 +140,14 @@ def test_samples_say_where_they_lie(folder: Path) -> None:
     data = FolderDataset(folder, "train", split, training=True, augment=augment)
     photo = str(folder / "images" / "train" / "scene0.png")
     plain = FolderDataset(folder, "train", split, training=True)[0]
-    assert plain.place == whole(photo, 70, 90)
+    assert plain.crop_box == whole(photo, 70, 90)
     for draw in range(5):
         image, _, _, place = data[0, draw]
         assert place.photo == photo
         cut = plain.image[:, place.top : place.top + place.rows, place.left : place.left + place.columns]
         assert torch.equal(cut.flip(2) if place.flipped else cut, image)
     batch = torch.utils.data.default_collate([data[0, 0], data[1, 1]])
-    assert separate(batch.place) == [data[0, 0].place, data[1, 1].place]
+    assert separate(batch.crop_box) == [data[0, 0].crop_box, data[1, 1].crop_box]
 
 
 def fit(config: Path, out: Path, *more: str) -> dict[str, Tensor]:
@@ -174,7 +175,7 @@ def test_training_with_the_cache(tiny_config: Path, tmp_path: Path, folder: Path
 def test_the_student_alone_has_no_cache(tmp_path: Path) -> None:
     split = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
     config = TeacherCacheConfig(str(tmp_path / "tokens"))
-    module = TrainingModule(nn.Conv2d(3, 16, 4, 4), Teacher(), split, glm=None, plm=None, teacher_cache=config)
+    module = TrainingModule(nn.Conv2d(3, 16, 4, 4), Teacher(), split, method=SUPERVISED, teacher_cache=config)
     assert module.teacher_cache is None
     module = TrainingModule(nn.Conv2d(3, 16, 4, 4), Teacher(), split, teacher_cache=config)
     assert module.teacher_cache is not None

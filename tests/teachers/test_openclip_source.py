@@ -14,7 +14,6 @@ from safetensors.torch import load_file, save_file
 from clipteacher.cli.main import main
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.segmenter.vocabulary import build_text_encoder
-from clipteacher.storage.saved_model import save_segmenter
 from clipteacher.students.smp import SMPStudent
 from clipteacher.teachers import openclip_source
 from clipteacher.teachers.openclip import OpenClipTeacher, OpenClipText
@@ -142,7 +141,7 @@ def test_a_failed_download_ends_a_command_with_one_message(
     monkeypatch.setattr(openclip_source.open_clip.pretrained, "download_pretrained_from_hf", refuse)
     spec = {"kind": "openclip", "model": "hf-hub:org/name", "pretrained": None, "templates": ["a {}"]}
     student = SMPStudent("FPN", "tu-test_efficientnet", 4)
-    save_segmenter(Segmenter(student, ["sky"], torch.randn(1, 4), text_spec=spec), tmp_path / "model")
+    Segmenter(student, ["sky"], torch.randn(1, 4), text_spec=spec).save_pretrained(tmp_path / "model")
     (tmp_path / "photo.png").write_bytes(b"")
     with pytest.raises(SystemExit) as stop:
         main(

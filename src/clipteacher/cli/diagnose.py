@@ -126,7 +126,7 @@ def _opened(given: Any) -> _Subject:  # noqa: ANN401
         why = f"there is no config.yaml of a run beside {where.model}. Give the run's folder as --model."
     else:
         options = read_run_options(where.config)
-        options.teacher.to(segmenter.vectors.device)  # type: ignore[attr-defined]  # it is a module
+        options.teacher.to(segmenter.text_features.device)  # type: ignore[attr-defined]  # it is a module
         check_space(segmenter, options)
     skipped = {}
     for part, module, on in (

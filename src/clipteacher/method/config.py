@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final, Literal
 
 from clipteacher.method.distillation import DistillationConfig
@@ -114,3 +114,25 @@ class MethodConfig:
 
 SUPERVISED: Final = MethodConfig(glm=None, plm=None)
 """The supervised baseline: the student trained on the seen classes' masks alone."""
+
+
+def preset_defaults(name: str, prefix: str) -> dict[str, object]:
+    """Name a preset's values as options and configuration files do: an option that is given changes it alone.
+
+    Args:
+        name: Of the preset.
+        prefix: Dotted name of the method there.
+
+    Returns:
+        Values by dotted name.
+
+    Raises:
+        ValueError: There is no such preset.
+
+    Example:
+        >>> preset_defaults("paper", "model.method")["model.method.losses.focal"]
+        100.0
+    """
+    method = MethodConfig.preset(name)
+    losses = {f"{prefix}.losses.{each.name}": getattr(method.losses, each.name) for each in fields(method.losses)}
+    return {f"{prefix}.glm": method.glm, f"{prefix}.plm": method.plm, **losses}

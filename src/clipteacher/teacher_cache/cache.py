@@ -59,9 +59,9 @@ class TeacherCacheConfig:
 class TeacherCache:
     """Gives the teacher's tokens of training crops without asking the teacher again for a photo that it has seen.
 
-    Entries are found by the teacher (its class, settings and weights), by these options and by the photo (its path, size
-    and time of change). They are kept in half precision and used so from the first time on: a step does not depend, by
-    a bit, on what was on disk before it.
+    Entries are found by the teacher (its class, settings and weights), by these options and by the photo (its path,
+    size and time of change). They are kept in half precision and used so from the first time on: a step does not
+    depend, by a bit, on what was on disk before it.
 
     Deviation: pseudo labels are not kept. They depend on the crop and on its batch, whose mean token is taken off, and
     K-means costs little beside a teacher's forward.

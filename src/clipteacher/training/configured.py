@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from clipteacher.method.config import MethodConfig, Preset
+from clipteacher.method.config import Preset, preset_defaults
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.protocol import Protocol
 from clipteacher.segmenter.segmenter import Segmenter
@@ -66,7 +66,7 @@ class ConfiguredTraining(LightningCLI):
                 "and the like, or a file."
             )
         names = _names(parser, given)
-        parser.set_defaults(preset_defaults(names.preset))
+        parser.set_defaults(preset_defaults(names.preset, "model.method"))
         known = known_protocol(names.protocol)
         if known is not None:
             parser.set_defaults(protocol_defaults(known))
@@ -127,26 +127,6 @@ class ConfiguredTraining(LightningCLI):
             out = self.run_folder.path
             kwargs["logger"] = [CSVLogger(out, "logs"), TensorBoardLogger(out, "tensorboard")]
         return super().instantiate_trainer(**kwargs)
-
-
-def preset_defaults(name: str) -> dict[str, object]:
-    """Name a preset's values as the command line does.
-
-    Args:
-        name: Of the preset.
-
-    Returns:
-        Values by dotted name, such as "model.method.losses.alpha".
-
-    Example:
-        >>> preset_defaults("paper")["model.method.losses.focal"]
-        100.0
-    """
-    method = MethodConfig.preset(name)
-    losses = {
-        f"model.method.losses.{field.name}": getattr(method.losses, field.name) for field in fields(method.losses)
-    }
-    return {"model.method.glm": method.glm, "model.method.plm": method.plm, **losses}
 
 
 class _Names(NamedTuple):

@@ -12,8 +12,9 @@ from clipteacher.analysis.student.cosines import CosineSums
 from clipteacher.analysis.student.predict import ask_student
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.evaluate import pooled_confusion
-from clipteacher.evaluation.metrics import confusion_matrix, scores
-from clipteacher.inference import class_logits
+from clipteacher.evaluation.metrics import compute_metrics, confusion_matrix
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
 
@@ -32,7 +33,7 @@ def test_an_offset_is_taken_off_the_seen_scores(offset: float) -> None:
     """Against the argmax of all names' scores at full size."""
     model, sample = segmenter(), samples(1)[0]
     with torch.inference_mode():
-        scored = class_logits(model.student, model.text_features, sample.image[None], 8)[0]
+        scored = DensePrediction(model.student, sample.image[None], model.settings).logits(model.classifier)[0]
         scored[list(SPLIT.seen_ids)] -= offset
     expected = confusion_matrix(sample.mask, scored.argmax(dim=0), len(SPLIT.names))
     matrix = dict(ask_student(model, [sample], SPLIT, [offset]).confusions)[offset]
@@ -48,7 +49,7 @@ def test_far_offsets_leave_one_kind_of_names_alone() -> None:
 
 def test_a_model_with_a_seen_offset_is_diagnosed_with_it() -> None:
     plain = segmenter()
-    model = plain.with_calibration(0.3)
+    model = plain.with_settings(calibration=0.3)
     said, without = ask_student(model, samples(), SPLIT, [0.1]), ask_student(plain, samples(), SPLIT, [0.1, 0.3])
     assert [offset for offset, _ in said.confusions] == [0.0, 0.1, 0.3]
     assert (said.own, without.own) == (0.3, 0.0)
@@ -126,7 +127,7 @@ def test_the_sweep_is_scored_as_everything_else() -> None:
     bias = seen_bias(said.confusions, SPLIT)
     assert [point.offset for point in bias.curve] == [-0.1, 0.0, 0.2]
     for point, (_, matrix) in zip(bias.curve, said.confusions, strict=True):
-        result = scores(matrix, SPLIT)
+        result = compute_metrics(matrix, SPLIT)
         assert (point.pAcc, point.S, point.U, point.hIoU) == (
             result.pAcc,
             result.mIoU_seen,
@@ -143,7 +144,7 @@ def test_equal_scores_go_to_the_first_name() -> None:
     vector = F.normalize(torch.ones(1, 6), dim=1).expand(2, -1)
     for unseen in ("a", "b"):
         split = ClassSplit(("a", "b"), (unseen,))
-        model = Segmenter(Student(), split.names, vector, pad_multiple=8)
+        model = Segmenter(Student(), split.names, vector, settings=TestSettings(pad_multiple=8))
         sample = Sample(torch.rand(3, 8, 8), torch.zeros(8, 8, dtype=torch.int64), "one")
         assert ask_student(model, [sample], split).confusion.tolist() == [[64, 0], [0, 0]]
 

@@ -14,6 +14,7 @@ from clipteacher.analysis.student.pseudo_labels import photo_regions, region_fig
 from clipteacher.analysis.student.run_config import RunOptions
 from clipteacher.analysis.student.window_labels import window_labels
 from clipteacher.analysis.student.with_teacher import ask_both, look
+from clipteacher.inference.settings import TestSettings
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig, latent_masks
 from clipteacher.protocols.protocol import TestPipeline
@@ -189,7 +190,7 @@ def test_a_teacher_of_another_space() -> None:
 def test_labels_of_each_window() -> None:
     mask = torch.arange(22 * 30).view(22, 30)
     whole = TestPipeline(short_side=None, mode="whole")
-    (labels,) = window_labels(mask, [(6, 8)], 8, whole, 65535)
+    (labels,) = window_labels(mask, [(6, 8)], TestSettings(whole, 8), 65535)
     expected = F.pad(mask, (0, 2, 0, 2), value=65535)[2::4, 2::4]
     assert torch.equal(labels, expected)
-    assert torch.equal(window_labels(mask, [(22, 30)], 1, whole, 65535)[0], mask)
+    assert torch.equal(window_labels(mask, [(22, 30)], TestSettings(whole, 1), 65535)[0], mask)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.data.dataset import Sample
+from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
@@ -37,7 +38,7 @@ def vectors(seed: int = 1, count: int = len(SPLIT.names)) -> Tensor:
 
 
 def segmenter(pipeline: TestPipeline = PIPELINES["whole"]) -> Segmenter:
-    return Segmenter(Student(), SPLIT.names, vectors(), unseen=SPLIT.unseen, pad_multiple=8, pipeline=pipeline)
+    return Segmenter(Student(), SPLIT.names, vectors(), unseen=SPLIT.unseen, settings=TestSettings(pipeline, 8))
 
 
 def samples(count: int = 2, height: int = 22, width: int = 30) -> list[Sample]:

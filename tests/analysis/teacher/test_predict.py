@@ -1,6 +1,7 @@
 """What a teacher says of photos: the very labels of "teacher alone", and the places of names by its CLS token."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from clipteacher.data.dataset import Sample
 from clipteacher.demo.drawn_world import CLASSES, draw_scene, scene_generator
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.settings import TestSettings
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.teachers.teacher import TeacherTokens
 
@@ -57,7 +58,7 @@ def test_labels_are_those_of_the_teacher_alone() -> None:
         scene = draw_scene(scene_generator(0, 1, index), 64)
         image = torch.from_numpy(scene.image).permute(2, 0, 1).float() / 255
         samples.append(Sample(image, torch.from_numpy(scene.mask).long(), str(index)))
-    segmenter = Segmenter(ZeroShotTeacher(teacher), CLASSES, teacher.encode_text(CLASSES), pad_multiple=1)
+    segmenter = Segmenter.from_teacher(teacher, CLASSES, settings=TestSettings(pad_multiple=1))
     expected = pooled_confusion(segmenter, samples)
     asked = [Asked(sample.image, sample.mask) for sample in samples]
     answers = ask_teacher(teacher, CLASSES, asked)
@@ -65,7 +66,7 @@ def test_labels_are_those_of_the_teacher_alone() -> None:
     cls = F.normalize(teacher.encode_image(samples[0].image[None]).cls, dim=1)
     order = (cls @ teacher.encode_text(CLASSES).T)[0].argsort(descending=True)
     assert answers.ranks[0][order.numpy()].tolist() == list(range(len(CLASSES)))
-    half = segmenter.with_pipeline(OWN_SIZE.__class__(**{**vars(OWN_SIZE), "short_side": 32}))
+    half = segmenter.with_settings(pipeline=replace(OWN_SIZE, short_side=32))
     assert np.array_equal(ask_teacher(teacher, CLASSES, asked, 32).confusion, pooled_confusion(half, samples).numpy())
 
 

@@ -10,9 +10,12 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from torch import nn
 
+from clipteacher.method.config import MethodConfig, preset_defaults
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.teachers.teacher import Teacher, check_teacher
+
+_READ = ("teacher", "method")
 
 
 class FoundModel(NamedTuple):
@@ -82,15 +85,19 @@ def read_run_options(config: Path) -> RunOptions:
             f"config: {config} has no model.teacher, expected the config.yaml of a run. Give --teacher false to go "
             "without it."
         )
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(nn.Module, "teacher", required=True)
-    parser.add_argument("--glm", type=GLMConfig | None, default=GLMConfig())
-    parser.add_argument("--plm", type=PLMConfig | None, default=PLMConfig())
-    given = {key: model[key] for key in ("teacher", "glm", "plm") if key in model}
+    if older := sorted({"glm", "plm", "losses"} & set(model)):
+        raise ValueError(
+            f"config: {config} has model.{older[0]}, expected the parts of the method under model.method, as runs have "
+            "them since 2026-11-27. Move them there, or give --teacher false to go without."
+        )
     try:
-        built: Any = parser.instantiate(parser.parse_object(given))
-    except ArgumentError as error:
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_subclass_arguments(nn.Module, "teacher", required=True)
+        parser.add_class_arguments(MethodConfig, "method")
+        parser.set_defaults(preset_defaults(settings.get("preset", "recommended"), "method"))
+        built: Any = parser.instantiate(parser.parse_object({key: model[key] for key in _READ if key in model}))
+    except (ArgumentError, ValueError) as error:
         raise ValueError(f"config: {config} cannot be read: {error}") from error
     check_teacher(built.teacher)
-    weight = (model.get("losses") or {}).get("glm", 1.0)
-    return RunOptions(built.teacher, built.glm if weight else None, built.plm)
+    method: MethodConfig = built.method
+    return RunOptions(built.teacher, method.glm if method.losses.glm else None, method.plm)
