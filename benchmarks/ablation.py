@@ -75,7 +75,7 @@ def grid_runs(grid: Mapping[str, Any], seeds: Sequence[int] | None = None) -> It
 
     Args:
         grid: The grid.
-        seeds: Seeds in place of its own. The teacher is scored for the grid's first seed alone: it does not depend on it.
+        seeds: Seeds in place of its own. The teacher, which depends on none, is scored for the grid's first seed alone.
     """
     settings = dict(grid["settings"])
     for name, curve in (grid.get("curves") or {}).items():

@@ -3,8 +3,8 @@
     python benchmarks/ablation_plot.py benchmarks/grids/msrc21.yaml docs/images/ablation_msrc21.png
     python benchmarks/ablation_plot.py benchmarks/grids/world_curves.yaml docs/images/curves_world.png
 
-A grid with `curves` becomes curves, any other bars. They show the mean over seeds and lists; error bars are one standard
-deviation, thin curves are single lists.
+A grid with `curves` becomes curves, any other bars. They show the mean over seeds and lists; error bars are one
+standard deviation, thin curves are single lists.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def points(
 
 
 def draw_curves(grid: Mapping[str, Any], lines: Sequence[Line]) -> Figure:
-    """Draw a small chart for each curve, all with the same axis of scores: the mean, and in thin lines each unseen list."""
+    """Draw a small chart for each curve, all with one axis of scores: the mean, and in thin lines each unseen list."""
     settings, lists = by_setting(lines), {tuple(line["unseen"]): line["unseen"] for line in lines}.values()
     curves = {name: points(curve, name, settings) for name, curve in grid["curves"].items()}
     curves = {name: found for name, found in curves.items() if len(found) > 1}  # the others have not been run yet

@@ -2,9 +2,9 @@
 
     python benchmarks/drawn_lists.py
 
-A name is known if the zero-shot teacher (its dense tokens, all names) reaches an IoU of 0.15 on the training photos. The
-lists are drawn by a seeded generator before any run on them, each without repeating a name; they may share names with
-each other and with the protocol's own list, but neither is that list.
+A name is known if the zero-shot teacher (its dense tokens, all names) reaches an IoU of 0.15 on the training photos.
+The lists are drawn by a seeded generator before any run on them, each without repeating a name; they may share names
+with each other and with the protocol's own list, but neither is that list.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Kills `clipteacher fit` at random moments, resumes it, and compares its result with that of a run left in peace.
 
-Each run is killed several times (SIGKILL: nothing can be tidied up), each time resumed, and then left to end. Half of the
-kills come at a random time of the run, half while a file is written: a checkpoint, a model folder, metrics.json,
-report.png or config.yaml. Every resume must work, no step of a whole checkpoint may be lost, and the weights, the
-text features and the scores must have the bits of the run left in peace. From the project's root:
+Each run is killed several times (SIGKILL: nothing can be tidied up), each time resumed, and then left to end. Half of
+the kills come at a random time of the run, half while a file is written: a checkpoint, a model folder, metrics.json,
+report.png or config.yaml. Every resume must work, no step of a whole checkpoint may be lost, and the weights, the text
+features and the scores must have the bits of the run left in peace. From the project's root:
 
     .venv/bin/python benchmarks/kill.py
 
-One process imports everything and forks each run from itself (POSIX), because each kill costs a start. The world is drawn,
-the teacher is the packaged tiny CLIP, the student is tiny: this tests files, not learning.
+One process imports everything and forks each run from itself (POSIX), because each kill costs a start. The world is
+drawn, the teacher is the packaged tiny CLIP, the student is tiny: this tests files, not learning.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def provenance(device: torch.device = torch.device("cpu")) -> dict[str, Any]:
+def provenance(device: torch.device | None = None) -> dict[str, Any]:
     """Return the entries that every file of figures begins with: command, date, machine, load and versions."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else this_machine()["cpu"]
+    on_gpu = device is not None and device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if on_gpu else this_machine()["cpu"]
     return {
         "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d"),

@@ -14,7 +14,7 @@ import random
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -57,7 +57,7 @@ Rule = Callable[[Pixels, Case], Floats]
 
 
 def rules() -> dict[str, Rule]:
-    """Return the rules by name: how sure a rule is that a pixel is one of the names, (P,); below a threshold it is none."""
+    """Return by name how sure each rule is that a pixel is one of the names, (P,); below a threshold it is none."""
     return {
         "best score": lambda p, c: p.logits[c.names].max(axis=0),
         "margin to the second": lambda p, c: np.diff(np.sort(p.logits[c.names], axis=0)[-2:], axis=0)[0],
@@ -108,7 +108,7 @@ def mean_iou(labels: Ids, truth: Ids, classes: int) -> float:
 
 
 def judge(pixels: Pixels, case: Case, rule: Rule | None, fixed: bool) -> tuple[float, float, float]:
-    """Return area under the curve, mean IoU and threshold of a rule; 0 if fixed. Without a rule every pixel has a name."""
+    """Return area under the curve, mean IoU and threshold (0 if fixed) of a rule; None labels every pixel."""
     count = len(case.names)
     places = np.full(len(pixels.logits), count)
     places[case.names] = np.arange(count)
@@ -178,7 +178,7 @@ def measure(
 
 
 def report(found: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Write the Markdown table: a row for each rule; for each number of names the mean IoU and the area under the curve."""
+    """Write a row for each rule in Markdown: mean IoU and area under the curve for each number of names."""
     titles = ["rule"]
     for count in found:
         titles += [f"{count} name{'s' if count != '1' else ''}: mIoU", "AUC"]

@@ -3,10 +3,10 @@ r"""Do the classifiers of latent ids say what their regions are? PLM's synthesiz
     python benchmarks/prototype_names.py runs/ablation/world/GLM_+_PLM-*-seed0 \
         --data runs/ablation/world-seed0-train600-val150-size128
 
-For each unseen class in each test photo the latent mask that covers most of it, as `clipteacher diagnose` takes it. Its
-prototype classifies the pixels of that mask in training, so the student's features are drawn to it; by the name that is
-nearest to the prototype the student will call them. Of a run that was trained with the synthesizer this reads the
-synthesizer out of the last checkpoint, and asks both.
+For each unseen class in each test photo it takes the latent mask that covers most of the class, as `clipteacher
+diagnose` does. In training the mask's prototype classifies its pixels, so it attracts the student's features, and the
+student will give them the name whose text feature is nearest. From a run that was trained with the synthesizer this
+reads the synthesizer in the last checkpoint, and compares both kinds of prototypes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from clipteacher.method.plm.module import PLM, region_tokens
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_json
+from clipteacher.utils.nearest import resize_labels
+from tables import head, row
 
 _SYNTHESIZER = "framework.plm."
 _IGNORE_INDEX = -1
@@ -71,7 +73,7 @@ def read_run(folder: Path) -> Run:
 
 @torch.inference_mode()
 def regions(run: Run, samples: SegmentationDataset, batch: int) -> Iterator[dict[str, Any]]:
-    """Ask both for each unseen class of each photo.
+    """Compare both prototypes of each unseen class in each photo.
 
     Args:
         run: The run.
@@ -79,18 +81,18 @@ def regions(run: Run, samples: SegmentationDataset, batch: int) -> Iterator[dict
         batch: CLS tokens that the synthesizer reads: the photo's own and those of the photos after it.
 
     Yields:
-        The class, the name that each source is nearest to, and each one's cosine with the right name's vector.
+        The class, the name that each prototype is nearest to, and its cosine with the right name's text feature.
     """
     split, names = samples.class_split, run.segmenter.class_names
-    vectors = run.segmenter.text_features
+    text_features = run.segmenter.text_features
     photos = [samples[i] for i in range(len(samples))]  # each is decoded once
     images = [float_images(photo.image[None]) for photo in photos]
-    answers = [run.teacher.encode_image(each) for each in images]
-    for index, (_, dense) in enumerate(answers):
+    tokens = [run.teacher.encode_image(each) for each in images]
+    for index, (_, dense) in enumerate(tokens):
         sample = photos[index]
         features = run.segmenter.student(images[index]).float()
-        truth = F.interpolate(sample.mask[None, None].double(), size=features.shape[2:], mode="nearest-exact")[0].long()
-        cls = torch.cat([answers[(index + step) % len(answers)].cls for step in range(batch)]).float()
+        truth = resize_labels(sample.mask[None].long(), (features.shape[2], features.shape[3]))
+        cls = torch.cat([tokens[(index + step) % len(tokens)].cls for step in range(batch)]).float()
         seen = torch.from_numpy(split.training_lut.astype("int64"))[truth]
         fused = run.plm.fused_labels(
             dense, seen.masked_fill(seen == IGNORE, _IGNORE_INDEX), len(split.seen), ignore_index=_IGNORE_INDEX
@@ -100,38 +102,39 @@ def regions(run: Run, samples: SegmentationDataset, batch: int) -> Iterator[dict
         for found in mask_matches(dense, truth, split, run.plm.config):
             latent = int(fused.labels[found.pixels][0]) - len(split.seen)
             yield {"name": found.name} | {
-                source: _said(prototypes[latent], vectors, names, found.name)
+                source: nearest_name(prototypes[latent], text_features, names, found.name)
                 for source, prototypes in (("synthesizer", made), ("region token", own))
             }
 
 
-def _said(prototype: Tensor, vectors: Tensor, names: tuple[str, ...], right: str) -> dict[str, Any]:
-    cosines = vectors @ F.normalize(prototype.to(vectors), dim=0)
+def nearest_name(prototype: Tensor, text_features: Tensor, names: tuple[str, ...], right: str) -> dict[str, Any]:
+    """Return the name that a prototype (C,) is nearest to, and its cosine with the right one; text features (N, C)."""
+    cosines = text_features @ F.normalize(prototype.to(text_features), dim=0)
     return {"nearest": names[int(cosines.argmax())], "cosine": float(cosines[names.index(right)])}
 
 
 def main() -> None:
-    """Ask of each run and print a table."""
+    """Compare the prototypes of each run and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs with the synthesizer")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--batch", type=int, default=10, help="CLS tokens that the synthesizer reads")
-    parser.add_argument("--out", type=Path, help="JSON file for what was said of each region")
+    parser.add_argument("--out", type=Path, help="JSON file for the names of each region")
     given = parser.parse_args()
-    said: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for folder in given.runs:
         run = read_run(folder)
         opened = open_data(given.data, "val", None, tuple(run.segmenter.unseen))
         samples = SegmentationDataset(opened.source, opened.class_split, training=False)
-        said[folder.name] = list(regions(run, samples, given.batch))
-    print("| run | source | right name nearest | cosine with it |\n|---|---|---|---|")
-    for name, found in said.items():
+        found[folder.name] = list(regions(run, samples, given.batch))
+    print(head(["run", "prototype", "right name nearest", "cosine with it"]))
+    for name, of_run in found.items():
         for source in ("synthesizer", "region token"):
-            right = statistics.mean(each[source]["nearest"] == each["name"] for each in found)
-            cosine = statistics.mean(each[source]["cosine"] for each in found)
-            print(f"| {name} ({len(found)} regions) | {source} | {100 * right:.0f} % | {cosine:.2f} |")
+            right = statistics.mean(each[source]["nearest"] == each["name"] for each in of_run)
+            cosine = statistics.mean(each[source]["cosine"] for each in of_run)
+            print(row([f"{name} ({len(of_run)} regions)", source, f"{100 * right:.0f} %", f"{cosine:.2f}"]))
     if given.out is not None:
-        write_json(given.out, dict(said))
+        write_json(given.out, dict(found))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/recipe_costs.py
 
-Prints the table of docs/benchmarks/recipes.md. Memory: weights, gradients and AdamW's two moments, what autograd keeps of the
-student and of its logits and losses for 16 crops of 512 (counted on the device "meta"), and the frozen teacher with one
-layer of its tokens, all in float32. Hours: multiplications of a step (student forward and backward, teacher forward)
-over a rate that a GPU is assumed to sustain. Reading photographs, K-means and test are not included.
+Prints the table of docs/benchmarks/recipes.md. Memory: weights, gradients and AdamW's two moments, what autograd keeps
+of the student and of its logits and losses for 16 crops of 512 (counted on the device "meta"), and the frozen teacher
+with one layer of its tokens, all in float32. Hours: multiplications of a step (student forward and backward, teacher
+forward) over a rate that a GPU is assumed to sustain. Reading photographs, K-means and test are not included.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lines of finished runs: one JSON object a line, whose older ones keep the words that options had when they were run."""
+"""Lines of finished runs, one JSON object each. Older ones keep the words that options had when they were run."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
     .venv/bin/python benchmarks/speed.py
 
-One image at a time, from pixels to labels at its own size; random weights, because time does not depend on them. In every
-round each way runs once, in turn; ratios are taken within a round. "Fused" is `Segmenter.to_closed_set`; "closed-set" is
-the same student built with one channel for each name. CLIP is ViT-B/16's dense prediction by the value path (MaskCLIP,
-arXiv 2112.01071). Methods that keep CLIP's image encoder beside their own network are represented by the student and
-that encoder, one after the other; they are slower if their encoder sees crops or masks one by one.
+One image at a time, from pixels to labels at its own size; random weights, because time does not depend on them. In
+every round each way runs once, in turn; ratios are taken within a round. "Fused" is `Segmenter.to_closed_set`;
+"closed-set" is the same student built with one channel for each name. CLIP is ViT-B/16's dense prediction by the value
+path (MaskCLIP, arXiv 2112.01071). Methods that keep CLIP's image encoder beside their own network are represented by
+the student and that encoder, one after the other; they are slower if their encoder sees crops or masks one by one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a training step costs, part by part: the student alone, under its teacher, and with the teacher cache.
+"""What a training step costs, part by part: the supervised baseline, the method, and the method with the teacher cache.
 
-All settings take the same batches in one process, one step each in turn, so that what else the machine does falls on
-all of them. On a CPU seconds are the process's own, all threads together, for wall time counts what other processes
-take away (it is written down too). On a GPU they are wall time, and every part ends with a synchronisation, so parts
-add up to a little more than the step, which is timed without them. The cache is filled in the steps that warm up.
+All settings take the same batches in one process, one step each in turn, so that other work on the machine falls on
+all of them. On a CPU, seconds are the process's own, all threads together, because wall time includes what other
+processes take (it is recorded too). On a GPU they are wall time, and every part ends with a synchronisation, so the
+parts add up to a little more than the step, which is timed without them. The steps that warm up fill the cache.
 
     .venv/bin/python benchmarks/train_step.py quickstart
     .venv/bin/python benchmarks/train_step.py vit-b-16 --side 224 --batch 4
@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import functools
-import shlex
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -47,13 +45,14 @@ from clipteacher.training.allocator import keep_freed_memory
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer
 from clipteacher.utils.atomic_files import write_json
-from machine import machine, spread, wait
+from machine import provenance, wait
+from tables import Spread, spread_of_ratios, table
 
-PLAIN, CACHED, FULL = "student alone", "with the cache", "without the cache"
+PLAIN, CACHED, FULL = "supervised baseline", "with the cache", "without the cache"
 
 
 class Stopwatch:
-    """Seconds by part while it runs; a part within a part counts for itself alone."""
+    """Seconds by part while it runs; what an inner part takes is not counted in the outer one."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -62,13 +61,13 @@ class Stopwatch:
         self._inner: list[float] = []
 
     def now(self) -> float:
-        """Seconds: of the process on a CPU, on the wall beside a GPU."""
+        """Return seconds: of the process on a CPU, of the wall clock beside a GPU."""
         wait(self.device)
         return time.process_time() if self.device.type == "cpu" else time.perf_counter()
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time what is done within."""
+        """Time the block."""
         if not self.runs:
             yield
             return
@@ -85,7 +84,7 @@ class Stopwatch:
         original = getattr(owner, function)
 
         @functools.wraps(original)
-        def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (whatever the function takes and gives)
+        def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (whatever the function has)
             with self.part(name):
                 return original(*args, **kwargs)
 
@@ -93,7 +92,7 @@ class Stopwatch:
 
 
 def build(job: str, split: ClassSplit, cache: Path | None, *, alone: bool) -> TrainingModule:
-    """Build the quickstart's networks, or a ViT-B/16 of random weights above a student of MobileNet's size."""
+    """Build the quickstart's networks, or a ViT-B/16 with random weights over a student of MobileNet's size."""
     model: dict[str, Any] = yaml.safe_load(FIT_CONFIG.read_text(encoding="utf-8"))["model"]
     student, teacher = model["student"]["init_args"], model["teacher"]["init_args"]
     method = replace(MethodConfig(), plm=PLMConfig(windows=tuple(model["method"]["plm"]["windows"])))
@@ -134,28 +133,31 @@ def take_step(module: TrainingModule, optimizer: torch.optim.Optimizer, batch: S
         loss = torch.stack(list(module.framework(images, batch.mask.to(device), tokens).values())).sum()
     with watch.part("backward"):
         loss.backward()  # type: ignore[no-untyped-call]
-    with watch.part("optimiser"):
+    with watch.part("optimizer"):
         optimizer.step()
         optimizer.zero_grad()
 
 
-def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
-    """Draw photos, build the settings and time them in turn."""
-    device = torch.device(given.device)
-    write_world(root / "world", seed=given.seed, train=given.batch, val=1, size=given.photo)
-    split = ClassSplit(
-        read_class_names(root / "world"), tuple(yaml.safe_load(FIT_CONFIG.read_text())["data"]["unseen"])
-    )
+def photos(given: argparse.Namespace, root: Path) -> FolderDataset:
+    """Draw a batch of photos, augmented as in the quickstart and kept in memory."""
+    write_world(root, seed=given.seed, train=given.batch, val=1, size=given.photo)
+    split = ClassSplit(read_class_names(root), tuple(yaml.safe_load(FIT_CONFIG.read_text())["data"]["unseen"]))
     augment = Augment(crop_size=(given.side, given.side), scale=(0.75, 1.25), cat_max_ratio=1.0, photometric=0.0)
-    data = FolderDataset(root / "world", "train", split, training=True, augment=augment, cache=True)
-    data.verify()  # so that decoded photos are in memory, as in the quickstart
+    data = FolderDataset(root, "train", split, training=True, augment=augment, cache=True)
+    data.verify()  # reads them
+    return data
+
+
+def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
+    """Build the settings and time them in turn."""
+    device, data = torch.device(given.device), photos(given, root / "world")
     watch = Stopwatch(device)
     for function, name in (("kmeans", "PLM, K-means"), ("fuse_masks", "PLM, fusion")):
         watch.watch(plm_module, function, name)
     modules = {
-        PLAIN: build(given.job, split, None, alone=True),
-        CACHED: build(given.job, split, root / "tokens", alone=False),
-        FULL: build(given.job, split, None, alone=False),
+        PLAIN: build(given.job, data.class_split, None, alone=True),
+        CACHED: build(given.job, data.class_split, root / "tokens", alone=False),
+        FULL: build(given.job, data.class_split, None, alone=False),
     }
     optimizers = {}
     for name, module in modules.items():
@@ -185,19 +187,34 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
             modules[FULL].framework.teacher.encode_image(float_images(batch.image.to(device)))
             totals["teacher"].append(watch.now() - begun)
             totals["data"].append(fetched)
+    return {"seconds": totals, "seconds_on_the_wall": wall, "parts": parts, "ratios": ratios(totals, wall)}
+
+
+def ratios(totals: dict[str, list[float]], wall: dict[str, list[float]]) -> dict[str, Spread]:
+    """Compare the settings within each step."""
     plain = totals[PLAIN]
     sums = [one + other for one, other in zip(plain, totals["teacher"], strict=True)]
     return {
-        "seconds": totals,
-        "seconds_on_the_wall": wall,
-        "parts": parts,
-        "ratios": {
-            "with the cache / student alone": spread([a / b for a, b in zip(totals[CACHED], plain, strict=True)]),
-            "the same, on the wall": spread([a / b for a, b in zip(wall[CACHED], wall[PLAIN], strict=True)]),
-            "without / student alone": spread([a / b for a, b in zip(totals[FULL], plain, strict=True)]),
-            "without / (student alone + teacher)": spread([a / b for a, b in zip(totals[FULL], sums, strict=True)]),
-        },
+        "with the cache / baseline": spread_of_ratios(totals[CACHED], plain),
+        "the same, wall clock": spread_of_ratios(wall[CACHED], wall[PLAIN]),
+        "without / baseline": spread_of_ratios(totals[FULL], plain),
+        "without / (baseline + teacher)": spread_of_ratios(totals[FULL], sums),
     }
+
+
+def report(found: dict[str, Any]) -> str:
+    """Write two tables in Markdown: ratios, and milliseconds of each part."""
+
+    def milliseconds(values: Iterable[float]) -> str:
+        return f"{1000 * statistics.median(values):.1f}"
+
+    first = table(["ratio", "min, median, max"], found["ratios"].items())
+    steps, seconds = found["parts"].values(), found["seconds"]
+    names = dict.fromkeys(name for each in steps for step in each for name in step)
+    rows = [[name, *(milliseconds(step.get(name, 0.0) for step in each) for each in steps)] for name in names]
+    rows.append(["the whole step", *(milliseconds(seconds[setting]) for setting in found["parts"])])
+    second = table(["ms a step, median", *found["parts"]], rows)
+    return f"{first}\n\n{second}\n\ndata: {milliseconds(seconds['data'])} ms a step, the same for all"
 
 
 def main() -> None:
@@ -217,24 +234,9 @@ def main() -> None:
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(given, Path(folder))
-    about = {
-        "command": shlex.join(["python", "benchmarks/train_step.py", *sys.argv[1:]]),
-        "date": time.strftime("%Y-%m-%d"),
-        "seed": given.seed,
-        **machine(torch.device(given.device)),
-    }
+    about = {"seed": given.seed, **provenance(torch.device(given.device))}
     write_json(given.out or Path(f"benchmarks/results/train_step_{given.job}.json"), about | found)
-    print(f"{about['machine']}, load {about['load_average']:.1f}\n\n| ratio | min | median | max |\n|---|---|---|---|")
-    for name, ratio in found["ratios"].items():
-        print(f"| {name} | {' | '.join(f'{value:.2f}' for value in ratio)} |")
-    names = list(dict.fromkeys(name for steps in found["parts"].values() for each in steps for name in each))
-    print(f"\n| ms a step, median | {' | '.join(found['parts'])} |\n|---|---|---|---|")
-    for part in names:
-        of_part = [statistics.median(each.get(part, 0.0) for each in steps) for steps in found["parts"].values()]
-        print(f"| {part} | {' | '.join(f'{1000 * value:.1f}' for value in of_part)} |")
-    whole = [statistics.median(found["seconds"][name]) for name in found["parts"]]
-    print(f"| the whole step | {' | '.join(f'{1000 * value:.1f}' for value in whole)} |")
-    print(f"\ndata: {1000 * statistics.median(found['seconds']['data']):.1f} ms a step, the same for all")
+    print(f"{about['machine']}, load {about['load_average']:.1f}\n\n{report(found)}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/vocabulary_memory.py
 
-Each measurement is its own process: the peak of its resident memory while one photo is labelled, less what it held before
-(libraries, weights). SegNeXt-T with random weights, one photo, two threads.
+Each measurement is its own process: the peak of its resident memory while one photo is labelled, less what it held
+before (libraries, weights). SegNeXt-T with random weights, one photo, two threads.
 """
 
 from __future__ import annotations

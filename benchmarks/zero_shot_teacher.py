@@ -13,7 +13,6 @@ from clipteacher.inference.settings import TestSettings
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teachers.teacher import Teacher
 
-
 UNPADDED = TestSettings(pad_multiple=1)
 """A teacher takes photos of any size."""
 

@@ -19,7 +19,7 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert out.startswith("usage: clipteacher COMMAND")
     assert not err
-    commands = "quickstart fit evaluate segment app export prepare audit convert teacher-check world"
+    commands = "quickstart fit evaluate diagnose calibrate segment app export prepare audit convert teacher-check world"
     for command in commands.split():
         assert f"clipteacher {command} " in out
 

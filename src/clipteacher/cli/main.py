@@ -15,6 +15,7 @@ usage: clipteacher COMMAND [options]
   fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
   diagnose    say why the scores are what they are:   clipteacher diagnose --model RUN --data DIR --out OUT
+  calibrate   choose a calibration:                   clipteacher calibrate RUN --data DIR --unseen "cat, car"
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
   app         the same on a web page:                 clipteacher app --model RUN/model
   export      write a student as one ONNX file:       clipteacher export --model RUN/model --onnx FILE
@@ -30,8 +31,8 @@ clipteacher COMMAND --help lists the options of a command.
 
 # Each is in the file of its name, which is loaded only when needed: some take seconds.
 _COMMANDS = (
-    *("quickstart", "fit", "evaluate", "diagnose", "segment", "app", "export", "prepare", "audit", "convert"),
-    *("teacher-check", "world"),
+    *("quickstart", "fit", "evaluate", "diagnose", "calibrate", "segment", "app", "export", "prepare", "audit"),
+    *("convert", "teacher-check", "world"),
 )
 
 

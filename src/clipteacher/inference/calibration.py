@@ -3,7 +3,7 @@
 A student learns from masks of the seen names and of no others, so at test the seen ones score too high. ZegCLIP and its
 descendants subtract 0.1 from every seen score, in no table's caption. Here the constant is an option with a name, 0 by
 default, and it is printed with every score that was measured with it. It needs no text and no training. Choose it on
-seen names that are held out in turn, never on unseen ones.
+seen names that are held out in turn (`clipteacher calibrate`), never on unseen ones.
 
 Source: calibrated stacking, arXiv 1605.04253.
 """
