@@ -167,7 +167,7 @@ def measure(
             both = name.endswith("cosine")
             judged = [judge(pixels, case, rule, fixed=name.startswith("against") and not both) for case in cases]
             curve, iou, threshold = ([each[i] for each in judged] for i in range(3))
-            mean, deviation = mean_and_deviation(threshold)
+            mean, deviation = (float("nan"),) * 2 if rule is None else mean_and_deviation(threshold)
             found[str(count)][name] = {
                 "auc": float("nan") if both else statistics.mean(curve),  # two measures in one have no curve
                 "mIoU": statistics.mean(iou),

@@ -116,7 +116,7 @@ def report(axes: dict[str, list[dict[str, Any]]]) -> str:
 def draw(result: dict[str, Any]) -> Figure:
     """Draw a panel for each axis: the median seconds a step, with a bar from the smallest to the largest."""
     figure, panels = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained")
-    for panel, (axis, of_axis) in zip(panels.flat, result["axes"].items(), strict=True):
+    for panel, (axis, of_axis) in zip(panels.flat, result["axes"].items(), strict=False):
         for setting in dict.fromkeys(row["setting"] for row in of_axis):
             rows = [row for row in of_axis if row["setting"] == setting]
             places = [AXES[axis].index(row["value"]) for row in rows]

@@ -3,13 +3,13 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-GRIDS = sorted((ROOT / "benchmarks" / "grids").glob("*.yaml"))
 GRID: dict[str, Any] = {
     "config": "configs/msrc21.yaml",
     "data": "data",
@@ -17,7 +17,7 @@ GRID: dict[str, Any] = {
     "seeds": [0, 1],
     "common": ["--trainer.max_steps", 2],
     "settings": {"both": [], "+ GLM": ["--model.method.plm", None]},
-    "rescored": {"both, offset": {"of": "both", "switches": ["--calibration", 0.3]}},
+    "rescored": {"both, calibrated": {"of": "both", "switches": ["--calibration", 0.3]}},
 }
 
 
@@ -32,7 +32,7 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
 def test_runs_seed_by_seed_and_folders(ablation: Any) -> None:  # noqa: ANN401
     runs = list(ablation.grid_runs(GRID))
     assert [(run.seed, run.setting) for run in runs] == [
-        (seed, setting) for seed in (0, 1) for setting in ("both", "+ GLM", "both, offset")
+        (seed, setting) for seed in (0, 1) for setting in ("both", "+ GLM", "both, calibrated")
     ]
     assert [run.folder for run in runs[:3]] == [
         "both-cat-old_car-seed0",
@@ -43,43 +43,114 @@ def test_runs_seed_by_seed_and_folders(ablation: Any) -> None:  # noqa: ANN401
     assert [run.unseen for run in held_out[:6]] == [["dog"]] * 3 + [["sheep"]] * 3
 
 
-def test_a_whole_grid_of_commands_and_no_run_twice(
+def test_a_whole_grid_of_runs_and_none_twice(
     ablation: Any,  # noqa: ANN401
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    commands: list[list[str]] = []
+    commands: list[tuple[str, list[str]]] = []
 
-    def run(command: list[str]) -> None:
-        commands.append(command)
-        out = Path(command[command.index("--out") + 1])
-        file = out / "metrics.json" if command[0] == "fit" else out
+    def write(name: str, arguments: list[str]) -> None:
+        commands.append((name, arguments))
+        out = Path(arguments[arguments.index("--out") + 1])
+        file = out / "metrics.json" if name == "fit" else out
         file.write_text(json.dumps({"mIoU_unseen": 0.5, "hIoU": 0.5, "mIoU_seen": 0.5, "pAcc": 0.5}))
+        print("the run's own output")
 
-    monkeypatch.setattr(ablation, "clipteacher", run)
+    def session(arguments: list[str]) -> Any:  # noqa: ANN401
+        return SimpleNamespace(start=lambda: write("fit", arguments))
+
+    monkeypatch.setattr(ablation, "configured_session", session)
+    monkeypatch.setattr(ablation, "evaluate", lambda arguments: write("evaluate", arguments))
     (tmp_path / "grid.yaml").write_text(yaml.safe_dump(GRID, sort_keys=False))
     lines = tmp_path / "lines.jsonl"
     words = ["ablation", str(tmp_path / "grid.yaml"), "--lines", str(lines), "--runs", str(tmp_path / "runs")]
 
-    monkeypatch.setattr(sys, "argv", [*words, "--settings", "both, offset"])
+    monkeypatch.setattr(sys, "argv", [*words, "--settings", "both, calibrated"])
     ablation.main()
     assert not commands
     assert "'both' has not been trained" in capsys.readouterr().out
 
     monkeypatch.setattr(sys, "argv", words)
     ablation.main()
-    assert [command[0] for command in commands] == ["fit", "fit", "evaluate"] * 2
-    assert commands[0][-2:] == ["--trainer.max_steps", "2"]
-    assert commands[2][-2:] == ["--calibration", "0.3"]
-    assert commands[3][commands[3].index("--seed_everything") + 1] == "1"
+    assert [name for name, _ in commands] == ["fit", "fit", "evaluate"] * 2
+    first, other, again, later, *_ = (arguments for _, arguments in commands)
+    assert first[:2] == ["--config", str(ROOT / "configs" / "msrc21.yaml")]
+    assert first[first.index("--trainer.max_steps") + 1] == "2"
+    assert other[other.index("--model.method.plm") - 1] == "2", "the setting's own options come after the common ones"
+    assert again[-2:] == ["--calibration", "0.3"]
+    assert later[later.index("--seed_everything") + 1] == "1"
     found = [json.loads(line) for line in lines.read_text().splitlines()]
     assert [line.get("of") for line in found] == [None, None, "both"] * 2
+    assert "own output" not in capsys.readouterr().out
+    logs = sorted(path.read_text() for path in (tmp_path / "runs" / "grid").glob("*.log"))
+    assert [log.count("own output") for log in logs] == [1, 1, 2, 2], "in the log of the run"
 
     with lines.open("a") as file:
         file.write('{"setting": "cut o')
     ablation.main()
     assert len(commands) == 6, "all lines are there"
+
+
+def test_trainings_in_one_process(ablation: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    """For real, and small: two settings, one scored again, the teacher; each with its own scores."""
+    grid = {
+        "config": "src/clipteacher/demo/quickstart/quickstart.yaml",
+        "world": {"seed": 0, "train": 4, "val": 2, "size": 64},
+        "unseen": ["sand", "boat"],
+        "seeds": [0],
+        "zero_shot_teacher": True,
+        "common": [
+            "--trainer.max_steps",
+            1,
+            "--data.batch_size",
+            2,
+            "--report_rows",
+            1,
+            "--trainer.accelerator",
+            "cpu",
+        ],
+        "settings": {"base": [], "supervised baseline": ["--model.method.glm", "null", "--model.method.plm", "null"]},
+        "rescored": {"base, calibration 9": {"of": "base", "switches": ["--calibration", 9]}},
+    }
+    (tmp_path / "grid.yaml").write_text(yaml.safe_dump(grid, sort_keys=False))
+    lines = tmp_path / "lines.jsonl"
+    words = ["ablation", str(tmp_path / "grid.yaml"), "--lines", str(lines), "--runs", str(tmp_path / "runs")]
+    monkeypatch.setattr(sys, "argv", words)
+    ablation.main()
+    teacher, base, baseline, calibrated = ablation.read_lines(lines)
+    assert teacher["of"] == "zero-shot teacher"
+    assert base["protocol"] == baseline["protocol"] == calibrated["protocol"] == teacher["protocol"]
+    assert base["IoU"] != baseline["IoU"]
+    assert (calibrated["calibration"], calibrated["mIoU_seen"]) == (9, 0)
+    run = tmp_path / "runs" / "grid" / "base-sand-boat-seed0"
+    assert json.loads((run / "metrics.json").read_text())["hIoU"] == base["hIoU"]
+
+
+def test_lines_of_before_are_read_in_todays_words(ablation: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    before = {
+        "setting": "student alone, seen offset 0.3",
+        "switches": ["--model.glm", "null", "--model.plm.prototypes", "regions", "--seen_offset", "0.3"],
+        "of": "student alone",
+        "common": ["--model.losses.foreign_latents", True, "--model.glm.cells", 2, "--model.teacher_cache.folder", "x"],
+    }
+    (tmp_path / "lines.jsonl").write_text(json.dumps(before))
+    now = {
+        "setting": "supervised baseline, calibration 0.3",
+        "switches": [
+            *("--model.method.glm", "null", "--model.method.plm.prototypes", "region_pooling"),
+            *("--calibration", "0.3"),
+        ],
+        "of": "supervised baseline",
+        "common": [
+            *("--model.method.losses.cross_image_negatives", True, "--model.method.glm.grid", 2),
+            *("--model.teacher_cache.folder", "x"),
+        ],
+    }
+    assert ablation.read_lines(tmp_path / "lines.jsonl") == [now]
+    (tmp_path / "lines.jsonl").write_text(json.dumps(now))
+    assert ablation.read_lines(tmp_path / "lines.jsonl") == [now], "today's words stay"
 
 
 def test_curves_and_the_teacher(ablation: Any) -> None:  # noqa: ANN401
@@ -88,10 +159,10 @@ def test_curves_and_the_teacher(ablation: Any) -> None:  # noqa: ANN401
         "values": [0.02, 0.2],
         "with": ["--model.method.losses.glm", 1],
     }
-    grid = GRID | {"settings": {"base": []}, "rescored": {}, "teacher_alone": True, "curves": {"τ": curve}}
+    grid = GRID | {"settings": {"base": []}, "rescored": {}, "zero_shot_teacher": True, "curves": {"τ": curve}}
     runs = list(ablation.grid_runs(grid))
     assert [(run.seed, run.setting) for run in runs] == [
-        (0, "teacher alone"),
+        (0, "zero-shot teacher"),
         *((seed, setting) for seed in (0, 1) for setting in ("base", "τ 0.02", "τ 0.2")),
     ]
     later = list(ablation.grid_runs(grid, [1, 2]))
@@ -113,33 +184,18 @@ def test_a_world_is_drawn_once_and_a_copy_lacks_the_unseen(ablation: Any, tmp_pa
     assert "sand" not in (copy / "classes.txt").read_text().split("\n")
 
 
-def test_the_teacher_alone_is_scored_as_clipteacher_does(tmp_path: Path, ablation: Any) -> None:  # noqa: ANN401
+def test_the_zero_shot_teacher_is_scored_as_a_student_is(tmp_path: Path, ablation: Any) -> None:  # noqa: ANN401
     config = ROOT / "src" / "clipteacher" / "demo" / "quickstart" / "quickstart.yaml"
     unseen = ["sand", "brick wall", "boat", "balloon", "flower"]
     world = {"seed": 0, "train": 1, "val": 12, "size": 96}
     data = ablation.data_of({"world": world, "unseen": unseen}, None, tmp_path)
-    found = ablation.score_teacher(config, data, unseen)
-    assert found["protocol"].endswith("-15-5")
-    assert found["mIoU_unseen"] > 0.3, "the tiny CLIP knows the drawn world"
-    chance = ablation.score_teacher(config, data, ["tree", "house", "fish", "bird", "sun"])
-    assert chance["pAcc"] == found["pAcc"], "what is unseen moves no label of the teacher"
-    assert chance["mIoU_unseen"] != found["mIoU_unseen"]
-
-
-@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
-def test_the_grids_in_the_project(path: Path, ablation: Any) -> None:  # noqa: ANN401
-    grid = yaml.safe_load(path.read_text())
-    known = {"config", "data", "world", "unseen", "held_out", "seeds", "common", "settings", "rescored"}
-    assert set(grid) <= known | {"curves", "teacher_alone"}
-    assert (ROOT / grid["config"]).is_file()
-    assert not any(set(names) & set(grid["unseen"]) for names in grid.get("held_out", []))
-    assert all(again["of"] in grid["settings"] for again in grid.get("rescored", {}).values())
-    lines = ablation.finished(ROOT / "benchmarks" / "results" / f"{path.stem}.jsonl")
-    keys = [run.key for run in ablation.grid_runs(grid)]
-    assert all(any({name: line.get(name) for name in key} == key for key in keys) for line in lines), (
-        "lines of this grid"
-    )
-    assert all(line["common"] == (grid.get("common") or []) for line in lines)
+    teacher = ablation.read_run_options(config).teacher
+    protocol, found = ablation.score_teacher(teacher, data, "val", unseen)
+    assert protocol.endswith("-15-5")
+    assert found.mIoU_unseen > 0.3, "the tiny CLIP knows the drawn world"
+    _, others = ablation.score_teacher(teacher, data, "val", ["tree", "house", "fish", "bird", "sun"])
+    assert others.pAcc == found.pAcc, "which classes are unseen changes no label of the teacher"
+    assert others.mIoU_unseen != found.mIoU_unseen
 
 
 def lines_of(scores: dict[str, list[float]]) -> list[dict[str, Any]]:
@@ -166,7 +222,7 @@ def test_the_pictures_show_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     words = {"switch": "--x", "values": ["b", "c"], "at": "a"}
     found = ablation_plot.points(words, "way", by_setting(lines))
     assert [value for value, _ in found] == ["b", "a"], "c has not been run"
-    assert ablation_plot.mean_and_deviation(lines[:2], "hIoU") == pytest.approx((40, 200**0.5))
+    assert ablation_plot.percent(lines[:2], "hIoU") == pytest.approx((40, 200**0.5))
 
     curves = ablation_plot.draw({"curves": {"τ": curve, "λ": curve}}, lines)  # nothing of τ has been run
     assert curves.axes[0].get_title() == "λ"
@@ -193,7 +249,7 @@ def test_the_table_says_which_settings_lack_runs(ablation: Any) -> None:  # noqa
 
     table = ablation_table.table(lines_of({"both": [0.4, 0.6], "+ GLM": [0.2], ablation.TEACHER: [0.3]})).splitlines()
     assert table[2] == "| both | 50.0 ± 14.1 | 50.0 ± 14.1 | 50.0 ± 14.1 | 50.0 ± 14.1 |"
-    assert table[3] == "| teacher alone | 30.0 | 30.0 | 30.0 | 30.0 |", "the teacher has no seeds"
+    assert table[3] == "| zero-shot teacher | 30.0 | 30.0 | 30.0 | 30.0 |", "the teacher has no seeds"
     assert table[4] == "| + GLM (1 of 2 runs) | 20.0 | 20.0 | 20.0 | 20.0 |"
 
 

@@ -1,4 +1,4 @@
-"""`benchmarks/prototype_names.py`: what a prototype says, and both sources over a run's own photographs."""
+"""`benchmarks/prototype_names.py`: the nearest name of a prototype, and both kinds over a run's own photographs."""
 
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ def prototype_names(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
     return prototype_names
 
 
-def test_what_a_prototype_says(prototype_names: Any) -> None:  # noqa: ANN401
-    vectors = torch.eye(3)
-    said = prototype_names._said(torch.tensor([3.0, 4.0, 0.0]), vectors, ("cat", "dog", "cow"), "cat")
-    assert said == {"nearest": "dog", "cosine": pytest.approx(0.6)}
+def test_the_nearest_name_of_a_prototype(prototype_names: Any) -> None:  # noqa: ANN401
+    names = ("cat", "dog", "cow")
+    found = prototype_names.nearest_name(torch.tensor([3.0, 4.0, 0.0]), torch.eye(3), names, "cat")
+    assert found == {"nearest": "dog", "cosine": pytest.approx(0.6)}
 
 
 def test_both_sources_of_a_run(

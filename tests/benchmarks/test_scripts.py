@@ -1,0 +1,194 @@
+"""Each script of `benchmarks/` runs, with the smallest numbers, and writes what it should."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import pytest
+from PIL import Image
+from torch import nn
+
+import clipteacher.training.configured  # noqa: F401 (before any capture: the trainer's logger keeps its stream)
+
+ROOT = Path(__file__).parents[2]
+
+
+class Run(Protocol):
+    def __call__(self, script: str, *options: object, **replaced: object) -> str: ...
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a script's main() with options, and with some of its constants replaced; returns what it prints."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+
+    def call(script: str, *options: object, **replaced: object) -> str:
+        module = importlib.import_module(script)
+        for name, value in replaced.items():
+            monkeypatch.setattr(module, name, value)
+        monkeypatch.setattr(sys, "argv", [f"benchmarks/{script}.py", *map(str, options)])
+        monkeypatch.setattr("torch.set_num_threads", lambda threads: None)  # other tests keep theirs
+        capsys.readouterr()
+        module.main()
+        return capsys.readouterr().out
+
+    return call
+
+
+def read(path: Path, script: str) -> dict[str, Any]:
+    """A file of figures; all begin with where they are from."""
+    found: dict[str, Any] = json.loads(path.read_text())
+    assert list(found)[-1] != "command"
+    assert found["command"].startswith(f"python benchmarks/{script}.py")
+    assert {"date", "machine", "versions"} <= set(found)
+    return found
+
+
+def test_kmeans(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "kmeans.json"
+    options = ["--images", 2, "--side", 16, "--channels", 8, "--rounds", 1, "--threads", 1, "--out", out]
+    shown = run("kmeans", *options)
+    assert "| ours |" in shown
+    rows = read(out, "kmeans")["rows"]
+    assert rows["spherical, image by image"]["labels_as_ours"] > 0.99
+    assert rows["ours"]["ratio_wall_processor"] == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_speed(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "speed.json"
+    students = {"tiny": lambda channels: nn.Conv2d(3, channels, 4, stride=4)}
+    teachers = importlib.import_module("clipteacher.teachers.openclip")
+
+    def tiny(*_: object, **options: Any) -> Any:  # noqa: ANN401
+        return teachers.OpenClipTeacher("package:clipteacher.demo.tiny_clip", None, **options)
+
+    options = ["--rounds", 5, "--side", 64, "--names", 3, "--students", "tiny", "--threads", 1, "--out", out]
+    shown = run("speed", *options, STUDENTS=students, OpenClipTeacher=tiny, WIDTH=128)
+    assert "| tiny | 3 |" in shown
+    (row,) = read(out, "speed")["rows"]
+    assert set(row["ratios"]) == {"fused / closed-set", "fused / Segmenter", "CLIP / fused", "student + CLIP / fused"}
+    assert all(low <= middle <= high for low, middle, high in row["ratios"].values())
+    assert len(row["rounds"]) == 5
+
+
+def test_vocabulary_memory(run: Run, tmp_path: Path) -> None:
+    def here(command: list[str], **_: object) -> SimpleNamespace:
+        way, names = command[command.index("--one") + 1 :][:2]
+        measured = importlib.import_module("vocabulary_memory").measure(way, int(names), 64, 1)
+        return SimpleNamespace(stdout=json.dumps(measured))  # in place of a process of its own
+
+    out = tmp_path / "memory.json"
+    options = ["--names", 3, "--side", 64, "--rounds", 1, "--threads", 1, "--out", out]
+    assert (
+        run("vocabulary_memory", *options, subprocess=SimpleNamespace(run=here)).splitlines()[-1].endswith("| yes |")
+    ), "the same labels in both ways"
+    assert [each["way"] for each in read(out, "vocabulary_memory")["runs"]] == ["tiles", "plain"]
+
+
+def test_step_cost_and_its_chart(run: Run, tmp_path: Path) -> None:
+    out, picture = tmp_path / "step.json", tmp_path / "step.png"
+    base = {"batch": 2, "image size": 64, "names": 3, "bank": 4}
+    options = ["--rounds", 1, "--out", out, "--picture", picture]
+    shown = run("step_cost", *options, BASE=base, AXES={"batch": (1, 2), "bank": (0, 4)})
+    assert "| batch | 2 (base) | supervised baseline |" in shown
+    assert "| bank | 0 | GLM + PLM |" in shown
+    assert set(read(out, "step_cost")["axes"]) == {"batch", "bank"}
+    assert Image.open(picture).size[0] > 500
+
+
+def test_the_recorded_step_cost_is_drawn_again(run: Run, tmp_path: Path) -> None:
+    picture = tmp_path / "step.png"
+    recorded = ROOT / "benchmarks" / "results" / "step_cost.json"
+    before = recorded.read_bytes()
+    shown = run("step_cost", "--redraw", "--out", recorded, "--picture", picture)
+    assert "| names | 847 | supervised baseline |" in shown
+    assert picture.exists()
+    assert recorded.read_bytes() == before
+
+
+def test_train_step(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "train.json"
+    options = ["--batch", 2, "--side", 64, "--photo", 64, "--rounds", 1, "--threads", 1, "--out", out]
+    shown = run("train_step", "quickstart", *options)
+    assert "| with the cache / baseline |" in shown
+    assert "| student, forward |" in shown
+    found = read(out, "train_step")
+    assert found["seed"] == 0
+    assert {"GLM", "PLM, K-means", "teacher or cache"} <= set(found["parts"]["without the cache"][0])
+
+
+def test_none_of_these(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "none.json"
+    model, data = trained[0] / "model", trained[1]
+    options = ["--names", 1, 2, "--draws", 2, "--pixels", 50, "--out", out]
+    shown = run("none_of_these", "--model", model, "--data", data, *options)
+    assert "| rule | 1 name: mIoU | AUC | 2 names: mIoU | AUC |" in shown
+    assert "| margin to the second | - | - |" in shown
+    found = read(out, "none_of_these")
+    assert found["photos"] == 3
+    assert 0 <= found["found"]["1"]["cosine (`threshold`)"]["auc"] <= 1
+
+
+def test_quickstart_over_seeds(run: Run, tmp_path: Path) -> None:
+    scores = {"mIoU_unseen": 0.25, "hIoU": 0.5, "mIoU_seen": 0.75, "pAcc": 1.0}
+    keys = list(importlib.import_module("clipteacher.demo.quickstart.results").TITLES)
+    metrics = {
+        "protocol": "world-15-5",
+        "rows": dict.fromkeys(keys, scores),
+        "timings": {"images_per_second": dict.fromkeys(keys, 10.0), "seconds": {"world": 60, "student": 60}},
+        "machine": {"cpu": "some", "cores": 2},
+    }
+    for seed in (0, 1):
+        (tmp_path / f"seed{seed}").mkdir()
+        (tmp_path / f"seed{seed}" / "metrics.json").write_text(json.dumps(metrics))
+    out = tmp_path / "quickstart.json"
+    shown = run("quickstart", "--runs", tmp_path, "--seeds", 0, 1, "--out", out)
+    assert "| 25.0 ± 0.0 | 50.0 ± 0.0 | 75.0 ± 0.0 | 100.0 ± 0.0 | 10 ± 0 |" in shown
+    assert "2.0 ± 0.0 minutes a run" in shown
+    assert len(read(out, "quickstart")["runs"]) == 2
+
+
+def test_counts_of_students(run: Run) -> None:
+    published = importlib.import_module("clipteacher.students.published")
+    smallest = [paper for paper in published.PAPER_STUDENTS if paper.name == "SegFormer-B0"]
+    assert run("student_sizes", PAPER_STUDENTS=smallest).splitlines()[2].startswith("| SegFormer-B0 | 4 | 3.")
+    cells = run("recipe_costs", PAPER_STUDENTS=smallest).splitlines()[2].strip("| ").split(" | ")
+    assert cells[0] == "SegFormer-B0"
+    assert all(float(cell) > 0 for cell in cells[1:])
+
+
+def test_pseudo_labels(run: Run, trained: tuple[Path, Path]) -> None:
+    teachers = importlib.import_module("clipteacher.teachers.openclip")
+
+    def tiny() -> Any:  # noqa: ANN401
+        return teachers.OpenClipTeacher("package:clipteacher.demo.tiny_clip", None)
+
+    options = ["--data", trained[1], "--unseen", "sun", "--windows", 2, 4, "--thresholds", 0.4]
+    cells = run("pseudo_labels", *options, ImageNetTeacher=tiny).splitlines()[2].strip("| ").split(" | ")
+    assert cells[0] == "0.4"
+    assert 0 < float(cells[1]) <= 1
+    assert 0 < float(cells[2]) <= 1
+
+
+def test_lists_are_drawn_from_known_names(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:
+    teachers = importlib.import_module("clipteacher.teachers.openclip")
+
+    def tiny() -> Any:  # noqa: ANN401
+        return teachers.OpenClipTeacher("package:clipteacher.demo.tiny_clip", None)
+
+    out = tmp_path / "lists.json"
+    options = ["--data", trained[1], "--least", 0, "--size", 2, "--out", out]
+    shown = run("drawn_lists", *options, ImageNetTeacher=tiny, OWN=("sun",))
+    first, second = read(out, "drawn_lists")["lists"]
+    assert len(set(first)) == len(set(second)) == 2
+    assert first != second
+    assert f"list 1: {', '.join(first)}" in shown
+
+
+@pytest.mark.parametrize("script", ["allocator", "kill"])
+def test_the_others_can_be_imported(script: str, run: Run) -> None:
+    """They measure processes for minutes."""
+    assert callable(importlib.import_module(script).main)
