@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it without extras into an environment of its own, and does there what a user does first.
+# Other packages have the versions of .venv, which the tests ran with. Called by `make test-wheel`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tools/environments.sh
+
+"${VENV_BIN}/uv" build --quiet --wheel --out-dir "${work}" .
+"${VENV_BIN}/python" -m pip freeze --exclude-editable >"${work}/versions.txt"
+install --constraints "${work}/versions.txt" "${work}"/clipteacher-*.whl
+journey
