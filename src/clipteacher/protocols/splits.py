@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -28,6 +28,16 @@ def ignore_id(num_classes: int) -> int:
         (255, 255, 65535, 65535)
     """
     return IGNORE if num_classes <= IGNORE else IGNORE_16_BIT
+
+
+def check_seen(seen: Collection[str], unseen: Collection[str]) -> None:
+    """Check that no name is both seen and unseen.
+
+    Raises:
+        ValueError: One is.
+    """
+    if both := sorted(set(seen) & set(unseen)):
+        raise ValueError(f"seen: got {both} as seen and as unseen, expected each name in one. Leave seen out.")
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
-from clipteacher.data.photo import Photo, eight_bits, read_photo
+from clipteacher.data.photo import Photo, read_photo
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.image import float_images, image_tensor
 from clipteacher.inference.settings import TestSettings
 from clipteacher.segmenter.fuse_text import fuse_text
+from clipteacher.segmenter.photo_batches import segment_photos
 from clipteacher.segmenter.segmentation import Segmentation
+from clipteacher.segmenter.vocabulary import check_text_features
 
 _SIDE = 128  # about the side in pixels of the image on which the fused network is checked
 
@@ -59,11 +59,7 @@ class ClosedSetSegmenter(nn.Module):
         settings: TestSettings = TestSettings(),
     ) -> None:
         super().__init__()
-        if text_features.ndim != 2 or len(text_features) != len(class_names):
-            raise ValueError(
-                f"class_names: got {len(class_names)} names and text features {tuple(text_features.shape)}, expected "
-                "(N, C)"
-            )
+        check_text_features(class_names, text_features)
         multiple = settings.pad_multiple
         side = -(-_SIDE // multiple) * multiple
         self.network, self.fused = fuse_text(student, text_features.detach().float(), bias, side=side)
@@ -85,7 +81,6 @@ class ClosedSetSegmenter(nn.Module):
         """
         return DensePrediction(self.network, images, self.settings).labels()
 
-    @torch.inference_mode()
     def segment(self, photo: Photo, *, return_logits: bool = False) -> Segmentation:
         """Segment one photo in eval mode.
 
@@ -102,15 +97,12 @@ class ClosedSetSegmenter(nn.Module):
             ValueError: As `read_photo`.
         """
         self.eval()
-        read = read_photo(photo)
-        parameter = next(self.network.parameters())
-        images = float_images(image_tensor(read).unsqueeze(0).to(parameter.device)).to(parameter)
-        prediction = DensePrediction(self.network, images, self.settings)
-        logits = prediction.logits()[0] if return_logits else None
-        labels = prediction.labels()[0] if logits is None else logits.argmax(dim=0)
-        return Segmentation(
-            labels.cpu().numpy(),
+        (found,) = segment_photos(
+            self.network,
+            [read_photo(photo)],
             self.class_names,
-            None if logits is None else logits.cpu().numpy(),
-            eight_bits(read),
+            self.settings,
+            like=next(self.network.parameters()),
+            return_logits=return_logits,
         )
+        return found

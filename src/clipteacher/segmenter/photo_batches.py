@@ -1,18 +1,24 @@
-"""Photos read a few at a time, in batches that a network takes at once."""
+"""Photos read a few at a time, in batches that a network takes at once, and segmented."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from os import PathLike
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from clipteacher.data.photo import Photo, read_photo
+from clipteacher.data.photo import Photo, eight_bits, read_photo
+from clipteacher.inference.dense_prediction import DensePrediction, Network
+from clipteacher.inference.image import float_images, image_tensor
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.segmenter.segmentation import NONE, Segmentation
 
 
 def read_batches(photos: Iterable[Photo], batch_size: int) -> Iterator[list[NDArray[Any]]]:
@@ -40,3 +46,41 @@ def read_batches(photos: Iterable[Photo], batch_size: int) -> Iterator[list[NDAr
     while read := [read_photo(photo) for photo in islice(todo, batch_size)]:
         for _, some in groupby(read, key=lambda photo: (photo.shape, photo.dtype)):
             yield list(some)
+
+
+@torch.inference_mode()
+def segment_photos(
+    network: Network,
+    photos: Sequence[NDArray[Any]],
+    class_names: tuple[str, ...],
+    settings: TestSettings,
+    classifier: TextClassifier | None = None,
+    *,
+    like: Tensor,
+    return_logits: bool = False,
+) -> list[Segmentation]:
+    """Segment photos of one size together.
+
+    Args:
+        network: In eval mode, see `clipteacher.inference.dense_prediction.Network`.
+        photos: Each (H, W, 3), as `read_photo` gives it.
+        class_names: N names.
+        settings: How photos are tested.
+        classifier: The names' classes, and after them any that are none of the names; None where the network gives
+            class logits already.
+        like: A floating-point tensor of any shape with the network's device and type.
+        return_logits: Keep the names' logits at the photos' own size.
+
+    Returns:
+        The segmentation of each: ids (H, W), int64, 0..N-1 or `NONE`.
+    """
+    images = torch.stack([image_tensor(photo) for photo in photos]).to(like.device)
+    prediction = DensePrediction(network, float_images(images).to(like), settings)
+    logits = prediction.logits(classifier) if return_logits else None
+    ids = prediction.labels(classifier) if logits is None else logits.argmax(dim=1)
+    labels = ids.masked_fill(ids >= len(class_names), NONE).cpu().numpy()
+    kept = [None] * len(photos) if logits is None else logits[:, : len(class_names)].float().cpu().numpy()
+    return [
+        Segmentation(each, class_names, own, eight_bits(photo))
+        for each, own, photo in zip(labels, kept, photos, strict=True)
+    ]

@@ -6,23 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clipteacher.data.photo import Photo, eight_bits
+from clipteacher.data.photo import Photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.image import float_images, image_tensor
 from clipteacher.inference.rejection import check_threshold
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.protocols.splits import check_seen
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
-from clipteacher.segmenter.photo_batches import read_batches
+from clipteacher.segmenter.photo_batches import read_batches, segment_photos
 from clipteacher.segmenter.pretrained import Pretrained
-from clipteacher.segmenter.segmentation import NONE, Segmentation
+from clipteacher.segmenter.segmentation import Segmentation
 from clipteacher.segmenter.text_cache import CachedText
-from clipteacher.segmenter.vocabulary import check_names, encode_names
+from clipteacher.segmenter.vocabulary import check_names, check_text_features, encode_names
 from clipteacher.storage.saved_model import SavedModel
 from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.teacher import Teacher, TextEncoder
@@ -51,7 +50,7 @@ class Segmenter(Pretrained, nn.Module):
 
     Example:
         >>> segmenter = Segmenter(nn.Identity(), ["red", "green", "blue"], torch.eye(3))
-        >>> segmenter.segment(np.full((2, 2, 3), [0.9, 0.1, 0.2])).areas
+        >>> segmenter.segment(torch.tensor([0.9, 0.1, 0.2]).view(3, 1, 1).expand(3, 2, 2)).areas
         {'red': 1.0, 'green': 0.0, 'blue': 0.0}
     """
 
@@ -72,17 +71,12 @@ class Segmenter(Pretrained, nn.Module):
         record: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if text_features.ndim != 2 or len(text_features) != len(class_names):
-            raise ValueError(
-                f"class_names: got {len(class_names)} names and text features {tuple(text_features.shape)}, expected "
-                "(N, C)"
-            )
+        check_text_features(class_names, text_features)
         self.student = student
         self.class_names = tuple(class_names)
         self.unseen = tuple(unseen)
         self.seen = tuple(name for name in class_names if name not in self.unseen) if seen is None else tuple(seen)
-        if both := sorted(set(self.seen) & set(self.unseen)):
-            raise ValueError(f"segmenter: got {both} as seen and as unseen, expected each name in one. Leave seen out.")
+        check_seen(self.seen, self.unseen)
         self.settings = settings
         self.text_spec = dict(text_spec) if text_spec is not None else None
         self.text_cache = text_cache
@@ -190,31 +184,22 @@ class Segmenter(Pretrained, nn.Module):
         others = [name for name in dict.fromkeys(background_prompts) if name not in model.class_names]
         text_features = model.text_features
         if others:
-            text_features = torch.cat([text_features, self.with_names(others).text_features])
+            text_features = torch.cat([text_features, self._encode(others).to(text_features)])
         bias = calibration_bias((*model.class_names, *others), self.seen, self.settings.calibration)
         classifier = TextClassifier(text_features, bias, threshold)
         found: list[Segmentation] = []
         for some in read_batches(photos, batch_size):
-            found += model._segmentations(some, classifier, return_logits)
+            self.eval()
+            found += segment_photos(
+                self.student,
+                some,
+                model.class_names,
+                self.settings,
+                classifier,
+                like=text_features,
+                return_logits=return_logits,
+            )
         return found
-
-    @torch.inference_mode()
-    def _segmentations(
-        self, photos: Sequence[np.ndarray[Any, Any]], classifier: TextClassifier, return_logits: bool
-    ) -> list[Segmentation]:
-        """Segment photos (H, W, 3) of one size; classes of the classifier after the N names are none of them."""
-        self.eval()
-        images = torch.stack([image_tensor(photo) for photo in photos]).to(self.text_features.device)
-        images = float_images(images).to(self.text_features)
-        prediction, size = DensePrediction(self.student, images, self.settings), len(self.class_names)
-        logits = prediction.logits(classifier) if return_logits else None
-        ids = prediction.labels(classifier) if logits is None else logits.argmax(dim=1)
-        labels = ids.masked_fill(ids >= size, NONE).cpu().numpy()
-        kept = [None] * len(photos) if logits is None else logits[:, :size].float().cpu().numpy()
-        return [
-            Segmentation(each, self.class_names, own, eight_bits(photo))
-            for each, own, photo in zip(labels, kept, photos, strict=True)
-        ]
 
     def with_names(self, class_names: Sequence[str], text_encoder: TextEncoder | None = None) -> Segmenter:
         """Return a segmenter that shares the student and answers to other names.
@@ -227,13 +212,7 @@ class Segmenter(Pretrained, nn.Module):
         Raises:
             ValueError: As `clipteacher.segmenter.vocabulary.encode_names`.
         """
-        known = dict(zip(self.class_names, self.text_features.cpu(), strict=True))
-        if text_encoder is None and self.text_spec is not None:
-            if self._text is None or self._text.spec() != self.text_spec:
-                self._text = CachedText(self.text_spec, on_disk=self.text_cache)
-            text_encoder = self._text
-        text_features = encode_names(class_names, known, self.text_spec, text_encoder)
-        return self._like(class_names, text_features, self.settings)
+        return self._like(class_names, self._encode(class_names, text_encoder), self.settings)
 
     def with_settings(self, **changes: Any) -> Segmenter:  # noqa: ANN401 (the fields of TestSettings)
         """Return a segmenter that shares the student and the names, and is tested in another way.
@@ -269,6 +248,15 @@ class Segmenter(Pretrained, nn.Module):
             bias=model.bias,
             settings=model.settings,
         )
+
+    def _encode(self, class_names: Sequence[str], text_encoder: TextEncoder | None = None) -> Tensor:
+        """Return the text features (N, C) of names, on the CPU, as `with_names` explains."""
+        known = dict(zip(self.class_names, self.text_features.cpu(), strict=True))
+        if text_encoder is None and self.text_spec is not None:
+            if self._text is None or self._text.spec() != self.text_spec:
+                self._text = CachedText(self.text_spec, on_disk=self.text_cache)
+            text_encoder = self._text
+        return encode_names(class_names, known, self.text_spec, text_encoder)
 
     def _like(self, class_names: Sequence[str], text_features: Tensor, settings: TestSettings) -> Segmenter:
         """Return a segmenter of the same student on the same device, without a record; text features (N, C)."""

@@ -43,6 +43,22 @@ def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
             )
 
 
+def check_text_features(class_names: Sequence[str], text_features: Tensor) -> None:
+    """Check that there is one text feature for each name.
+
+    Args:
+        class_names: N names.
+        text_features: Any shape; (N, C) is right.
+
+    Raises:
+        ValueError: It has another shape.
+    """
+    if text_features.ndim != 2 or len(text_features) != len(class_names):
+        raise ValueError(
+            f"class_names: got {len(class_names)} names and text features {tuple(text_features.shape)}, expected (N, C)"
+        )
+
+
 def check_names(names: Sequence[str]) -> None:
     """Check a list of class names; any script, signs and emoji are allowed.
 

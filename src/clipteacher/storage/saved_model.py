@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.protocols.splits import check_seen
 from clipteacher.storage.model_card import model_card
 from clipteacher.students.student import check_student, student_spec
 from clipteacher.utils.atomic_files import REPLACED, UNFINISHED, flush, json_text, nan_to_none
@@ -306,8 +307,7 @@ def _check_entries(config: dict[str, Any]) -> None:
             raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
         if len(set(value)) != len(value):
             raise ValueError(f"{key}: got a name twice, expected each once")
-    if both := sorted(set(config["seen"] or ()) & set(config["unseen"])):
-        raise ValueError(f"seen: got {both} as seen and as unseen, expected each name in one")
+    check_seen(config["seen"] or (), config["unseen"])
     if not config["class_names"]:
         raise ValueError("class_names: got none, expected one or more")
     if not isinstance(config["text_encoder"], dict | None):

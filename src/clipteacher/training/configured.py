@@ -13,7 +13,6 @@ import yaml
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from clipteacher.method.config import Preset, preset_defaults
 from clipteacher.protocols.named import known_protocol
@@ -25,7 +24,7 @@ from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.protocol_defaults import protocol_defaults
 from clipteacher.training.run_folder import RunFolder
-from clipteacher.training.session import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS, Session, check_run
+from clipteacher.training.session import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS, Session, check_run, run_loggers
 from clipteacher.training.train import default_out
 
 
@@ -123,9 +122,7 @@ class ConfiguredTraining(LightningCLI):
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """Log to CSV and TensorBoard in the run folder, unless a logger is configured."""
         if self.config.trainer.logger is None:
-            # A resumed run gets its own version_N: neither logger writes over what is there.
-            out = self.run_folder.path
-            kwargs["logger"] = [CSVLogger(out, "logs"), TensorBoardLogger(out, "tensorboard")]
+            kwargs["logger"] = run_loggers(self.run_folder)
         return super().instantiate_trainer(**kwargs)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from clipteacher.evaluation.metrics import Scores
@@ -149,6 +150,11 @@ class Session:
         scores = finish_run(self.run, segmenter, self.data.val_set, self.data.protocol, self.baseline, self.report_rows)
         teacher = self.module.framework.teacher
         return TrainingResult(segmenter, scores, self.run.path, self.data.protocol, self.data, teacher)
+
+
+def run_loggers(run: RunFolder) -> list[Logger]:
+    """Return the loggers of a run, CSV and TensorBoard. A resumed run gets its own version_N in both."""
+    return [CSVLogger(run.path, "logs"), TensorBoardLogger(run.path, "tensorboard")]
 
 
 def equip(trainer: Trainer, run: RunFolder) -> None:

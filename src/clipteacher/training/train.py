@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
 from clipteacher.inference.settings import TestSettings
@@ -24,7 +23,14 @@ from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig
 from clipteacher.training.run_folder import RunFolder
-from clipteacher.training.session import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS, Session, TrainingResult, check_run
+from clipteacher.training.session import (
+    CHECKPOINT_DEFAULTS,
+    TRAINER_DEFAULTS,
+    Session,
+    TrainingResult,
+    check_run,
+    run_loggers,
+)
 
 
 def default_out() -> Path:
@@ -143,7 +149,7 @@ def _trainer(run: RunFolder, steps: int, given: dict[str, Any]) -> Trainer:
     callbacks = given.get("callbacks") or []
     callbacks = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     if given.get("logger") in (None, True):
-        given = given | {"logger": [CSVLogger(run.path, "logs"), TensorBoardLogger(run.path, "tensorboard")]}
+        given = given | {"logger": run_loggers(run)}
     defaults = {**TRAINER_DEFAULTS, "max_steps": steps, "default_root_dir": str(run.path)}
     trainer: Trainer = Trainer(**defaults | given | {"callbacks": [*callbacks, checkpoint]})
     return trainer
