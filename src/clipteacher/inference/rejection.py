@@ -35,5 +35,5 @@ def check_threshold(threshold: float | None) -> None:
     """
     if threshold is not None and not -1 <= threshold <= 1:
         raise ValueError(
-            f"threshold: got {threshold}, expected a cosine, -1..1, or None. docs/guides/use.md says how to choose."
+            f"threshold: got {threshold}, expected a cosine, -1..1, or None. docs/use.md says how to choose."
         )

@@ -29,7 +29,7 @@ class TestSettings:
         calibration: γ of calibrated stacking, which is subtracted from the logits of the names that training saw, see
             `clipteacher.inference.calibration`. The best value differs between data sets: chosen on held-out classes,
             0.3 raises hIoU on MSRC-21 from 50.7 to 60.2, and nothing helps on the drawn world
-            (docs/research/lab_book.md).
+            (docs/experiments.md).
 
     Raises:
         ValueError: A value is out of its range.

@@ -75,7 +75,7 @@ class MethodConfig:
 
         It was chosen on seen classes held out in turn. hIoU, mean of three seeds, unless said otherwise: drawn world
         66.1 where the synthesizer gives 55.4 (71.0 with `glm.scale=1`); MSRC-21 50.7 where the paper's preset gives
-        38.7 (one seed), and 60.2 with a calibration of 0.3 (docs/research/lab_book.md).
+        38.7 (one seed), and 60.2 with a calibration of 0.3 (docs/experiments.md).
         """
         return cls()
 

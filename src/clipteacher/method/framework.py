@@ -34,7 +34,7 @@ class CLIPTeacher(nn.Module):
 
     In training mode, on several ranks, the batch is that of all ranks: negatives, the bank, the mean token, cross-image
     negatives and the count that each loss is divided by. So the mean over ranks of losses and gradients, which DDP
-    takes, is what one process has with the whole batch, to rounding (docs/guides/scale.md). All ranks must call
+    takes, is what one process has with the whole batch, to rounding (docs/scale.md). All ranks must call
     `forward` together. In evaluation mode each rank is by itself.
 
     Args:

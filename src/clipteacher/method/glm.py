@@ -24,7 +24,7 @@ class GLMConfig:
         normalize: Whether CLS token and dense features are taken at unit length before their product.
         scale: Factor on that product before the softmax: how sharp the attention is. None is the paper's 1/√C. The
             best value differs between data sets: on the drawn world 1 gives hIoU 72.4 where 20 gives 69.7 (three
-            seeds); on MSRC-21's held-out classes 1 is no better than 20 (docs/research/lab_book.md).
+            seeds); on MSRC-21's held-out classes 1 is no better than 20 (docs/experiments.md).
         temperature: τ of InfoNCE.
         bank_size: Number of CLS tokens of earlier batches kept as negatives; 0 keeps none.
         keep: Share of the positions that the CLS token attends to: those most similar to it. Attention over all of

@@ -12,7 +12,7 @@ class SegmentationGraph(nn.Module):
 
     The test rule of `clipteacher.inference` for whole images at their own size.
 
-    Deviation: all names' scores come to full size at once, 4·N·H·W bytes, where `class_labels` takes a few
+    Deviation: all names' scores come to full size at once, 4·N·H·W bytes, where `DensePrediction` takes a few
     names at a time.
 
     Args:

@@ -35,7 +35,8 @@ def build_student(spec: Mapping[str, Any]) -> nn.Module:
     if kind not in KINDS:
         raise ValueError(
             f"student: got a student of kind {kind!r}, expected one of {', '.join(KINDS)}. "
-            "Update clipteacher, or hand over the network itself: load_segmenter(folder, student=YourNetwork())."
+            "Update clipteacher, or hand over the network itself: "
+            "Segmenter.from_pretrained(folder, student=YourNetwork())."
         )
     try:
         return KINDS[kind](**{name: value for name, value in spec.items() if name != "kind"})

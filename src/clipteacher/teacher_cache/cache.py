@@ -116,7 +116,7 @@ class TeacherCache:
     def _photo(self, place: CropBox, device: torch.device) -> PhotoTokens:
         if not place.photo:
             raise ValueError(
-                "teacher_cache: got a sample that does not say which photo it is of. Fill in Sample.place, as "
+                "teacher_cache: got a sample that does not say which photo it is of. Fill in Sample.crop_box, as "
                 "SegmentationDataset does, or train without the cache."
             )
         name = photo_name(place.photo)

@@ -32,7 +32,7 @@ class PLMConfig:
             teacher share a large common part, which hides their differences from the cosine.
         prototypes: With "region_pooling" the classifier of a latent id is the mean of the teacher's dense tokens over
             its pixels: there is no synthesizer, no L_BCE, and the options below do nothing. "synthesizer" is the
-            paper's; in short runs it names unseen regions far less well (docs/research/lab_book.md).
+            paper's; in short runs it names unseen regions far less well (docs/experiments.md).
         layers: Decoder layers of the synthesizer.
         heads: Its attention heads.
         feedforward: Width of its feed-forward part.
