@@ -34,20 +34,12 @@ def quickstart(out: Path, seed: int) -> dict[str, Any]:
     return metrics
 
 
-OLDER = {"student_alone": "baseline", "teacher_alone": "teacher"}
-"""Keys of the rows in results from before 2026-11-27, and today's."""
-
-
-def _today(rows: Mapping[str, Any]) -> dict[str, Any]:
-    return {OLDER.get(key, key): row for key, row in rows.items()}
-
-
 def table(runs: Sequence[Mapping[str, Any]]) -> str:
     """Write the runs' table in Markdown: mean and standard deviation over the seeds, in per cent."""
     lines = [HEAD]
     for key, title in TITLES.items():
-        speed = mean_and_spread([_today(run["timings"]["images_per_second"])[key] for run in runs], 0)
-        lines.append(f"{row(title, [_today(run['rows'])[key] for run in runs])} {speed} |")
+        speed = mean_and_spread([run["timings"]["images_per_second"][key] for run in runs], 0)
+        lines.append(f"{row(title, [run['rows'][key] for run in runs])} {speed} |")
     return "\n".join(lines)
 
 
