@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install test test-recipes quickstart train data docs lint types clean
+.PHONY: help install test test-recipes test-wheel test-minimum quickstart train data docs lint types clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,12 @@ test: $(STAMP)  ## run the tests and the examples in docstrings, on all cores up
 
 test-recipes: $(STAMP)  ## one step of every recipe in configs/, about ten minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 2 --dist worksteal -m recipes tests/benchmarks/test_recipes.py $(ARGS)
+
+test-wheel: $(STAMP)  ## the wheel without extras in an environment of its own: a user's first commands, in an empty folder
+	VENV_BIN=$(CURDIR)/$(BIN) tools/test_wheel.sh
+
+test-minimum: $(STAMP)  ## the same and the tests of what depends on them, with the lowest dependencies that are admitted
+	VENV_BIN=$(CURDIR)/$(BIN) tools/test_minimum.sh
 
 quickstart: $(STAMP)  ## the whole method in minutes, with no download: a drawn world, a tiny CLIP; OUT, SEED
 	$(BIN)/clipteacher quickstart --out $(or $(OUT),runs/quickstart) --seed $(SEED) $(ARGS)
