@@ -116,9 +116,11 @@ def extra(name: str, *, there: bool) -> None:
         if there:
             clipteacher("segment", "photo.png", "--onnx", "student.onnx", "--out", "from_onnx")
     elif name == "app":
-        # A port that no server can have: with Gradio the command gets as far as that.
+        # No server can have that port.
         wrong_port = "port: got 99999"
         clipteacher("app", "--model", "run/model", "--port", "99999", fails_with=missing or wrong_port)
+        if there:
+            subprocess.run([sys.executable, "-c", "import clipteacher.app.page"], check=True)  # noqa: S603 (our own)
     elif name == "convert":
         Path("coco.json").write_text('{"images": [], "annotations": [], "categories": []}')
         nothing = ["convert", "coco", "--json", "coco.json", "--images", "world/images/val", "--out", "converted"]

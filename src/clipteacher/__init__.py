@@ -18,21 +18,27 @@ from clipteacher.method.config import LossConfig, MethodConfig
 from clipteacher.method.framework import CLIPTeacher
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
+from clipteacher.protocols.schedule import OptimizerConfig
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmentation import Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.version import __version__
 
 if TYPE_CHECKING:
+    from clipteacher.data.augment import Augment
+    from clipteacher.training.datamodule import FolderDataModule
     from clipteacher.training.session import TrainingResult
     from clipteacher.training.train import train
 
 __all__ = [
+    "Augment",
     "CLIPTeacher",
     "ClassSplit",
+    "FolderDataModule",
     "GLMConfig",
     "LossConfig",
     "MethodConfig",
+    "OptimizerConfig",
     "PLMConfig",
     "Scores",
     "Segmentation",
@@ -45,12 +51,17 @@ __all__ = [
     "train",
 ]
 
-# The trainer takes seconds to load: what needs it is loaded when it is first asked for (PEP 562).
-_LATER = {"TrainingResult": "clipteacher.training.session", "train": "clipteacher.training.train"}
+# The trainer and torchvision take seconds to load: what needs them is loaded when it is first asked for (PEP 562).
+_LATER = {
+    "Augment": "clipteacher.data.augment",
+    "FolderDataModule": "clipteacher.training.datamodule",
+    "TrainingResult": "clipteacher.training.session",
+    "train": "clipteacher.training.train",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever the module holds under that name)
-    """Load a name that needs the trainer."""
+    """Load a name that needs the trainer or torchvision."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)

@@ -56,7 +56,7 @@ def test_its_python_runs_as_it_stands(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    unseen, seen = map(float, re.findall(r"unseen ([\d.]+)%, seen ([\d.]+)%", result.stdout)[0])
+    unseen, seen = map(float, re.findall(r"U ([\d.]+), hIoU [\d.]+, S ([\d.]+)", result.stdout)[0])
     assert unseen > 20, "the student finds what nobody labelled"
     assert seen > 20
     with Image.open(tmp_path / "found.png") as picture:

@@ -82,6 +82,16 @@ class Scores:
     hIoU: float  # noqa: N815
     IoU: dict[str, float]
 
+    def __str__(self) -> str:
+        """Return the four scores in per cent, U and hIoU first.
+
+        Example:
+            >>> print(Scores(pAcc=0.936, mIoU_seen=0.79, mIoU_unseen=0.662, hIoU=0.7204, IoU={}))
+            U 66.2, hIoU 72.0, S 79.0, pAcc 93.6
+        """
+        scores = {"U": self.mIoU_unseen, "hIoU": self.hIoU, "S": self.mIoU_seen, "pAcc": self.pAcc}
+        return ", ".join(f"{name} {percent(score)}" for name, score in scores.items())
+
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as JSON-ready values; NaN, which JSON lacks, becomes None.
 
