@@ -120,7 +120,7 @@ def extra(name: str, *, there: bool) -> None:
         wrong_port = "port: got 99999"
         clipteacher("app", "--model", "run/model", "--port", "99999", fails_with=missing or wrong_port)
         if there:
-            subprocess.run([sys.executable, "-c", "import clipteacher.app.page"], check=True)  # noqa: S603 (our own)
+            subprocess.run([sys.executable, "-c", "import clipteacher.app.page"], check=True)
     elif name == "convert":
         Path("coco.json").write_text('{"images": [], "annotations": [], "categories": []}')
         nothing = ["convert", "coco", "--json", "coco.json", "--images", "world/images/val", "--out", "converted"]
