@@ -10,7 +10,7 @@ from clipteacher.data.files import DataError, Record, read_image
 from clipteacher.data.folder import FolderSource, list_folder, read_class_names
 from clipteacher.data.source import Source, value_table
 
-TABLE = value_table(256, {0: 0, 1: 1, 2: 2, 255: 255})
+TABLE = value_table(range(3), rest=(255,))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from clipteacher.data.files import Record, read_colours
 from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Source, value_table
-from clipteacher.protocols.ade20k import ADE20K_150_NAMES, ADE20K_150_RAW_TO_ID, ADE20K_847_NAMES, ADE20K_847_RAW_TO_ID
+from clipteacher.protocols.ade20k import ADE20K_150_NAMES, ADE20K_150_RAW_IDS, ADE20K_847_NAMES, ADE20K_847_RAW_IDS
 
 _FOLDERS: Final = {"train": "training", "val": "validation"}
 
@@ -37,7 +37,7 @@ def ade20k(root: str | Path, split: str) -> Source:
     return Source(
         data.records(data.stems(images, ".jpg"), images, masks),
         ADE20K_150_NAMES,
-        value_table(256, {value: int(ADE20K_150_RAW_TO_ID[value]) for value in range(151)}),
+        value_table(ADE20K_150_RAW_IDS, rest=(0,)),
         fix="Use the masks as released: 0 = other, classes 1..150; they are renumbered as they are read, once.",
     )
 
@@ -70,7 +70,7 @@ def ade20k_full(root: str | Path, split: str) -> Source:
     return Source(
         [Record(files[name], files[mask]) for name, mask in mask_names.items()],
         ADE20K_847_NAMES,
-        value_table(65536, {value: int(label) for value, label in enumerate(ADE20K_847_RAW_TO_ID)}),
+        value_table(ADE20K_847_RAW_IDS, 65536, rest=range(26 * 256)),
         decode=read_full_ids,
         fix="Use the _seg.png files as released.",
     )

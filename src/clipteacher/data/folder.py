@@ -30,7 +30,7 @@ class FolderSource(Source):
         super().__init__(
             list_folder(root, split),
             names,
-            value_table(256, {**{label: label for label in range(len(names))}, IGNORE: IGNORE}),
+            value_table(range(len(names)), rest=(IGNORE,)),
             fix="The ids are those of classes.txt, in its order. Add the class to it, or renumber the mask (does it "
             "count from 1, or hold raw ids?).",
         )

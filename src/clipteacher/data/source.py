@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,22 +110,32 @@ class Source:
         return f"values {_ranges(classes)} ({len(self.names)} classes){suffix}"
 
 
-def value_table(size: int, meaning: Mapping[int, int]) -> NDArray[np.int32]:
-    """Make `Source.table`.
+def value_table(
+    raw_ids: Sequence[int], size: int = 256, *, rest: Sequence[int], rest_id: int | None = None
+) -> NDArray[np.int32]:
+    """Make `Source.table`, by which masks are renumbered as they are read.
 
     Args:
+        raw_ids: Value of each of the N classes in the files, in class order.
         size: Number V of values that a file can hold: 256, or 65536 for 16 bits.
-        meaning: Class id or ignore label by value; all other values are `UNKNOWN`.
+        rest: The other values that intact files have; all that are in neither are `UNKNOWN`.
+        rest_id: What `rest` becomes: None ignores it. PASCAL Context's background is the only other case.
 
     Returns:
         Table (V,), int32, read-only.
 
+    Raises:
+        ValueError: A raw id is given twice or is outside 0..V-1.
+
     Example:
-        >>> value_table(256, {0: 255, 1: 0, 2: 1})[:4].tolist()
+        >>> value_table([1, 2], rest=(0, 255))[:4].tolist()
         [255, 0, 1, -1]
     """
+    if len(set(raw_ids)) != len(raw_ids) or not all(0 <= raw < size for raw in raw_ids):
+        raise ValueError(f"raw_ids: got {raw_ids}, expected each of them once and in 0..{size - 1}. Correct the list.")
     table = np.full(size, UNKNOWN, dtype=np.int32)
-    table[list(meaning)] = list(meaning.values())
+    table[list(rest)] = ignore_id(len(raw_ids)) if rest_id is None else rest_id
+    table[list(raw_ids)] = np.arange(len(raw_ids))
     table.flags.writeable = False
     return table
 

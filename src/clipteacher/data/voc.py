@@ -9,7 +9,7 @@ from clipteacher.data.files import DataError, Record, read_values
 from clipteacher.data.mat import read_sbd_mask
 from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Source, value_table
-from clipteacher.protocols.voc import VOC_NAMES, VOC_RAW_TO_ID
+from clipteacher.protocols.voc import VOC_NAMES, VOC_RAW_IDS
 
 _DEVKITS: Final = ("VOCdevkit/VOC2012", "VOC2012", ".")
 # `VOCaug` is mmseg's name for it.
@@ -48,7 +48,7 @@ def voc12(root: str | Path, split: str) -> Source:
     return Source(
         records,
         VOC_NAMES,
-        value_table(256, {value: int(VOC_RAW_TO_ID[value]) for value in (*range(21), 255)}),
+        value_table(VOC_RAW_IDS, rest=(0, 255)),
         decode=lambda path: read_sbd_mask(path) if path.suffix == ".mat" else read_values(path),
         fix="Use the masks as released: 0 = background, classes from 1, 255 = void; they are renumbered as they are "
         "read.",
