@@ -24,7 +24,7 @@ from clipteacher.data.ade20k import ade20k, ade20k_full
 from clipteacher.data.coco_stuff import coco_stuff
 from clipteacher.data.context import context
 from clipteacher.data.files import DataError, read_image
-from clipteacher.data.released import RELEASES
+from clipteacher.data.opened import RELEASES
 from clipteacher.data.source import Source
 from clipteacher.data.voc import voc12
 from clipteacher.protocols.named import PROTOCOLS, protocol_named

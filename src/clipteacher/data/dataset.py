@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ from torch.utils.data import Dataset
 from clipteacher.data.augment import Augment
 from clipteacher.data.crop_box import NOWHERE, CropBox, whole
 from clipteacher.data.files import DataError
-from clipteacher.data.folder import FolderSource
 from clipteacher.data.source import Labels, Source
 from clipteacher.protocols.splits import IGNORE, ClassSplit
 
@@ -157,30 +155,3 @@ class SegmentationDataset(Dataset[Sample]):
         if self.cache:
             self._decoded[index] = pixels, labels
         return pixels, labels
-
-
-class FolderDataset(SegmentationDataset):
-    """Photos and masks of one split in the folder format; other arguments as for `SegmentationDataset`.
-
-    Args:
-        root: Folder with `classes.txt`, `images/<split>` and `masks/<split>`.
-        split: Which photos, such as "train".
-
-    Raises:
-        DataError: As `FolderSource`.
-        ValueError: As `SegmentationDataset`.
-    """
-
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        class_split: ClassSplit,
-        *,
-        training: bool,
-        augment: Augment | None = None,
-        cache: bool = False,
-    ) -> None:
-        """List the files and compare the class names; no photo is opened yet."""
-        source = FolderSource(root, split, class_split.names)
-        super().__init__(source, class_split, training=training, augment=augment, cache=cache)

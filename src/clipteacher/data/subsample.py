@@ -24,6 +24,5 @@ def subsample(total: int, limit: int) -> tuple[int, ...]:
     """
     if limit < 0:
         raise ValueError(f"photos: got {limit}, expected 0 for all, or more")
-    if not limit or limit >= total:
-        return tuple(range(total))
-    return tuple(int(index) for index in np.linspace(0, total - 1, limit).round().astype(int))
+    count = min(limit or total, total)
+    return tuple(np.linspace(0, total - 1, count).round().astype(int).tolist())
