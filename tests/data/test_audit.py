@@ -183,7 +183,7 @@ def test_converted_coco_masks_in_place_of_the_released(tmp_path: Path) -> None:
     source = coco_stuff(tmp_path, "train")
     assert not audited(source).faults
     for index in range(len(source)):
-        write_grey(source.paths(index).mask, written["train"][source.stem(index)])
+        write_grey(source.paths(index).mask, written["train"][source.paths(index).image.stem])
     assert "the masks were converted to 0..170 before" in audited(source).faults[0]
 
 

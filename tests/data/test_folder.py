@@ -106,7 +106,7 @@ def test_two_photos_of_one_stem(root: Path) -> None:
 def test_source(root: Path) -> None:
     source = FolderSource(root, "train")
     assert (len(source), source.names, source.ignore) == (3, ("sky", "potted plant", "cat"), 255)
-    assert [source.stem(index) for index in range(3)] == ["a", "b", "c"]
+    assert [source.paths(index).image.stem for index in range(3)] == ["a", "b", "c"]
     assert source.table.tolist() == [0, 1, 2, *[-1] * 252, 255]
     for index, name in enumerate("abc"):
         image, labels = source.read(index)

@@ -53,8 +53,7 @@ def context(root: str | Path, split: str, *, background: bool = False) -> Source
         DataError: A folder, list or file is missing.
     """
     data = Unpacked(CONTEXT.name, root, split, CONTEXT.photos)
-    present = [folder for folder in _DEVKITS if (data.root / folder / "JPEGImages").is_dir()]
-    devkit = data.folder(present or _DEVKITS[:1], "VOC 2010")
+    devkit = data.folder([f"{folder}/JPEGImages" for folder in _DEVKITS], "photos of VOC 2010").parent
     found = ((form, base / form[0]) for form in _FORMS for base in (devkit, data.root) if (base / form[0]).is_dir())
     form, masks = next(found, (None, devkit))
     if form is None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from clipteacher.data.files import DataError, check_size, decoded, over_white, rgb
+from clipteacher.data.files import DataError, decoded, over_white, picture_name, rgb
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,10 +49,8 @@ def read_photo(photo: Photo, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
         >>> read_photo(np.full((2, 2), 255, dtype=np.uint8)).shape, read_photo(np.zeros((2, 2, 3))).dtype
         ((2, 2, 3), dtype('float32'))
     """
-    if isinstance(photo, str | PathLike):
-        return _picture_array(decoded(str(photo), upright=True, max_pixels=max_pixels), str(photo))
-    if isinstance(photo, Image.Image):
-        return _picture_array(_upright(photo, max_pixels), _name(photo))
+    if isinstance(photo, str | PathLike | Image.Image):
+        return _picture_array(decoded(photo, upright=True, max_pixels=max_pixels), picture_name(photo))
     if isinstance(photo, np.ndarray):
         return _checked(photo, "photo", ValueError)
     if hasattr(photo, "detach") and hasattr(photo, "permute"):  # a tensor, recognized without importing torch
@@ -76,26 +74,6 @@ def eight_bits(photo: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uin
     if photo.dtype == np.uint8:
         return photo.astype(np.uint8, copy=False)
     return np.rint(photo * 255).astype(np.uint8)
-
-
-def _name(picture: Image.Image) -> str:
-    """Name a Pillow picture for messages."""
-    return str(getattr(picture, "filename", "")) or f"picture of mode {picture.mode}"
-
-
-def _upright(picture: Image.Image, max_pixels: int) -> Image.Image:
-    """Decode a Pillow picture, which may not have been read yet, and turn it upright."""
-    check_size(picture.size, max_pixels, _name(picture))
-    if not picture.width or not picture.height:
-        raise DataError(f"{_name(picture)}: got {picture.width}x{picture.height}, expected at least one pixel.")
-    try:
-        picture.load()
-        return ImageOps.exif_transpose(picture)
-    except Exception as error:  # a decoder may raise almost anything on broken bytes
-        raise DataError(
-            f"{_name(picture)}: cannot be read ({type(error).__name__}: {error}), expected an intact picture. Open "
-            "it again, and keep its file open until then."
-        ) from error
 
 
 def _picture_array(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:

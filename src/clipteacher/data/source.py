@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.data.files import DataError, Record, check_one_size, read_image, read_values
+from clipteacher.data.files import DataError, Record, read_image, read_values
 from clipteacher.protocols.splits import IGNORE, ignore_id
 
 UNKNOWN: Final = -1
@@ -67,7 +67,16 @@ class Source:
         """
         record = self._records[index]
         image, labels = read_image(record.image), self.labels(index)
-        check_one_size(record, image, labels)
+        if image.shape[:2] != labels.shape:
+            fix = "Draw the mask at the size of the photo; never stretch it with smoothing."
+            if image.shape[:2] == labels.shape[::-1]:
+                fix = (
+                    "The photo may be turned by its EXIF orientation: turn the mask as well, or save the photo upright."
+                )
+            raise DataError(
+                f"{record.mask}: got {labels.shape[1]}x{labels.shape[0]} (width x height), expected "
+                f"{image.shape[1]}x{image.shape[0]} as {record.image}. {fix}"
+            )
         return image, labels
 
     def labels(self, index: int) -> Labels:
@@ -93,10 +102,6 @@ class Source:
     def values(self, index: int) -> Labels:
         """Read the mask as it is stored, (H, W), uint8 or uint16, any value; raises DataError if it cannot be read."""
         return self._decode(self._records[index].mask)
-
-    def stem(self, index: int) -> str:
-        """Return the photo's file name without its suffix."""
-        return self._records[index].image.stem
 
     def paths(self, index: int) -> Record:
         """Return the two files, for messages."""

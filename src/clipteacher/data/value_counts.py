@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -97,7 +96,7 @@ def kept_counts(
     Raises:
         DataError: A mask cannot be read.
     """
-    path = cache_folder() / f"{_key(source)}.npz"
+    path = user_cache("label_audit") / f"{_key(source)}.npz"
     if not recount:
         # Missing or damaged, which numpy and zipfile report in many ways: count again.
         with suppress(Exception), np.load(path, allow_pickle=False) as cached:
@@ -108,20 +107,14 @@ def kept_counts(
     return counts
 
 
-def cache_folder() -> Path:
-    """Return the folder of the cached counts."""
-    return user_cache("label_audit")
-
-
 def _key(source: Source) -> str:
     """Hash everything that the counts depend on."""
     digest = hashlib.sha256(f"{_VERSION} {source.names} ".encode() + source.table.tobytes())
     for index in range(len(source)):
         path = source.paths(index).mask
-        try:
-            state = path.stat()
-        except OSError:
-            digest.update(f"{path.absolute()} missing\n".encode())
-        else:
-            digest.update(f"{path.absolute()} {state.st_size} {state.st_mtime_ns}\n".encode())
+        state = "missing"
+        with suppress(OSError):
+            found = path.stat()
+            state = f"{found.st_size} {found.st_mtime_ns}"
+        digest.update(f"{path.absolute()} {state}\n".encode())
     return digest.hexdigest()[:32]

@@ -39,8 +39,7 @@ def voc12(root: str | Path, split: str) -> Source:
     """
     data = Unpacked(VOC12.name, root, split, VOC12.photos)
     # A devkit is recognized by what only it has.
-    present = [folder for folder in _DEVKITS if (data.root / folder / "SegmentationClass").is_dir()]
-    devkit = data.folder(present or _DEVKITS[:1], "PASCAL VOC 2012")
+    devkit = data.folder([f"{folder}/SegmentationClass" for folder in _DEVKITS], "masks of PASCAL VOC 2012").parent
     own = data.listed(devkit / _LISTS / f"{split.removesuffix('-voc')}.txt")
     records = data.records(own, devkit / "JPEGImages", devkit / "SegmentationClass")
     if split == "train":
