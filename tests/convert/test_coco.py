@@ -1,6 +1,5 @@
 """COCO's JSON: shapes as pycocotools has them, ids, crowds, and files that are not what they should be."""
 
-import builtins
 from pathlib import Path
 from typing import Any
 
@@ -173,13 +172,9 @@ def test_what_is_no_json(text: str, message: str, tmp_path: Path) -> None:
 
 
 def test_without_pycocotools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = builtins.__import__
+    def without(name: str) -> Any:  # noqa: ANN401
+        raise ImportError(name)
 
-    def without(name: str, *rest: Any) -> Any:  # noqa: ANN401
-        if name.startswith("pycocotools"):
-            raise ImportError("not here")
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"pip install 'clipteacher\[convert\]'"):
+    monkeypatch.setattr("clipteacher.utils.packages.import_module", without)
+    with pytest.raises(ImportError, match=r"convert: .*'pycocotools'.*pip install 'clipteacher\[convert\]'"):
         read_coco(tmp_path / "a.json", tmp_path)

@@ -142,14 +142,3 @@ def collect(where: str, photos: list[AnnotatedPhoto], labels: Counter[str], note
                 "different names. Rename one, here and on disk."
             )
     return Annotations(tuple(sorted(photos, key=lambda photo: photo.target)), labels, tuple(notes))
-
-
-def shortened(items: list[str], shown: int = 3) -> str:
-    """Return the first few items of a list, and how many more there are.
-
-    Example:
-        >>> shortened(["a", "b", "c", "d"])
-        'a, b, c and 1 more'
-    """
-    more = f" and {len(items) - shown} more" if len(items) > shown else ""
-    return ", ".join(items[:shown]) + more

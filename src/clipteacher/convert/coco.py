@@ -15,8 +15,10 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json, shortened
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json
 from clipteacher.data.files import DataError
+from clipteacher.utils.lists import shortened
+from clipteacher.utils.packages import needed
 
 Crowd = Literal["ignore", "class"]
 """What a crowd region (`iscrowd: 1`), a loose outline of a group, becomes: 255, or its class."""
@@ -45,7 +47,7 @@ def read_coco(
             has a shape. A damaged shape raises it when drawn.
         ImportError: pycocotools is not installed.
     """
-    check_pycocotools()
+    needed("pycocotools.mask", "pycocotools", "convert")
     path, images = Path(path), Path(images)
     data = read_json(path)
     entries = _by_id(data, "images", path)
@@ -103,21 +105,6 @@ def _shapes(
     return shapes, labels, [f"{boxes} annotations have no shape (a box only) and were left out"] if boxes else []
 
 
-def check_pycocotools() -> None:
-    """Check that pycocotools is installed.
-
-    Raises:
-        ImportError: It is not.
-    """
-    try:
-        import pycocotools.mask  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"convert coco: pycocotools cannot be loaded ({error}); it draws COCO's shapes. Install it: "
-            "pip install 'clipteacher[convert]'"
-        ) from error
-
-
 def _list(data: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
     """Return one of the file's three lists of objects."""
     value = data.get(key)
@@ -160,8 +147,6 @@ def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
 
 def _draw(segmentation: object, where: str, height: int, width: int) -> NDArray[np.bool_]:
     """Draw polygons or run lengths on (height, width): (H, W), bool."""
-    from pycocotools import mask as coco_mask
-
     if isinstance(segmentation, dict):
         return _decoded(segmentation, where, height, width)
     if not isinstance(segmentation, list):
@@ -170,6 +155,7 @@ def _draw(segmentation: object, where: str, height: int, width: int) -> NDArray[
     polygons = [polygon for polygon in checked if len(polygon) >= 2 * _CORNERS]
     if not polygons:
         return np.zeros((height, width), dtype=bool)
+    coco_mask = needed("pycocotools.mask", "pycocotools", "convert")
     merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
     # pycocotools' own `decode` does not follow NumPy 2's rules for arrays yet.
     return _decoded({"size": [height, width], "counts": merged["counts"].decode()}, where, height, width)

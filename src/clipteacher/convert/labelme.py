@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json, shortened
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.utils.lists import shortened
 
 IGNORED_LABEL: Final = "__ignore__"
 """Labelme's own label for pixels to be ignored."""

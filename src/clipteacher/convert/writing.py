@@ -14,10 +14,11 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, shortened
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations
 from clipteacher.convert.names import folded, name_classes
 from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
+from clipteacher.utils.lists import shortened
 
 TRAIN: Final = "train"
 VAL: Final = "val"
@@ -79,7 +80,7 @@ def merged(train: Annotations, val: Annotations) -> Annotations:
     one, other = ([folded(label) for label in each.labels] for each in (train, val))
     if one != other:
         raise DataError(
-            f"classes: got {shortened(list(train.labels), 6)} to train on and {shortened(list(val.labels), 6)} to "
+            f"classes: got {shortened(train.labels, 6)} to train on and {shortened(val.labels, 6)} to "
             "score on, expected the same in the same order. Export both from one project."
         )
     labels = Counter(train.labels)
