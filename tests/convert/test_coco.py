@@ -32,7 +32,7 @@ def read(root: Path, annotations: list[dict[str, Any]], **options: Any) -> Annot
 
 
 def painted(found: Annotations) -> Any:  # noqa: ANN401
-    return paint(found.photos[0], name_classes(found.labels).ids).mask
+    return paint(found.photos[0], name_classes(found.labels).ids)[0]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_shapes_without_area_are_left_out(segmentation: Any, tmp_path: Path) -> 
     """Four numbers are a box to pycocotools; in a polygon they are a line."""
     found = read(tmp_path, [{"segmentation": segmentation}, {"segmentation": [box(0, 0, 2, 2)]}])
     result = paint(found.photos[0], {"cat": 0, "dog": 1})
-    assert (result.mask == 0).sum() == 4
-    assert [where.rpartition(": ")[2] for where in result.blank] == ["annotation 100"]
+    assert (result[0] == 0).sum() == 4
+    assert [where.rpartition(": ")[2] for where in result[1]] == ["annotation 100"]
 
 
 def test_corners_outside_are_cut_off(tmp_path: Path) -> None:

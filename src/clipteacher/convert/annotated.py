@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -13,9 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
-
-Draw = Callable[[int, int], NDArray[np.bool_]]
-"""Draws a shape on a photo of a height and a width: (H, W), bool."""
 
 
 class Shape(NamedTuple):
@@ -29,7 +25,7 @@ class Shape(NamedTuple):
 
     label: str | None
     where: str
-    draw: Draw
+    draw: Callable[[int, int], NDArray[np.bool_]]
 
 
 class AnnotatedPhoto(NamedTuple):
@@ -55,8 +51,7 @@ class AnnotatedPhoto(NamedTuple):
         return "_".join(self.inner.parts)
 
 
-@dataclass(frozen=True)
-class Annotations:
+class Annotations(NamedTuple):
     """All photos, labels and notes of one source.
 
     Attributes:

@@ -71,13 +71,18 @@ def name_classes(
     names = tuple(spelled.values())
     if wanted is not None:
         names = tuple(wanted)
-        _check_wanted(names)
-        others = [key for key in groups if key not in {folded(name) for name in names}]
+        first: dict[str, str] = {}
+        for name in names:
+            if not name.strip():
+                raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
+            if other := first.get(folded(name)):
+                raise DataError(f"classes: got {other!r} and {name!r}, expected each class once. Remove one.")
+            first[folded(name)] = name
+        others = [key for key in groups if key not in first]
         if others and not drop_others:
-            first = spelled[others[0]]
             raise DataError(
                 f"classes: {', '.join(spelled[key] for key in others)} are labels, but not among the given classes. "
-                f"{suggestion(first, names)} Add them, or ignore their pixels with --drop_others."
+                f"{suggestion(spelled[others[0]], names)} Add them, or ignore their pixels with --drop_others."
             )
         if others:
             notes.append(f"ignored, since they are not among the classes: {', '.join(spelled[key] for key in others)}")
@@ -87,14 +92,3 @@ def name_classes(
         )
     id_of = {folded(name): index for index, name in enumerate(names)}
     return NamedClasses(names, {label: id_of.get(folded(label), IGNORE) for label in labels}, tuple(notes))
-
-
-def _check_wanted(names: tuple[str, ...]) -> None:
-    """Check given names: none blank, no two alike."""
-    seen: dict[str, str] = {}
-    for name in names:
-        if not name.strip():
-            raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
-        if folded(name) in seen:
-            raise DataError(f"classes: got {seen[folded(name)]!r} and {name!r}, expected each class once. Remove one.")
-        seen[folded(name)] = name

@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 from clipteacher.convert.annotated import AnnotatedPhoto
 from clipteacher.data.files import DataError
 from clipteacher.protocols.splits import IGNORE
 
-_TURNS: Final = {
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What turns a photo upright whose EXIF orientation swaps its sides (Exif 2.3, tag 0x0112)."""
 
-
-class Painted(NamedTuple):
-    """A painted mask.
-
-    Attributes:
-        mask: Class ids (H, W), uint8, values 0..N-1, 255 = not labelled; the size of the upright photo.
-        blank: Shapes that cover no pixel, by file and position.
-    """
-
-    mask: NDArray[np.uint8]
-    blank: list[str]
-
-
-def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> Painted:
+def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> tuple[NDArray[np.uint8], list[str]]:
     """Paint the mask of a photo.
 
     Where shapes overlap, the one that covers fewer pixels is on top; of two equal ones, the one drawn later. So a cup
@@ -49,7 +28,8 @@ def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> Painted:
         ids: Class id, or 255 = ignore, by label.
 
     Returns:
-        The mask.
+        Class ids (H, W), uint8, values 0..N-1, 255 = not labelled, in the size of the upright photo; and the shapes
+        that cover no pixel, by file and position.
 
     Raises:
         DataError: The photo cannot be opened, or its shapes were drawn on another size.
@@ -77,8 +57,10 @@ def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> Painted:
     for _, box, region, label_id in sorted(regions, key=lambda each: -each[0]):
         mask[box][region] = label_id
     if size != upright:
-        mask = np.asarray(Image.fromarray(mask).transpose(_TURNS[orientation]))
-    return Painted(mask, blank)
+        picture = Image.fromarray(mask)
+        picture.getexif()[ExifTags.Base.Orientation] = orientation
+        mask = np.asarray(ImageOps.exif_transpose(picture))
+    return mask, blank
 
 
 def _sizes(photo: AnnotatedPhoto) -> tuple[tuple[int, int], tuple[int, int], int]:
@@ -92,5 +74,5 @@ def _sizes(photo: AnnotatedPhoto) -> tuple[tuple[int, int], tuple[int, int], int
             f"{photo.file}: cannot be opened ({type(error).__name__}: {error}), expected a photo. Save it again, or "
             "remove its annotations."
         ) from error
-    upright = stored[::-1] if orientation in _TURNS else stored
-    return upright, stored, orientation
+    # 5 to 8 swap the sides (Exif 2.3, tag 0x0112).
+    return stored[::-1] if 5 <= orientation <= 8 else stored, stored, orientation

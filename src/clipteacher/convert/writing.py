@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,28 +14,13 @@ import numpy as np
 from PIL import Image
 
 from clipteacher.convert.annotated import AnnotatedPhoto, Annotations
-from clipteacher.convert.names import folded, name_classes
+from clipteacher.convert.names import NamedClasses, folded, name_classes
 from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
 from clipteacher.utils.lists import shortened
 
 TRAIN: Final = "train"
 VAL: Final = "val"
-
-
-@dataclass(frozen=True)
-class Converted:
-    """What was written.
-
-    Attributes:
-        names: The class names, in the order of their ids.
-        counts: Number of photos by split.
-        notes: What was left out or merged.
-    """
-
-    names: tuple[str, ...]
-    counts: Mapping[str, int]
-    notes: tuple[str, ...]
 
 
 def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dict[str, list[AnnotatedPhoto]]:
@@ -97,7 +81,7 @@ def write_converted(
     drop_others: bool = False,
     link: bool = False,
     progress: Callable[[int], None] = lambda done: None,
-) -> Converted:
+) -> NamedClasses:
     """Write `classes.txt`, `images/<split>/` and `masks/<split>/`; pixels without a shape are 255, not labelled.
 
     Photos are copied byte for byte. Everything is written beside `out` and moved there at the end, so a failure leaves
@@ -113,7 +97,7 @@ def write_converted(
         progress: Called after each photo with the number of photos done.
 
     Returns:
-        What was written.
+        The classes, and all that was merged or left out.
 
     Raises:
         DataError: A photo or a shape cannot be used, or the labels cannot become classes.
@@ -139,7 +123,7 @@ def write_converted(
     notes = [*read.notes, *named.notes]
     if blank:
         notes.append(f"{len(blank)} shapes cover no pixel and were left out: {shortened(blank)}")
-    return Converted(named.names, {split: len(photos) for split, photos in splits.items()}, tuple(notes))
+    return named._replace(notes=tuple(notes))
 
 
 def _write_pairs(
@@ -157,9 +141,9 @@ def _write_pairs(
         images.mkdir(parents=True)
         masks.mkdir(parents=True)
         for photo in photos:
-            painted = paint(photo, ids)
-            blank += painted.blank
-            Image.fromarray(painted.mask).save(masks / f"{Path(photo.target).stem}.png")
+            mask, without_pixels = paint(photo, ids)
+            blank += without_pixels
+            Image.fromarray(mask).save(masks / f"{Path(photo.target).stem}.png")
             _copy_photo(photo, images / photo.target, link)
             done += 1
             progress(done)
