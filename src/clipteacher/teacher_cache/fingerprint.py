@@ -9,9 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-# A frozen teacher's networks stay in eval mode, whatever `training` is.
-_LEFT_OUT = frozenset({"training"})
-
 
 def teacher_fingerprint(teacher: object) -> str:
     """Hash a teacher: the classes of its modules, their plain attributes (sizes, modes, prompts) and all tensors.
@@ -56,7 +53,7 @@ def _feed(digest: hashlib._Hash, value: object, above: set[int]) -> None:
         digest.update(f"{len(value)} ".encode())
         # In order, because the order of layers matters.
         for item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            if item[0] not in _LEFT_OUT:
+            if item[0] != "training":  # a frozen teacher's networks stay in eval mode, whatever that is
                 digest.update(repr(item[0]).encode() + b"\0")
                 _feed(digest, item[1], inside)
 

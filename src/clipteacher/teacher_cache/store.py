@@ -10,12 +10,11 @@ import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
 
 from clipteacher.teacher_cache.photo import PhotoTokens
 from clipteacher.utils.atomic_files import write_atomically
@@ -88,22 +87,23 @@ class TokenStore:
         """
         if not self.writes:
             return
-        tensors: dict[str, Any] = {"cls": tokens.cls.contiguous(), "dense": tokens.dense.contiguous()}
+        tensors = {key: tensor.contiguous() for key, tensor in tokens._asdict().items()}
         data = save(tensors, metadata=self._label(name, tokens))
         try:
             if not self._has_room(len(data)):
-                self._stop(f"holds {self._used / 1e9:.2f} GB of {self.bytes / 1e9:g}")
-                return
+                return self._stop(f"holds {self._used / 1e9:.2f} GB of {self.bytes / 1e9:g}")
             write_atomically(self.path(name), lambda temporary: temporary.write_bytes(data))
         except OSError as error:
-            self._stop(f"cannot be written to ({error})")
-            return
+            return self._stop(f"cannot be written to ({error})")
         self._used += len(data)
         self._since += len(data)
 
     def _label(self, name: str, tokens: PhotoTokens) -> dict[str, str]:
         """Return what identifies an intact entry."""
-        return {"key": self.key, "name": name, "crc32": f"{_crc(tokens.dense, _crc(tokens.cls)):08x}"}
+        checksum = 0
+        for tensor in tokens:
+            checksum = zlib.crc32(tensor.contiguous().view(torch.uint8).numpy().data, checksum)
+        return {"key": self.key, "name": name, "crc32": f"{checksum:08x}"}
 
     def _stop(self, why: str) -> None:
         self.writes = False
@@ -129,7 +129,3 @@ class TokenStore:
                 else:
                     total += found.st_size
         return total
-
-
-def _crc(tensor: Tensor, before: int = 0) -> int:
-    return zlib.crc32(tensor.contiguous().view(torch.uint8).numpy().data, before)
