@@ -29,13 +29,13 @@ def ade20k(root: str | Path, split: str) -> Source:
     Raises:
         DataError: A folder or file is missing.
     """
-    data = Unpacked(ADE20K.name, root, split, _FOLDERS)
+    data = Unpacked(ADE20K, Path(root), split)
     images, masks = (
         data.folder([f"{base}{kind}/{_FOLDERS[split]}" for base in ("ADEChallengeData2016/", "")], kind)
         for kind in ("images", "annotations")
     )
     return Source(
-        data.records(data.stems(images, ".jpg"), images, masks),
+        data.records(images, masks),
         ADE20K_150_NAMES,
         value_table(ADE20K_150_RAW_IDS, rest=(0,)),
         fix="Use the masks as released: 0 = other, classes 1..150; they are renumbered as they are read, once.",
@@ -57,7 +57,7 @@ def ade20k_full(root: str | Path, split: str) -> Source:
     Raises:
         DataError: A folder or file is missing.
     """
-    data = Unpacked(ADE20K_FULL.name, root, split, _FOLDERS)
+    data = Unpacked(ADE20K_FULL, Path(root), split)
     folder = data.folder([f"{base}images/ADE/{_FOLDERS[split]}" for base in ("ADE20K_2021_17_01/", "")], "photos")
     files = {path.name: path for path in sorted(folder.rglob("*")) if not path.name.startswith(".")}
     mask_names = {name: name.removesuffix(".jpg") + "_seg.png" for name in sorted(files) if name.endswith(".jpg")}

@@ -20,6 +20,7 @@ from clipteacher.data.files import DataError
 from clipteacher.data.source import UNKNOWN, Source
 from clipteacher.data.value_counts import ValueCounts
 from clipteacher.protocols.coco_stuff import COCO_STUFF_MISSING_RAW_IDS, COCO_STUFF_NAMES
+from clipteacher.utils.lists import shortened
 
 # If every other class occurs in this many masks, a class that occurs in none is not absent by chance: one as common as
 # the rarest of them would be absent with a probability of e^-10.
@@ -81,49 +82,38 @@ def audit_labels(source: Source, counts: ValueCounts, held_back: Collection[str]
         )
     unexplained = [name for name in absent if name not in held_back]
     if unexplained and not faults:
-        shown = ", ".join(unexplained[:10]) + (", …" if len(unexplained) > 10 else "")
         hint = ""
         if absent_ids.tolist() == [0]:
             hint = " If the ids count from 1 instead of 0, subtract one."
         elif absent_ids.tolist() == [len(source.names) - 1]:
             hint = " It is the last one: check that one was not subtracted from the ids once too often."
         warnings.append(
-            f"{len(unexplained)} of {len(source.names)} classes never occur in {counts.total} masks: {shown}. They are "
-            f"not learned from these and have no score on them.{hint}"
+            f"{len(unexplained)} of {len(source.names)} classes never occur in {counts.total} masks: "
+            f"{shortened(unexplained, 10)}. They are not learned from these and have no score on them.{hint}"
         )
     return LabelAudit(tuple(faults), tuple(warnings), absent, bool(len(strays)))
 
 
 def check_audit(audit: LabelAudit, where: str) -> None:
-    """Raise an error for a source with faults.
-
-    Args:
-        audit: What was found.
-        where: What was audited, for the message, such as "train".
-
-    Raises:
-        DataError: There are faults.
-    """
-    if not audit.faults:
-        return
-    go_on = "" if audit.unusable else " If this is intended, continue with --data.audit false."
-    raise DataError(f"label audit of {where}: " + "\n".join(audit.faults) + go_on)
+    """Raise DataError for a source with faults; `where` is what was audited, such as "train"."""
+    if audit.faults:
+        go_on = "" if audit.unusable else " If this is intended, continue with --data.audit false."
+        raise DataError(f"label audit of {where}: " + "\n".join(audit.faults) + go_on)
 
 
 def _stray_values(source: Source, counts: ValueCounts, strays: NDArray[np.intp]) -> str:
     """Say which values are no class, which mask has the first, and which mistake explains them."""
-    shown = ", ".join(f"{value} (in {counts.masks[value]} of {counts.total} masks)" for value in strays[:5])
+    shown = shortened((f"{value} (in {counts.masks[value]} of {counts.total} masks)" for value in strays), 5)
     example = source.paths(int(counts.first[strays[0]])).mask
-    return (
-        f"{example}: got value {shown}{', …' if len(strays) > 5 else ''}, expected {source.known_values()}. "
-        f"{_fix(source, counts, strays.tolist())}"
-    )
+    fix = _fix(source, counts, strays.tolist())
+    return f"{example}: got value {shown}, expected {source.known_values()}. {fix}"
 
 
 def _looks_like_raw_coco(source: Source, absent: NDArray[np.intp]) -> bool:
     """Return whether the class ids that never occur include COCO-Stuff's missing raw ids, beyond chance."""
     gaps = COCO_STUFF_MISSING_RAW_IDS
-    if not (_is_coco(source) and _masks_hold_class_ids(source) and set(gaps) <= set(absent.tolist())):
+    coco = len(source.names) == len(COCO_STUFF_NAMES) and _masks_hold_class_ids(source)
+    if not (coco and set(gaps) <= set(absent.tolist())):
         return False
     # Probability that all of these are absent if the absent ones were drawn at random (hypergeometric).
     chance = prod((len(absent) - i) / (len(source.names) - i) for i in range(len(gaps)))
@@ -143,15 +133,16 @@ def _fix(source: Source, counts: ValueCounts, strays: list[int]) -> str:
     """Name the mistake that explains values that are no class."""
     present = counts.masks > 0
     own_ids, count, ignore = _masks_hold_class_ids(source), len(source.names), source.ignore
+    is_coco = count == len(COCO_STUFF_NAMES)
     gaps = list(COCO_STUFF_MISSING_RAW_IDS)
-    if _is_coco(source) and own_ids and strays[-1] < 182 and not present[gaps].any():
+    if is_coco and own_ids and strays[-1] < 182 and not present[gaps].any():
         return _RAW_COCO_FIX
-    if _is_coco(source) and not own_ids and set(strays) <= set(gaps):
+    if is_coco and not own_ids and set(strays) <= set(gaps):
         return (
             "These ids never occur in raw stuffthingmaps: the masks were converted to 0..170 before and would be "
             "renumbered twice. Use the PNGs as released, or a folder with classes.txt."
         )
-    if _is_coco(source) and not own_ids and 182 in strays and not present[[gap + 1 for gap in gaps]].any():
+    if is_coco and not own_ids and 182 in strays and not present[[gap + 1 for gap in gaps]].any():
         return (
             "The ids are raw ones plus one (1..182, 0 = unlabelled). Use the released stuffthingmaps: 0..181 and 255."
         )
@@ -179,8 +170,3 @@ def _fix(source: Source, counts: ValueCounts, strays: list[int]) -> str:
 def _masks_hold_class_ids(source: Source) -> bool:
     """Return whether the values of the masks are the class ids themselves, as in the folder format."""
     return bool(np.array_equal(source.table[: len(source.names)], np.arange(len(source.names))))
-
-
-def _is_coco(source: Source) -> bool:
-    """Return whether a source has as many classes as COCO-Stuff."""
-    return len(source.names) == len(COCO_STUFF_NAMES)

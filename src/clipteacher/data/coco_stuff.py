@@ -32,11 +32,11 @@ def coco_stuff(root: str | Path, split: str) -> Source:
     Raises:
         DataError: A folder or file is missing.
     """
-    data = Unpacked(COCO_STUFF.name, root, split, COCO_STUFF.photos)
+    data = Unpacked(COCO_STUFF, Path(root), split)
     images = data.folder([f"{folder}{split}2017" for folder in _IMAGES], "photos")
     masks = data.folder([f"{folder}{split}2017" for folder in _MASKS], "stuffthingmaps")
     return Source(
-        data.records(data.stems(images, ".jpg"), images, masks),
+        data.records(images, masks),
         COCO_STUFF_NAMES,
         value_table(COCO_STUFF_RAW_IDS, rest=(255,)),
         fix="Use the raw stuffthingmaps: they are renumbered as they are read, and masks that were converted before "

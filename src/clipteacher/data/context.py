@@ -52,7 +52,7 @@ def context(root: str | Path, split: str, *, background: bool = False) -> Source
     Raises:
         DataError: A folder, list or file is missing.
     """
-    data = Unpacked(CONTEXT.name, root, split, CONTEXT.photos)
+    data = Unpacked(CONTEXT, Path(root), split)
     devkit = data.folder([f"{folder}/JPEGImages" for folder in _DEVKITS], "photos of VOC 2010").parent
     found = ((form, base / form[0]) for form in _FORMS for base in (devkit, data.root) if (base / form[0]).is_dir())
     form, masks = next(found, (None, devkit))
@@ -65,7 +65,7 @@ def context(root: str | Path, split: str, *, background: bool = False) -> Source
     lists = [base / folder / f"{split}.txt" for folder in _LISTS for base in (devkit, data.root)]
     listed = data.listed(next((path for path in lists if path.is_file()), lists[0]))
     return Source(
-        data.records(listed, devkit / "JPEGImages", masks, suffix),
+        data.records(devkit / "JPEGImages", masks, listed, suffix),
         (BACKGROUND, *CONTEXT_NAMES) if background else CONTEXT_NAMES,
         value_table((0, *raw_ids) if background else raw_ids, size, rest=unnamed, rest_id=0 if background else None),
         decode=decode,

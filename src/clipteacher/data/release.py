@@ -48,53 +48,45 @@ class Release:
     open: Callable[[str | Path, str, Protocol], Source]
 
 
+@dataclass(frozen=True)
 class Unpacked:
-    """The folder below which a released data set was unpacked; its errors name the command that tells what is missing.
+    """The folder below which a data set was unpacked; its errors name the command that tells what is missing.
 
     Args:
-        dataset: Name of the data set, for messages.
+        release: The data set.
         root: The folder.
         split: The split to open.
-        splits: All splits of the data set.
 
     Raises:
-        DataError: The data set has no such split.
+        DataError: The data set has no such split; and methods raise it for what is missing.
     """
 
-    def __init__(self, dataset: str, root: str | Path, split: str, splits: Iterable[str]) -> None:
-        self.root = Path(root)
-        self.dataset = dataset
-        if split not in (known := tuple(splits)):
+    release: Release
+    root: Path
+    split: str
+
+    def __post_init__(self) -> None:
+        """Check the split."""
+        if self.split not in self.release.photos:
             raise DataError(
-                f"split: got {split!r}, expected one that {dataset} has: {', '.join(known)}. Name one of them."
+                f"split: got {self.split!r}, expected one that {self.release.name} has: "
+                f"{', '.join(self.release.photos)}. Name one of them."
             )
 
     def error(self, problem: str) -> DataError:
-        """Return an error that ends in advice on what to do."""
-        return DataError(f"{problem}. {self.advice()}")
-
-    def advice(self) -> str:
-        """Name the command that lists the missing parts."""
-        return f"`clipteacher prepare {self.dataset} --root {self.root}` says what is missing and where it is from."
+        """Return an error that ends in the command that lists the missing parts."""
+        command = f"`clipteacher prepare {self.release.name} --root {self.root}`"
+        return DataError(f"{problem}. {command} says what is missing and where it is from.")
 
     def folder(self, candidates: Sequence[str], what: str) -> Path:
-        """Return the first candidate below the root that exists; `what` it holds, in the plural, is for the message.
-
-        Raises:
-            DataError: None of them exists.
-        """
+        """Return the first candidate below the root that exists; `what` it holds, in the plural, is for the message."""
         folders = [self.root / candidate for candidate in candidates]
-        for folder in folders:
-            if folder.is_dir():
-                return folder
+        if found := next(filter(Path.is_dir, folders), None):
+            return found
         raise self.error(f"{self.root}: got no {what}, expected them in {' or '.join(map(str, folders))}")
 
     def listed(self, path: Path) -> tuple[str, ...]:
-        """Read a list of photos: the file name without folder and suffix of the first word of each line.
-
-        Raises:
-            DataError: The file is missing or empty, or names a photo twice.
-        """
+        """Read a list of photos, each once: the file name without folder and suffix of the first word of each line."""
         if not path.is_file():
             raise self.error(f"{path}: no such file, expected a list of photos, one per line")
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -106,42 +98,34 @@ class Unpacked:
             )
         return stems
 
-    def stems(self, folder: Path, suffix: str) -> tuple[str, ...]:
-        """Return the files of a folder that end in a suffix such as ".jpg", sorted, without it.
-
-        Raises:
-            DataError: There is no such file.
-        """
-        # Hidden files are no photos: macOS leaves a `._photo.jpg` beside `photo.jpg`.
-        names = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
-        stems = sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix))
-        if not stems:
-            raise self.error(f"{folder}: got no file ending in {suffix}, expected the photos")
-        return tuple(stems)
-
-    def records(self, stems: Iterable[str], images: Path, masks: Path, mask_suffix: str = ".png") -> tuple[Record, ...]:
+    def records(
+        self, images: Path, masks: Path, stems: Iterable[str] | None = None, mask_suffix: str = ".png"
+    ) -> tuple[Record, ...]:
         """Pair photos, which end in ".jpg", with their masks.
 
         Args:
-            stems: File names without suffix.
             images: Folder of the photos.
             masks: Folder of the masks.
+            stems: File names without suffix; None takes all photos of the folder, sorted.
             mask_suffix: What a mask's file name ends in.
 
         Returns:
             A record for each photo, in the order of `stems`.
-
-        Raises:
-            DataError: A photo or a mask does not exist.
         """
+        # One listing for a hundred thousand files, not a hundred thousand questions.
+        present = [{entry.name for entry in folder.iterdir()} for folder in (images, masks)]
+        if stems is None:
+            # Hidden files are no photos: macOS leaves a `._photo.jpg` beside `photo.jpg`.
+            names = [name for name in present[0] if name.endswith(".jpg") and not name.startswith(".")]
+            if not names:
+                raise self.error(f"{images}: got no file ending in .jpg, expected the photos")
+            stems = sorted(name.removesuffix(".jpg") for name in names)
         records = tuple(Record(images / f"{stem}.jpg", masks / f"{stem}{mask_suffix}") for stem in stems)
-        for folder, part in ((images, 0), (masks, 1)):
-            # One listing for a hundred thousand files, not a hundred thousand questions.
-            present = {entry.name for entry in folder.iterdir()}
-            missing = [record[part] for record in records if record[part].name not in present]
+        for part, names_there in enumerate(present):
+            missing = [record[part] for record in records if record[part].name not in names_there]
             if missing:
                 raise self.error(
-                    f"{missing[0]}: no such file, and {len(missing)} of {len(records)} are missing in {folder}, "
-                    "expected one for each listed photo"
+                    f"{missing[0]}: no such file, and {len(missing)} of {len(records)} are missing in "
+                    f"{missing[0].parent}, expected one for each listed photo"
                 )
         return records

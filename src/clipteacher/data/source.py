@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from clipteacher.data.files import DataError, Record, read_image, read_values
 from clipteacher.protocols.splits import IGNORE, ignore_id
+from clipteacher.utils.lists import shortened
 
 UNKNOWN: Final = -1
 """What `Source.table` holds for values that no intact mask of the data set has."""
@@ -92,10 +93,9 @@ class Source:
         ids = self.table[values]
         if (ids == UNKNOWN).any():
             wrong, counts = np.unique(values[ids == UNKNOWN], return_counts=True)
-            shown = ", ".join(f"{value} ({count} pixels)" for value, count in zip(wrong[:5], counts[:5], strict=True))
+            shown = shortened((f"{value} ({count} pixels)" for value, count in zip(wrong, counts, strict=True)), 5)
             raise DataError(
-                f"{self._records[index].mask}: got value {shown}{', …' if len(wrong) > 5 else ''}, expected "
-                f"{self.known_values()}. {self._fix}"
+                f"{self._records[index].mask}: got value {shown}, expected {self.known_values()}. {self._fix}"
             )
         return ids.astype(np.uint8 if self.ignore == IGNORE else np.uint16)
 
@@ -148,5 +148,4 @@ def value_table(
 def _ranges(values: NDArray[np.intp]) -> str:
     """Write ascending numbers as ranges: 0..10, 12..24, 26."""
     runs = np.split(values, np.flatnonzero(np.diff(values) > 1) + 1)
-    texts = [str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs]
-    return ", ".join(texts[:12]) + (", …" if len(texts) > 12 else "")
+    return shortened((str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs), 12)

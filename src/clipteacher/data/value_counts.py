@@ -40,10 +40,7 @@ class ValueCounts:
 
     def class_pixels(self, source: Source) -> NDArray[np.int64]:
         """Return the pixels of each class: (N,), int64."""
-        counts = np.zeros(len(source.names), dtype=np.int64)
-        is_class = (source.table != UNKNOWN) & (source.table != source.ignore)
-        np.add.at(counts, source.table[is_class], self.pixels[is_class])
-        return counts
+        return np.array([self.pixels[source.table == label].sum() for label in range(len(source.names))], np.int64)
 
 
 def count_values(source: Source, progress: Callable[[int], object] = lambda done: None) -> ValueCounts:
