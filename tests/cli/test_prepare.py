@@ -17,7 +17,7 @@ from tests.data.tiny_copies import (
 
 from clipteacher.cli.main import main
 from clipteacher.data.opened import RELEASES
-from clipteacher.data.preparation import check_archive, check_count
+from clipteacher.data.release import check_archive, check_count
 from clipteacher.protocols.named import protocol_named
 
 WRITERS: dict[str, Callable[[Path], Written]] = {

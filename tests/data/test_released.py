@@ -266,7 +266,7 @@ def test_a_full_mask_that_is_not_in_colour(tmp_path: Path) -> None:
     source = ade20k_full(tmp_path, "val")
     path = source.paths(0).mask
     Image.fromarray(np.zeros((48, 64), np.uint8)).save(path)
-    with pytest.raises(DataError, match=rf"{path.name}: got a PNG file of mode L, expected a PNG of mode RGB"):
+    with pytest.raises(DataError, match=rf"{path.name}: got a mask of mode L, expected RGB"):
         source.labels(0)
     path.write_bytes(b"")
     with pytest.raises(DataError, match=rf"{path.name}: cannot be read"):

@@ -24,7 +24,7 @@ from clipteacher.data.folder import FolderSource
 from clipteacher.method.config import SUPERVISED
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
-from clipteacher.teacher_cache.photo import photo_tokens
+from clipteacher.teacher_cache.tokens import photo_tokens
 from clipteacher.teachers.teacher import TeacherTokens
 from clipteacher.training.module import TrainingModule
 

@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser
 
 from clipteacher.cli.errors import user_errors
 from clipteacher.data.opened import RELEASES
-from clipteacher.data.preparation import inspect_release
+from clipteacher.data.release import inspect_release
 from clipteacher.protocols.named import PROTOCOLS
 
 

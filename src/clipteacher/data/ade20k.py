@@ -71,24 +71,15 @@ def ade20k_full(root: str | Path, split: str) -> Source:
         [Record(files[name], files[mask]) for name, mask in mask_names.items()],
         ADE20K_847_NAMES,
         value_table(ADE20K_847_RAW_IDS, 65536, rest=range(26 * 256)),
-        decode=read_full_ids,
+        decode=_read_full_ids,
         fix="Use the _seg.png files as released.",
     )
 
 
-def read_full_ids(path: Path) -> NDArray[np.uint16]:
-    """Read the class of each pixel of a `_seg.png` of the full release: R // 10 · 256 + G.
+def _read_full_ids(path: Path) -> NDArray[np.uint16]:
+    """Read raw ids (H, W), uint16, 0 = none, up to 6655, of a `_seg.png` of the full release: R // 10 · 256 + G.
 
     Source: CSAILVision, `ADE20K/utils/utils_ade20k.py`; MaskFormer, `datasets/prepare_ade20k_full_sem_seg.py`.
-
-    Args:
-        path: The PNG.
-
-    Returns:
-        Raw ids (H, W), uint16, 0 = none, up to 6655.
-
-    Raises:
-        DataError: The file is not a PNG of mode RGB.
     """
     colours = read_colours(path).astype(np.uint16)
     return colours[..., 0] // 10 * 256 + colours[..., 1]

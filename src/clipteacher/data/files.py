@@ -46,13 +46,10 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
 
 
 def rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """Return the colours of a decoded picture with 8 bits per channel, laid over white, as viewers show it.
+    """Return the colours of a decoded picture, laid over white, as viewers show it: (H, W, 3), uint8, RGB, 0..255.
 
     Args:
-        image: Of any mode except those with deeper channels (I, I;16, F).
-
-    Returns:
-        (H, W, 3), uint8, RGB, 0..255.
+        image: Of any mode except those with more than 8 bits per channel (I, I;16, F).
     """
     if not image.has_transparency_data:
         return np.array(image.convert("RGB"), dtype=np.uint8)
@@ -89,12 +86,7 @@ def read_values(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         DataError: The file cannot be read, is not a PNG, or has another mode or depth.
     """
-    # A mask has no orientation of its own.
-    image = decoded(path, upright=False)
-    if image.format != "PNG":
-        raise DataError(
-            f"{path}: got a {image.format} file, expected PNG, since lossy formats blur ids. Save it as PNG."
-        )
+    image = _png(path)
     if image.mode not in ("L", "P"):
         raise DataError(
             f"{path}: got a mask of mode {image.mode}, expected one 8-bit channel of class ids (L) or a palette (P). "
@@ -111,24 +103,27 @@ def read_values(path: str | Path) -> NDArray[np.uint8]:
 
 
 def read_colours(path: str | Path) -> NDArray[np.uint8]:
-    """Read a mask whose labels are stored as colours.
-
-    Args:
-        path: A PNG of mode RGB.
-
-    Returns:
-        Colours (H, W, 3), uint8, 0..255.
+    """Read a mask whose labels are stored as colours, a PNG of mode RGB: (H, W, 3), uint8, 0..255.
 
     Raises:
         DataError: The file cannot be read, is not a PNG, or has another mode.
     """
-    image = decoded(path, upright=False)
-    if image.format != "PNG" or image.mode != "RGB":
+    image = _png(path)
+    if image.mode != "RGB":
         raise DataError(
-            f"{path}: got a {image.format} file of mode {image.mode}, expected a PNG of mode RGB, as released. Unpack "
-            "it from the archive again."
+            f"{path}: got a mask of mode {image.mode}, expected RGB, as released. Unpack it from the archive again."
         )
     return np.array(image, dtype=np.uint8)
+
+
+def _png(path: str | Path) -> Image.Image:
+    """Decode a mask, which has no orientation of its own."""
+    image = decoded(path, upright=False)
+    if image.format != "PNG":
+        raise DataError(
+            f"{path}: got a {image.format} file, expected PNG, since lossy formats blur ids. Save it as PNG."
+        )
+    return image
 
 
 def decoded(picture: str | PathLike[str] | Image.Image, *, upright: bool, max_pixels: int | None = None) -> Image.Image:

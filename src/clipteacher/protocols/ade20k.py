@@ -36,24 +36,20 @@ ADE20K_150_RAW_IDS: Final = tuple(range(1, 151))
 """Id of each class in ADEChallengeData2016/annotations/*.png; 0 is other, which is ignored."""
 
 
-def read_ade20k_847() -> tuple[tuple[int, str], ...]:
-    """Read raw id and name of each of the 847 classes, in class order, from the package's `ade20k_847.csv`.
+# Raw id and name of each of the 847 classes of the full release of January 2021 (ADE20K_2021_17_01), in class order.
+# Source: Mask2Former, `mask2former/data/datasets/register_ade20k_full.py` (`id`, `name`, in the order of `trainId`),
+# which is MaskFormer's list (arXiv 2107.06278).
+_CSV: Final = resources.files("clipteacher.protocols").joinpath("ade20k_847.csv").read_text(encoding="utf-8")
+_ROWS: Final = tuple(csv.DictReader(_CSV.splitlines()))
 
-    Source: Mask2Former, `mask2former/data/datasets/register_ade20k_full.py` (`id`, `name`, in the order of `trainId`),
-    which is MaskFormer's list (arXiv 2107.06278) for the full release of January 2021 (ADE20K_2021_17_01).
-    """
-    text = resources.files("clipteacher.protocols").joinpath("ade20k_847.csv").read_text(encoding="utf-8")
-    return tuple((int(row["raw_id"]), row["name"]) for row in csv.DictReader(text.splitlines()))
-
-
-ADE20K_847_RAW_IDS: Final[tuple[int, ...]] = tuple(raw for raw, _ in read_ade20k_847())
+ADE20K_847_RAW_IDS: Final[tuple[int, ...]] = tuple(int(row["raw_id"]) for row in _ROWS)
 """Id of each class in the full release, 6..3156. A pixel (R, G, B) of `*_seg.png` has the id R // 10 * 256 + G, where 0
 means none.
 
 Source: MaskFormer, `datasets/prepare_ade20k_full_sem_seg.py`.
 """
 
-ADE20K_847_NAMES: Final[tuple[str, ...]] = tuple(name for _, name in read_ade20k_847())
+ADE20K_847_NAMES: Final[tuple[str, ...]] = tuple(row["name"] for row in _ROWS)
 """The 847 classes, each with all its synonyms in one string ("building, edifice"), and prompted so, as MaskFormer's
 descendants do. The first synonyms alone are not unique: there are three bags."""
 

@@ -15,10 +15,9 @@ from torch import Tensor
 
 from clipteacher.data.crop_box import CropBox
 from clipteacher.data.files import DataError, read_image
-from clipteacher.teacher_cache.crop import crop_tokens
 from clipteacher.teacher_cache.fingerprint import teacher_fingerprint
-from clipteacher.teacher_cache.photo import PhotoTokens, photo_tokens
 from clipteacher.teacher_cache.store import TokenStore
+from clipteacher.teacher_cache.tokens import PhotoTokens, crop_tokens, photo_tokens
 from clipteacher.teachers.teacher import Teacher, TeacherTokens
 
 # Another number invalidates what earlier versions have kept.

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from clipteacher.teacher_cache.photo import PhotoTokens
+from clipteacher.teacher_cache.tokens import PhotoTokens
 from clipteacher.utils.atomic_files import write_atomically
 
 _SUFFIX: Final = ".safetensors"
