@@ -154,7 +154,7 @@ def test_photos_of_subfolders_and_of_no_annotation(tmp_path: Path) -> None:
     found = read_coco(write_json(tmp_path / "a.json", value), tmp_path, skip_missing=True)
     assert [photo.target for photo in found.photos] == ["one_a.png", "two_a.png"]
     assert [len(photo.shapes) for photo in found.photos] == [0, 1]
-    assert found.notes[0] == "1 annotations have no shape (a box only) and were left out"
+    assert found.notes[0] == "1 annotations have no shape (a box only) and were left out: annotation 101"
     assert "gone.png" in found.notes[1]
     value["images"].append(image(6, "two_a.png"))
     write_photo(tmp_path / "two_a.png")

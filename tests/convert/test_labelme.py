@@ -137,7 +137,7 @@ def test_missing_photos_and_files(tmp_path: Path) -> None:
         (shape("cat", [[1, 1], [2, 2]], "mask", mask="*"), "not base64"),
         (shape("cat", [[1, 1], [2, 2]], "mask", mask="aGVsbG8="), "mask cannot be read"),
         (CAT | {"label": 3}, "label 3"),
-        ("cat", "type ''"),
+        ("cat", "type 'str'"),
     ],
 )
 def test_damaged_shapes(one: Any, message: str, tmp_path: Path) -> None:  # noqa: ANN401

@@ -116,7 +116,7 @@ def test_source(root: Path) -> None:
             np.testing.assert_array_equal(read, stored)
         np.testing.assert_array_equal(image, read_image(source.paths(index).image))
     assert FolderSource(root, "train", ["sky", "potted plant", "cat"]).names == source.names
-    with pytest.raises(DataError, match=r"classes\.txt: got 'potted plant' on line 2, expected 'dog'"):
+    with pytest.raises(DataError, match=r"classes\.txt: got .* got 'potted plant' on line 2, expected 'dog'"):
         FolderSource(root, "train", ("sky", "dog", "cat"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.utils.lists import shortened
 
 
 class Shape(NamedTuple):
@@ -85,14 +86,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def inner_path(name: object, where: str) -> PurePosixPath:
-    r"""Check the path of a photo in an annotation file: it must stay inside the photos' folder.
-
-    Args:
-        name: The path as written, with slashes of either kind.
-        where: What it is part of, for messages.
-
-    Returns:
-        The relative path.
+    r"""Return the relative path of a photo in an annotation file, written with slashes of either kind.
 
     Raises:
         DataError: It is not a string, is absolute or leads upwards, or has the suffix of no photo.
@@ -117,8 +111,10 @@ def inner_path(name: object, where: str) -> PurePosixPath:
     return path
 
 
-def collect(where: str, photos: list[AnnotatedPhoto], labels: Counter[str], notes: list[str]) -> Annotations:
-    """Sort photos by target, and check that no two share a mask.
+def collect(
+    where: str, photos: list[AnnotatedPhoto], labels: Counter[str], left_out: Mapping[str, Sequence[str]]
+) -> Annotations:
+    """Sort photos by target, check that no two share a mask, and note what was left out, by the reason.
 
     Raises:
         DataError: There is no photo, or two have one stem.
@@ -136,4 +132,10 @@ def collect(where: str, photos: list[AnnotatedPhoto], labels: Counter[str], note
                 f"{where}: {photo.file} and {other.file} would share the mask {Path(photo.target).stem}.png, expected "
                 "different names. Rename one, here and on disk."
             )
-    return Annotations(tuple(sorted(photos, key=lambda photo: photo.target)), labels, tuple(notes))
+    notes = tuple(left_out_note(reason, items) for reason, items in left_out.items() if items)
+    return Annotations(tuple(sorted(photos, key=lambda photo: photo.target)), labels, notes)
+
+
+def left_out_note(reason: str, items: Sequence[str]) -> str:
+    """Say how many were left out, why, and which."""
+    return f"{len(items)} {reason} and were left out: {shortened(items)}"

@@ -53,14 +53,12 @@ def read_coco(
     entries = _by_id(data, "images", path)
     if not images.is_dir():
         raise DataError(f"{images}: no such folder, expected that of the photos. Correct --images.")
-    shapes, labels, notes = _shapes(data, path, set(entries), crowd)
+    shapes, labels, boxes = _shapes(data, path, set(entries), crowd)
     photos, missing = [], []
     for key, entry in entries.items():
-        where = f"{path}: image {key}"
-        inner = inner_path(entry.get("file_name"), where)
+        inner = inner_path(entry.get("file_name"), where := f"{path}: image {key}")
         if (images / inner).is_file():
-            size = _size(entry, where)
-            photos.append(AnnotatedPhoto(images / inner, inner, size, tuple(shapes.get(key, ()))))
+            photos.append(AnnotatedPhoto(images / inner, inner, _size(entry, where), tuple(shapes.get(key, ()))))
         else:
             missing.append(str(inner))
     if missing and not skip_missing:
@@ -68,19 +66,21 @@ def read_coco(
             f"{images}: {len(missing)} of {len(entries)} photos are missing: {shortened(missing)}. Correct --images, "
             "or continue without them with --skip_missing."
         )
-    if missing:
-        notes.append(f"{len(missing)} photos are not in {images} and were left out: {shortened(missing)}")
-    return collect(str(path), photos, labels, notes)
+    left_out = {"annotations have no shape (a box only)": boxes, f"photos are not in {images}": missing}
+    return collect(str(path), photos, labels, left_out)
 
 
 def _shapes(
     data: dict[str, Any], path: Path, images: set[int], crowd: Crowd
 ) -> tuple[dict[int, list[Shape]], Counter[str], list[str]]:
-    """Read the annotations: shapes by image id, the number of shapes of each label, and notes."""
-    names = {key: _category_name(entry, path) for key, entry in sorted(_by_id(data, "categories", path).items())}
+    """Read the annotations: shapes by image id, the number of shapes of each label, and what is only a box."""
+    names = {key: entry.get("name") for key, entry in sorted(_by_id(data, "categories", path).items())}
+    for key, name in names.items():
+        if not isinstance(name, str) or not name.strip():
+            raise DataError(f"{path}: got category {key} with the name {name!r}, expected a string. Name it.")
     shapes: dict[int, list[Shape]] = {}
-    labels = Counter(dict.fromkeys(names.values(), 0))
-    boxes = 0
+    labels = Counter(dict.fromkeys(map(str, names.values()), 0))
+    boxes: list[str] = []
     for number, entry in enumerate(_list(data, "annotations", path)):
         where = f"{path}: annotation {entry.get('id', f'number {number}')}"
         image_id, category = entry.get("image_id"), entry.get("category_id")
@@ -90,19 +90,19 @@ def _shapes(
                 "categories have. Export it again, or remove the annotation."
             )
         if not entry.get("segmentation"):
-            boxes += 1
+            boxes.append(where.removeprefix(f"{path}: "))
             continue
-        name = names[category]
+        name = str(names[category])
         labels[name] += 1
         ignored = crowd == "ignore" and bool(entry.get("iscrowd", 0))
         draw = partial(_draw, entry["segmentation"], where)
         shapes.setdefault(image_id, []).append(Shape(None if ignored else name, where, draw))
     if not shapes:
         raise DataError(
-            f"{path}: got {boxes} annotations and no shape, expected polygons or run lengths under `segmentation`. "
-            "Export masks rather than boxes."
+            f"{path}: got {len(boxes)} annotations and no shape, expected polygons or run lengths under "
+            "`segmentation`. Export masks rather than boxes."
         )
-    return shapes, labels, [f"{boxes} annotations have no shape (a box only) and were left out"] if boxes else []
+    return shapes, labels, boxes
 
 
 def _list(data: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
@@ -126,13 +126,6 @@ def _by_id(data: dict[str, Any], key: str, path: Path) -> dict[int, dict[str, An
             raise DataError(f"{path}: got id {number!r} in {key}, expected a unique number. Export it again.")
         found[number] = entry
     return found
-
-
-def _category_name(entry: dict[str, Any], path: Path) -> str:
-    name = entry.get("name")
-    if not isinstance(name, str) or not name.strip():
-        raise DataError(f"{path}: got category {entry.get('id')} with the name {name!r}, expected a string. Name it.")
-    return name
 
 
 def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:

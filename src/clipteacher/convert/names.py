@@ -11,13 +11,7 @@ from clipteacher.protocols.splits import IGNORE, suggestion
 
 
 class NamedClasses(NamedTuple):
-    """Class names, and what each label means.
-
-    Attributes:
-        names: The class names, in the order of their ids.
-        ids: Class id or `IGNORE` by label, as written.
-        notes: What was merged, and what was left out.
-    """
+    """Class names in the order of the ids, class id or `IGNORE` by label, and notes of what was merged or left out."""
 
     names: tuple[str, ...]
     ids: Mapping[str, int]
@@ -37,9 +31,7 @@ def folded(label: str) -> str:
 def name_classes(
     labels: Counter[str], wanted: Sequence[str] | None = None, *, drop_others: bool = False
 ) -> NamedClasses:
-    """Give ids to labels.
-
-    Labels that differ only in case and spaces are one class, with the most frequent spelling.
+    """Give ids to labels; those that differ only in case and spaces are one class, with the most frequent spelling.
 
     Args:
         labels: Number of shapes of each label, in the order of the ids.

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, left_out_note
 from clipteacher.convert.names import NamedClasses, folded, name_classes
 from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
@@ -24,10 +24,10 @@ VAL: Final = "val"
 
 
 def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dict[str, list[AnnotatedPhoto]]:
-    """Draw the photos to score on.
+    """Draw the photos to score on; the same photos, sorted, and the same seed give the same split.
 
     Args:
-        photos: All photos, sorted; the same photos and the same seed give the same split.
+        photos: All photos.
         val: Share of them to score on, 0 or more and below 1; 0 leaves all to train on.
         seed: 0 or more.
 
@@ -47,12 +47,9 @@ def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dic
         raise ValueError(
             f"val: got {len(photos)} photo to share between training and scoring, expected 2 or more. Use --val 0."
         )
+    order = np.random.default_rng(seed).permutation(len(photos))
     count = min(max(round(val * len(photos)), 1), len(photos) - 1)
-    chosen = set(np.random.default_rng(seed).permutation(len(photos))[:count].tolist())
-    return {
-        TRAIN: [photo for index, photo in enumerate(photos) if index not in chosen],
-        VAL: [photo for index, photo in enumerate(photos) if index in chosen],
-    }
+    return {split: [photos[i] for i in sorted(part)] for split, part in ((TRAIN, order[count:]), (VAL, order[:count]))}
 
 
 def merged(train: Annotations, val: Annotations) -> Annotations:
@@ -122,7 +119,7 @@ def write_converted(
         raise
     notes = [*read.notes, *named.notes]
     if blank:
-        notes.append(f"{len(blank)} shapes cover no pixel and were left out: {shortened(blank)}")
+        notes.append(left_out_note("shapes cover no pixel", blank))
     return named._replace(notes=tuple(notes))
 
 

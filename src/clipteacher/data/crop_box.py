@@ -44,7 +44,7 @@ def whole(photo: str, height: int, width: int) -> CropBox:
 
 
 def separate(boxes: Any) -> list[CropBox]:  # noqa: ANN401 (collation makes lists and tensors of a CropBox's fields)
-    """Separate the boxes of a collated batch: columns, a list of B paths and tensors (B,) on any device, become B boxes.
+    """Separate the boxes of a collated batch: from columns, B paths and tensors (B,) on any device.
 
     Example:
         >>> from torch.utils.data import default_collate

@@ -26,13 +26,9 @@ class Record(NamedTuple):
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
-    """Read a photo upright, as its EXIF orientation says.
+    """Read a photo upright, as its EXIF orientation says: (H, W, 3), uint8, RGB, 0..255.
 
-    Args:
-        path: A photo with 8 bits per channel; grey, palette and CMYK become RGB, transparency is laid over white.
-
-    Returns:
-        The photo (H, W, 3), uint8, RGB, 0..255.
+    Grey, palette and CMYK become RGB, transparency is laid over white.
 
     Raises:
         DataError: The file cannot be read completely, or has more than 8 bits per channel.
@@ -57,13 +53,7 @@ def rgb(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay colours with opacity over white.
-
-    Args:
-        pixels: (H, W, 4), uint8, RGB and opacity, 0..255.
-
-    Returns:
-        (H, W, 3), uint8, RGB, 0..255; opaque pixels are unchanged.
+    """Lay colours with opacity (H, W, 4), uint8, over white: (H, W, 3), uint8, where opaque pixels are unchanged.
 
     Example:
         >>> over_white(np.array([[[9, 0, 0, 255], [9, 0, 0, 0]]], dtype=np.uint8)).tolist()

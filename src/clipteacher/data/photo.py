@@ -63,17 +63,9 @@ def read_photo(photo: Photo, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
 
 
 def eight_bits(photo: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Round a photo to 8 bits, for drawing.
-
-    Args:
-        photo: As `read_photo` returns it, (H, W, 3).
-
-    Returns:
-        (H, W, 3), uint8, RGB, 0..255.
-    """
-    if photo.dtype == np.uint8:
-        return photo.astype(np.uint8, copy=False)
-    return np.rint(photo * 255).astype(np.uint8)
+    """Round a photo (H, W, 3) of `read_photo` to 8 bits, for drawing: the same shape, uint8, RGB, 0..255."""
+    values = photo if photo.dtype == np.uint8 else np.rint(photo * 255)
+    return values.astype(np.uint8, copy=False)
 
 
 def _picture_array(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""A data set as its authors released it: archives, folders, photo counts, how it is opened and what is present of it."""
+"""A data set as its authors released it: archives, folders, photo counts; how it is opened and what is present."""
 
 from __future__ import annotations
 

@@ -44,14 +44,10 @@ class ValueCounts:
 
 
 def count_values(source: Source, progress: Callable[[int], object] = lambda done: None) -> ValueCounts:
-    """Read every mask once and count its values.
+    """Read every mask once and count its values; `progress` is called with the number of masks counted so far.
 
     The files are counted as they are, unseen classes included. The result tells whether the files are right and is
     shown to the user; none of it reaches training.
-
-    Args:
-        source: The masks.
-        progress: Called with the number of masks counted so far.
 
     Raises:
         DataError: A mask cannot be read.

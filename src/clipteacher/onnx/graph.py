@@ -13,13 +13,9 @@ _MASKED = -100.0  # as timm and the authors mask a pair
 
 
 class DynamicPool(nn.Module):
-    """`nn.AdaptiveAvgPool2d` as two products of matrices, which ONNX can do for maps of any size.
+    """`nn.AdaptiveAvgPool2d((height, width))` as two products of matrices, which ONNX can do for maps of any size.
 
     ONNX has no adaptive pooling, and exporters write one down for the size that they saw alone.
-
-    Args:
-        height: Rows that come out.
-        width: Columns that come out.
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -28,9 +24,8 @@ class DynamicPool(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Average a map (B, C, h, w), float, into (B, C, height, width)."""
-        down = _averages(features.shape[2], self.height, features)
         across = _averages(features.shape[3], self.width, features)
-        return down @ (features @ across.transpose(0, 1))
+        return _averages(features.shape[2], self.height, features) @ (features @ across.transpose(0, 1))
 
 
 def _averages(old: int, new: int, like: Tensor) -> Tensor:
@@ -51,8 +46,11 @@ class DynamicSwinBlock(SwinTransformerBlock):
     def _attn(self, x: Tensor) -> Tensor:
         """Attend within shifted windows of a map (B, H, W, C), float; the result has its shape."""
         size, (high, wide), channels = x.shape[1:3], self.window_size, x.shape[3]
-        forth = [_rolled(size[axis], self.shift_size[axis], x.device) for axis in range(2)]
-        back = [_rolled(size[axis], -self.shift_size[axis], x.device) for axis in range(2)]
+        # Where each place of a side that is rolled back and forth is from.
+        forth, back = (
+            [(torch.arange(size[axis], device=x.device) + sign * self.shift_size[axis]) % size[axis] for axis in (0, 1)]
+            for sign in (1, -1)
+        )
         shifted = x[:, forth[0]][:, :, forth[1]]
         padded = F.pad(shifted, (0, 0, 0, -size[1] % wide, 0, -size[0] % high))
         rows, columns = padded.shape[1] // high, padded.shape[2] // wide
@@ -77,11 +75,6 @@ class DynamicSwinBlock(SwinTransformerBlock):
         return (region.unsqueeze(1) != region.unsqueeze(2)).to(padded.dtype) * _MASKED
 
 
-def _rolled(side: int, shift: int, device: torch.device) -> Tensor:
-    """Where each place of a side that is rolled back by `shift` is from, (side,), int64."""
-    return (torch.arange(side, device=device) + shift) % side
-
-
 def _region(side: int, window: int, shift: int, device: torch.device) -> Tensor:
     """The region 0, 1 or 2 of each place along a side, (side,), int64."""
     place = torch.arange(side, device=device)
@@ -91,11 +84,7 @@ def _region(side: int, window: int, shift: int, device: torch.device) -> Tensor:
 def exportable(network: nn.Module) -> nn.Module:
     """Copy a network and put layers that ONNX can do for any size in place of those that it cannot.
 
-    Args:
-        network: A student, images (B, 3, H, W) to features (B, C, h, w).
-
-    Returns:
-        A copy in eval mode that computes the same, to rounding. The network itself is left as it was.
+    The copy is in eval mode and computes the same, to rounding; the network itself is left as it was.
     """
     # The wrapper is a parent for a network that is a single layer.
     copied = nn.ModuleDict({"network": copy.deepcopy(network).eval()})

@@ -158,8 +158,7 @@ class OnnxSegmenter:
         if stored is None and vectors is not None:
             raise ValueError("vectors: got some for a file with its names compiled in. Export with --text-input.")
         looked_up = others if vectors is not None else (*wanted, *others)
-        strange = [name for name in looked_up if name not in self.metadata.names]
-        if strange:
+        if strange := [name for name in looked_up if name not in self.metadata.names]:
             fix = (
                 "Give their vectors: segment(photo, names, vectors=teacher.encode_text(names).numpy())."
                 if stored is not None
@@ -170,16 +169,16 @@ class OnnxSegmenter:
             )
         if stored is None:
             return None
-        own = [stored[self.metadata.names.index(name)] for name in looked_up]
+        own = stored[[self.metadata.names.index(name) for name in looked_up]]
         if vectors is None:
-            return np.stack(own)
+            return own
         given = np.asarray(vectors, dtype=np.float32)
         if given.shape != (len(wanted), stored.shape[1]):
             raise ValueError(
                 f"vectors: got shape {given.shape}, expected {(len(wanted), stored.shape[1])}: a row a name, of the "
                 "width of the teacher that trained the student."
             )
-        return np.concatenate([given, *(row[np.newaxis] for row in own)])
+        return np.concatenate([given, own])
 
     def _network(self, text: NDArray[np.float32] | None) -> Network:
         """The file as a network: images (1, 3, H, W) to logits (1, N, H, W); with text then the features' length."""

@@ -16,9 +16,6 @@ def teacher_fingerprint(teacher: object) -> str:
     Text towers and prompts are hashed too, although no image token depends on them: at worst, tokens are computed once
     more. Of any other attribute (a function, a tokenizer), only the class is hashed.
 
-    Args:
-        teacher: An object with attributes; its weights may be on any device.
-
     Returns:
         64 hexadecimal digits, the same in every process and on every device.
 

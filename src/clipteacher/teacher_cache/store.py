@@ -62,11 +62,7 @@ class TokenStore:
         return self.root / self.key[:16] / name[:2] / f"{name}{_SUFFIX}"
 
     def read(self, name: str) -> PhotoTokens | None:
-        """Read an entry; None if there is none that is intact.
-
-        Returns:
-            CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU.
-        """
+        """Read CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU; None if no entry is intact."""
         try:
             with safe_open(self.path(name), framework="pt") as file:
                 label: dict[str, str] = file.metadata() or {}
@@ -76,14 +72,10 @@ class TokenStore:
         return tokens if label == self._label(name, tokens) else None
 
     def write(self, name: str, tokens: PhotoTokens) -> None:
-        """Write an entry if there is room.
+        """Write an entry: CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU; `name` is hexadecimal.
 
         If the folder is full or cannot be written to, there is one warning and nothing more is written; training
         continues.
-
-        Args:
-            name: Hexadecimal.
-            tokens: CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU.
         """
         if not self.writes:
             return

@@ -166,13 +166,12 @@ def crop_tokens(
     Returns:
         CLS (B, C) and dense tokens (B, C, h', w'), float32, on the device of `black`.
     """
-    device, grid = black.dense.device, (black.dense.shape[2], black.dense.shape[3])
-    channels = black.dense.shape[1]
+    device, channels, grid = black.dense.device, black.dense.shape[1], (black.dense.shape[2], black.dense.shape[3])
     tall, wide = (max(photo.dense.shape[axis] for photo in photos) for axis in (1, 2))
     # One block needs one transfer to the device; what is beyond a smaller photo's map has weight 0.
     maps = torch.zeros(len(photos), channels, tall, wide, dtype=torch.float16)
     down, across = torch.zeros(len(photos), grid[0], tall), torch.zeros(len(photos), grid[1], wide)
-    inside = torch.zeros(len(photos), 1, *grid, dtype=torch.bool)
+    cls, inside = [], torch.zeros(len(photos), 1, *grid, dtype=torch.bool)
     for number, (photo, box) in enumerate(zip(photos, crop_boxes, strict=True)):
         height, width = photo.dense.shape[1:]
         maps[number, :, :height, :width] = photo.dense
@@ -181,25 +180,18 @@ def crop_tokens(
             width, box.width, box.left, box.columns, size[1], grid[1], flipped=box.flipped
         )
         inside[number, 0] = rows.unsqueeze(1) & columns
-    cls = torch.stack(
-        [photo.cls[nearest_view(box, parts)].cpu() for photo, box in zip(photos, crop_boxes, strict=True)]
-    )
+        cls.append(photo.cls[nearest_view(box, parts)].cpu())
     with torch.autocast(device.type, enabled=False):
         dense = torch.einsum("bchw,bpw->bchp", maps.to(device).float(), across.to(device))
         dense = torch.einsum("boh,bchp->bcop", down.to(device), dense)
         dense = torch.where(inside.to(device), dense, black.dense.float())
-    return TeacherTokens(cls.to(device).float(), dense)
+    return TeacherTokens(torch.stack(cls).to(device).float(), dense)
 
 
 def nearest_view(box: CropBox, parts: int) -> int:
-    """Find the view of a photo with the largest intersection over union with a crop.
+    """Return the index in `view_boxes` of the view with the largest intersection over union with a crop.
 
-    Args:
-        box: The crop; its padding does not count.
-        parts: Parts per side.
-
-    Returns:
-        Its index in `view_boxes`; the first of equals.
+    The crop's padding does not count; of equals, the first is taken.
     """
     top, left = box.top / box.height, box.left / box.width
     bottom, right = top + box.rows / box.height, left + box.columns / box.width

@@ -18,12 +18,7 @@ from torch import Tensor, distributed
 
 
 class Gathered(NamedTuple):
-    """Rows of all ranks.
-
-    Attributes:
-        rows: (N, ...), in the order of the ranks, without gradient.
-        first: Index in `rows` of this rank's first row.
-    """
+    """Rows of all ranks (N, ...), in their order, without gradient, and the index of this rank's first row."""
 
     rows: Tensor
     first: int
@@ -38,11 +33,7 @@ def world_size() -> int:
 def sum_over_ranks(values: Tensor) -> Tensor:
     """Add up a tensor of any shape, the same on all ranks, over the ranks; without gradient.
 
-    Args:
-        values: This rank's, any shape, a type that can be added.
-
-    Returns:
-        The sum, the same shape and type; in one process the values themselves.
+    In one process the values themselves are returned.
     """
     if world_size() == 1:
         return values.detach()
@@ -69,14 +60,7 @@ class Ranks:
 
     @torch.no_grad()
     def gather(self, rows: Tensor) -> Gathered:
-        """Collect the rows of all ranks, of which each may have another number.
-
-        Args:
-            rows: (n, ...), this rank's, n ≥ 0; all but n is the same on all ranks.
-
-        Returns:
-            The rows of all ranks, (N, ...), and where this rank's begin; alone, the rows themselves.
-        """
+        """Collect rows (n, ...), n ≥ 0, of all ranks, of which each may have another n; alone, the rows themselves."""
         if self.number == 1:
             return Gathered(rows.detach(), 0)
         rank = distributed.get_rank()
@@ -90,15 +74,12 @@ class Ranks:
         return Gathered(sum_over_ranks(everyone), first)
 
     def mean(self, values: Tensor, weight: float = 1.0) -> Tensor:
-        """Average a tensor over the ranks; without gradient.
+        """Average values over the ranks, any shape, floating point; without gradient; alone, the values themselves.
 
         Args:
-            values: This rank's, any shape, floating point, the same shape on all ranks.
+            values: This rank's; they have the same shape on all ranks.
             weight: What this rank counts for, such as the number of tokens that its values are a mean of; > 0 on one
                 rank at least.
-
-        Returns:
-            The weighted mean, the same shape and type; alone, the values themselves.
         """
         if self.number == 1:
             return values.detach()

@@ -20,14 +20,7 @@ def shortened(items: Iterable[object], shown: int = 3) -> str:
 
 
 def subsample(total: int, limit: int) -> tuple[int, ...]:
-    """Choose indices below `total`, evenly spread, because file names often follow time or place.
-
-    Args:
-        total: Number of photos.
-        limit: Largest number of indices; 0 means all.
-
-    Returns:
-        The indices, ascending.
+    """Choose `limit` indices below `total`, or all with 0: evenly spread, because names often follow time or place.
 
     Raises:
         ValueError: The limit is negative.

@@ -14,7 +14,7 @@ def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
 
     Args:
         labels: (..., H, W), any type.
-        size: Height h and width w that come out.
+        size: Height h and width w of the result.
 
     Returns:
         (..., h, w), the same type; the labels themselves where the size is theirs.

@@ -52,25 +52,17 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
 
     What the encoder does not have (a classifier, say) is left in the file. Names match as they are or, for encoders
     that wrap a timm network, behind "model." and with stages flattened ("stages_0" for "stages.0"). The names of
-    Swin's authors and of OpenMMLab's ResNetV1c are understood too.
-
-    Args:
-        encoder: The encoder of a student.
-        state: Tensors by name, any shape, in timm's or torchvision's naming.
-        source: Where they come from, for the message.
-
-    Raises:
-        ValueError: As `load_strictly`.
+    Swin's authors and of OpenMMLab's ResNetV1c are understood too. Arguments and errors are those of `load_strictly`;
+    tensors, any shape, have timm's or torchvision's names.
     """
+    found: dict[str, Tensor] = {}
     state = _timm_names(state)
-    names = {name: next((alias for alias in _aliases(name) if alias in state), None) for name in encoder.state_dict()}
-    load_strictly(encoder, {name: state[alias] for name, alias in names.items() if alias is not None}, source)
-
-
-def _aliases(name: str) -> tuple[str, ...]:
-    """Names of a tensor in a file: as it is, without the wrapper, and without timm's flattening of stages."""
-    bare = name.removeprefix("model.")
-    return name, bare, re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", bare)
+    for name in encoder.state_dict():
+        bare = name.removeprefix("model.")
+        for alias in (name, bare, re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", bare)):
+            if alias in state:
+                found.setdefault(name, state[alias])
+    load_strictly(encoder, found, source)
 
 
 def _timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
