@@ -149,7 +149,7 @@ def test_verify_names_the_faults(tmp_path: Path) -> None:
 def test_other_class_names(tmp_path: Path) -> None:
     root = draw_folder(tmp_path)
     swapped = ClassSplit(names=("sky", "tree", "cat", "cow", "road"), unseen=("cat",))
-    with pytest.raises(DataError, match=r"classes\.txt: got 'cat' on line 2, expected 'tree'"):
+    with pytest.raises(DataError, match=r"classes\.txt: got .* got 'cat' on line 2, expected 'tree'"):
         of_folder(root, "train", swapped, training=True)
     with pytest.raises(DataError, match=r"classes\.txt: got 5 names, expected the 2"):
         of_folder(root, "train", ClassSplit(("sky", "cat"), ("cat",)), training=True)

@@ -30,7 +30,7 @@ class FolderSource(Source):
             pairs = enumerate(zip_longest(names, expected, fillvalue="no name"), start=1)
             line, got, wanted = next((line, *pair) for line, pair in pairs if pair[0] != pair[1])
             raise DataError(
-                f"{Path(root) / 'classes.txt'}: got {len(names)} names, expected the {len(expected)} of the class split; "
+                f"{Path(root, 'classes.txt')}: got {len(names)} names, expected the {len(expected)} of the split; "
                 f"got {got!r} on line {line}, expected {wanted!r}. Ids follow the order of the names: use one list."
             )
         super().__init__(

@@ -93,12 +93,7 @@ def _tensor_array(tensor: Any) -> NDArray[np.uint8] | NDArray[np.float32]:  # no
     """Return the colours of a tensor (3, H, W)."""
     shape = tuple(tensor.shape)
     if len(shape) != 3 or shape[0] not in (1, 3, 4) or 0 in shape:
-        if len(shape) == 4:
-            fix = "Give one image at a time, or a batch to segment_batch."
-        elif len(shape) == 3 and shape[2] == 3:
-            fix = "Put the channels first: image.permute(2, 0, 1)."
-        else:
-            fix = "Give three channels, red, green and blue, and at least one pixel."
+        fix = "Put the channels first: image.permute(2, 0, 1)." if len(shape) == 3 and shape[2] == 3 else _fix(shape)
         raise ValueError(f"photo: got a tensor of shape {shape}, expected (3, H, W). {fix}")
     tensor = tensor.detach().cpu().permute(1, 2, 0)
     if tensor.is_floating_point():
@@ -116,12 +111,8 @@ def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
-        if array.ndim == 4:
-            fix = "Give one photo at a time, or several to segment_batch."
-        elif array.ndim == 3 and array.shape[0] in (1, 3, 4):
-            fix = "Put the channels last: array.transpose(1, 2, 0)."
-        else:
-            fix = "Give red, green and blue for each pixel, and at least one pixel."
+        first = array.ndim == 3 and array.shape[0] in (1, 3, 4)
+        fix = "Put the channels last: array.transpose(1, 2, 0)." if first else _fix(array.shape)
         raise error(f"{name}: got an array of shape {array.shape}, expected (H, W, 3). {fix}")
     if array.dtype == np.uint8:
         if array.shape[2] == 4:
@@ -144,6 +135,13 @@ def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray
             fix = "Undo the normalization: the student does its own."
         raise error(f"{name}: got values {lowest:g}..{highest:g}, expected 0..1. {fix}")
     return _fractions(array)
+
+
+def _fix(shape: tuple[int, ...]) -> str:
+    """Say what to do about a photo of another shape."""
+    if len(shape) == 4:
+        return "Give one image at a time, or several to segment_batch."
+    return "Give three channels, red, green and blue, and at least one pixel."
 
 
 def _fractions(array: NDArray[Any]) -> NDArray[np.float32]:
