@@ -53,12 +53,9 @@ class AnnotatedPhoto(NamedTuple):
 
 
 class Annotations(NamedTuple):
-    """All photos, labels and notes of one source.
+    """The photos of a source, sorted by target, and notes of what was left out.
 
-    Attributes:
-        photos: The photos, sorted by target.
-        labels: Number of shapes of each label, in the order of the ids; 0 for a class without any.
-        notes: What was left out, in words.
+    Labels are counted: the number of shapes of each, in the order of the ids, 0 for a class without any.
     """
 
     photos: tuple[AnnotatedPhoto, ...]

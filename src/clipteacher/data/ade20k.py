@@ -59,16 +59,17 @@ def ade20k_full(root: str | Path, split: str) -> Source:
     """
     data = Unpacked(ADE20K_FULL, Path(root), split)
     folder = data.folder([f"{base}images/ADE/{_FOLDERS[split]}" for base in ("ADE20K_2021_17_01/", "")], "photos")
-    files = {path.name: path for path in sorted(folder.rglob("*")) if not path.name.startswith(".")}
-    mask_names = {name: name.removesuffix(".jpg") + "_seg.png" for name in sorted(files) if name.endswith(".jpg")}
-    missing = [name for name, mask in mask_names.items() if mask not in files]
-    if missing or not mask_names:
-        first = f"{files[missing[0]]}: no {mask_names[missing[0]]} beside it" if missing else f"{folder}: got no photo"
+    present = {path for path in folder.rglob("*") if not path.name.startswith(".")}
+    photos = sorted((path for path in present if path.suffix == ".jpg"), key=lambda path: path.name)
+    records = [Record(photo, photo.with_name(f"{photo.stem}_seg.png")) for photo in photos]
+    missing = [record for record in records if record.mask not in present]
+    if missing or not records:
+        first = f"{missing[0].image}: no {missing[0].mask.name} beside it" if missing else f"{folder}: got no photo"
         raise data.error(
-            f"{first} ({len(missing)} of {len(mask_names)} have none), expected a photo and its mask in one folder"
+            f"{first} ({len(missing)} of {len(records)} have none), expected a photo and its mask in one folder"
         )
     return Source(
-        [Record(files[name], files[mask]) for name, mask in mask_names.items()],
+        records,
         ADE20K_847_NAMES,
         value_table(ADE20K_847_RAW_IDS, 65536, rest=range(26 * 256)),
         decode=_read_full_ids,

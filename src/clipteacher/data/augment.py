@@ -65,9 +65,7 @@ class Augment(AugmentConfig):
         pair = self._scaled(Image(image), Mask(mask))
         size, box = pair[1].shape, self._box(pair[1])
         pair = (crop(pair[0], *box), crop(pair[1], *box))
-        # As torchvision's RandomHorizontalFlip draws.
-        flipped = bool(torch.rand(1) < self.flip)
-        if flipped:
+        if flipped := bool(torch.rand(1) < self.flip):  # as torchvision's RandomHorizontalFlip draws
             pair = (horizontal_flip(pair[0]), horizontal_flip(pair[1]))
         pair = _PhotometricDistortion(self.photometric)(*pair)
         # Padded last, as in mmseg: always on the right and below, and no colour is mixed with black.

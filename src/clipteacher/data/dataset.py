@@ -98,9 +98,6 @@ class SegmentationDataset(Dataset[Sample]):
             key: An index, or (index, draw), where the integer `draw` alone seeds the augmentation, so the sample is the
                 same in any worker and after resuming. With a plain index, torch's global generator is used.
 
-        Returns:
-            The sample.
-
         Raises:
             DataError: As `Source.read`.
         """

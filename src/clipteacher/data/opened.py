@@ -40,13 +40,9 @@ RELEASES: Final[Mapping[str, Release]] = MappingProxyType(
 
 
 class OpenedData(NamedTuple):
-    """One split of a data set.
+    """The photos and labels of one split, its classes, and the name printed beside each score.
 
-    Attributes:
-        source: Its photos and labels.
-        class_split: Its classes.
-        protocol: The name printed beside each score.
-        released: Whether a protocol of this package decided all this; otherwise the folder and the user did.
+    `released` says whether a protocol of this package decided all this; otherwise the folder and the user did.
     """
 
     source: Source

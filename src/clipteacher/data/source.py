@@ -58,10 +58,7 @@ class Source:
         return len(self._records)
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
-        """Read photo and labels.
-
-        Returns:
-            The photo (H, W, 3), uint8, RGB, and its labels (H, W), as `labels` returns them.
+        """Read a photo (H, W, 3), uint8, RGB, and its labels (H, W), as `labels` returns them.
 
         Raises:
             DataError: As `labels`, or the photo cannot be read, or the two differ in size.
@@ -81,10 +78,7 @@ class Source:
         return image, labels
 
     def labels(self, index: int) -> Labels:
-        """Read the mask only.
-
-        Returns:
-            Labels (H, W), uint8, or uint16 with more than 255 classes, values 0..N-1 and `ignore`.
+        """Read the mask only: (H, W), uint8, or uint16 with more than 255 classes, values 0..N-1 and `ignore`.
 
         Raises:
             DataError: The file cannot be read, or has a value that is `UNKNOWN`.

@@ -163,11 +163,7 @@ def _add_metadata(model: Segmenter, path: Path, text_input: bool) -> None:
 
 
 def drawn_images(batch: int, height: int, width: int) -> Tensor:
-    """Draw blobs of colour with noise, the same each time.
-
-    Returns:
-        Images (batch, 3, height, width), float32 in [0, 1].
-    """
+    """Draw blobs of colour with noise, the same each time: (batch, 3, height, width), float32 in [0, 1]."""
     generator = torch.Generator().manual_seed(height * width)
     coarse = torch.rand(batch, 3, 6, 8, generator=generator)
     smooth = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)

@@ -62,7 +62,6 @@ _SOURCES: Final = (
     "classes, raw ids: mmseg, tools/dataset_converters/pascal_context.py and mmseg/datasets/pascal_context.py",
     "prompts: Cascade-CLIP, configs/_base_/datasets/text_embedding/context-59_multi.npy",
 )
-_SPLIT: Final = "split: ZS3Net, zs3/data/pascal_context_unseen_classes.txt; OTSeg, configs/context/vpt_context_vpt.py"
 
 CONTEXT_49_10: Final = Protocol(
     name="context-49-10",
@@ -73,7 +72,7 @@ CONTEXT_49_10: Final = Protocol(
     schedule=schedule(40_000),
     sources=(
         *_SOURCES,
-        _SPLIT,
+        "split: ZS3Net, zs3/data/pascal_context_unseen_classes.txt; OTSeg, configs/context/vpt_context_vpt.py",
         "pipeline: Cascade-CLIP, configs/_base_/datasets/context_59_512x512.py (OTSeg: scale 520, crop 480, stride 80)",
         "schedule: Cascade-CLIP, configs/context_59/vpt_seg_zero_vit-b_512x512_40k_12_10.py",
     ),

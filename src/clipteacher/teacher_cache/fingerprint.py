@@ -45,7 +45,7 @@ def _feed(digest: hashlib._Hash, value: object, above: set[int]) -> None:
         inside = above | {id(value)}  # a module that holds itself stops here
         if isinstance(value, nn.Module):
             value = vars(value)
-        if isinstance(value, set | frozenset):
+        elif isinstance(value, set | frozenset):
             value = sorted(map(repr, value))
         digest.update(f"{len(value)} ".encode())
         # In order, because the order of layers matters.

@@ -19,12 +19,7 @@ _HALF_MAX = torch.finfo(torch.float16).max
 
 
 class PhotoTokens(NamedTuple):
-    """A teacher's tokens of a photo.
-
-    Attributes:
-        cls: (V, C), float16: CLS tokens of the whole photo, then of its parts; see `view_boxes`.
-        dense: (C, h, w), float16: dense tokens of the whole photo.
-    """
+    """CLS tokens (V, C) of a whole photo, then of its parts, see `view_boxes`; dense tokens (C, h, w); float16."""
 
     cls: Tensor
     dense: Tensor
