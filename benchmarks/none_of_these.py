@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clipteacher.data.dataset import FolderDataset
-from clipteacher.data.folder import read_class_names
+from clipteacher.data.dataset import SegmentationDataset
+from clipteacher.data.folder import FolderSource, read_class_names
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.splits import ClassSplit, ignore_id
@@ -131,7 +131,7 @@ def read_pixels(model: Path, data: Path, split: str, per_photo: int, seed: int) 
     names = read_class_names(data)
     segmenter = Segmenter.from_pretrained(model).with_names(names)
     classifier = TextClassifier(segmenter.text_features, threshold=1.0)  # the last logit is the feature's length
-    photos = FolderDataset(data, split, ClassSplit(names=names, unseen=()), training=False)
+    photos = SegmentationDataset(FolderSource(data, split), ClassSplit(names=names, unseen=()), training=False)
     generator, parts = np.random.default_rng(seed), []
     for number in range(len(photos)):
         sample = photos[number]

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from clipteacher.analysis.student.pseudo_labels import mask_matches
-from clipteacher.data.dataset import FolderDataset
-from clipteacher.data.folder import read_class_names
+from clipteacher.data.dataset import SegmentationDataset
+from clipteacher.data.folder import FolderSource, read_class_names
 from clipteacher.inference.image import float_images
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--thresholds", type=float, nargs="+", default=[0.2, 0.4, 0.6, 0.8])
     given = parser.parse_args()
     split = ClassSplit(names=read_class_names(given.data), unseen=tuple(given.unseen))
-    photos = FolderDataset(given.data, "train", split, training=False)
+    photos = SegmentationDataset(FolderSource(given.data, "train"), split, training=False)
     teacher = ImageNetTeacher()
     maps = []
     for photo in (photos[index] for index in range(len(photos))):

@@ -28,8 +28,8 @@ from torch.utils.data import default_collate
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.crop_box import separate
-from clipteacher.data.dataset import FolderDataset, Sample
-from clipteacher.data.folder import read_class_names
+from clipteacher.data.dataset import Sample, SegmentationDataset
+from clipteacher.data.folder import FolderSource, read_class_names
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.demo.drawn_world import write_world
 from clipteacher.demo.quickstart.config import FIT_CONFIG
@@ -138,12 +138,12 @@ def take_step(module: TrainingModule, optimizer: torch.optim.Optimizer, batch: S
         optimizer.zero_grad()
 
 
-def photos(given: argparse.Namespace, root: Path) -> FolderDataset:
+def photos(given: argparse.Namespace, root: Path) -> SegmentationDataset:
     """Draw a batch of photos, augmented as in the quickstart and kept in memory."""
     write_world(root, seed=given.seed, train=given.batch, val=1, size=given.photo)
     split = ClassSplit(read_class_names(root), tuple(yaml.safe_load(FIT_CONFIG.read_text())["data"]["unseen"]))
     augment = Augment(crop_size=(given.side, given.side), scale=(0.75, 1.25), cat_max_ratio=1.0, photometric=0.0)
-    data = FolderDataset(root, "train", split, training=True, augment=augment, cache=True)
+    data = SegmentationDataset(FolderSource(root, "train"), split, training=True, augment=augment, cache=True)
     data.verify()  # reads them
     return data
 

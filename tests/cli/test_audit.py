@@ -8,7 +8,7 @@ import pytest
 from tests.data.tiny_copies import Written, write_coco_stuff, write_folder, write_voc12
 
 from clipteacher.cli.main import main
-from clipteacher.data.value_counts import cache_folder
+from clipteacher.utils.atomic_files import user_cache
 
 NAMES = ("sky", "cat", "tree")
 RIGHT = np.array([[0, 1, 2], [255, 0, 0]])
@@ -35,7 +35,7 @@ def test_a_right_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     for row in (("0", "sky", "2", "50.0"), ("1", "cat", "2", "16.7"), ("255", "ignored", "16.7")):
         assert any(all(cell in line for cell in row) for line in out.splitlines()), row
     assert "No fault found, and every class occurs." in out
-    assert len(list(cache_folder().iterdir())) == 1, "the next fit need not count"
+    assert len(list(user_cache("label_audit").iterdir())) == 1, "the next fit need not count"
 
 
 def test_an_absent_class_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,8 @@ from tests.data.tiny_copies import (
 )
 
 from clipteacher.cli.main import main
-from clipteacher.data.preparation import check_archive, check_count
-from clipteacher.data.released import RELEASES
+from clipteacher.data.opened import RELEASES
+from clipteacher.data.release import check_archive, check_count
 from clipteacher.protocols.named import protocol_named
 
 WRITERS: dict[str, Callable[[Path], Written]] = {
@@ -99,12 +99,12 @@ def test_an_archive_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "VOCtrainval_11-May-2012.tar: got md5 " in out
     assert "expected 6cd6e144f989b92b3379bac3b3de84fd. Download it again." in out
-    assert check_archive(path, "md5:6e7e6eb0fd0e0fbf8d1a2e2e4e8b0fbb").fine is False
-    assert check_archive(path, "sha1:3eddda9073523f25352c6251880df46745ec7029").fine
+    assert check_archive(path, "md5:6e7e6eb0fd0e0fbf8d1a2e2e4e8b0fbb")[0] is False
+    assert check_archive(path, "sha1:3eddda9073523f25352c6251880df46745ec7029")[0]
 
 
 def test_published_numbers() -> None:
     assert RELEASES["voc12"].photos == {"train": (10582,), "train-voc": (1464,), "val": (1449,)}
-    assert check_count("train", 4996, RELEASES["context"].photos["train"]).fine
-    assert check_count("train", 4998, RELEASES["context"].photos["train"]).fine
-    assert "expected 5,105 or 5,104" in check_count("val", 5, RELEASES["context"].photos["val"]).text
+    assert check_count("train", 4996, RELEASES["context"].photos["train"])[0]
+    assert check_count("train", 4998, RELEASES["context"].photos["train"])[0]
+    assert "expected 5,105 or 5,104" in check_count("val", 5, RELEASES["context"].photos["val"])[1]

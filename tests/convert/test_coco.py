@@ -1,6 +1,5 @@
 """COCO's JSON: shapes as pycocotools has them, ids, crowds, and files that are not what they should be."""
 
-import builtins
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from clipteacher.convert import coco as module
 from clipteacher.convert.annotated import Annotations
 from clipteacher.convert.coco import read_coco
 from clipteacher.convert.names import name_classes
-from clipteacher.convert.painting import paint
+from clipteacher.convert.writing import paint
 from clipteacher.data.files import DataError
 
 coco_mask: Any = pytest.importorskip("pycocotools.mask")
@@ -33,7 +32,7 @@ def read(root: Path, annotations: list[dict[str, Any]], **options: Any) -> Annot
 
 
 def painted(found: Annotations) -> Any:  # noqa: ANN401
-    return paint(found.photos[0], name_classes(found.labels).ids).mask
+    return paint(found.photos[0], name_classes(found.labels).ids)[0]
 
 
 @pytest.mark.parametrize(
@@ -85,8 +84,8 @@ def test_shapes_without_area_are_left_out(segmentation: Any, tmp_path: Path) -> 
     """Four numbers are a box to pycocotools; in a polygon they are a line."""
     found = read(tmp_path, [{"segmentation": segmentation}, {"segmentation": [box(0, 0, 2, 2)]}])
     result = paint(found.photos[0], {"cat": 0, "dog": 1})
-    assert (result.mask == 0).sum() == 4
-    assert [where.rpartition(": ")[2] for where in result.blank] == ["annotation 100"]
+    assert (result[0] == 0).sum() == 4
+    assert [where.rpartition(": ")[2] for where in result[1]] == ["annotation 100"]
 
 
 def test_corners_outside_are_cut_off(tmp_path: Path) -> None:
@@ -155,7 +154,7 @@ def test_photos_of_subfolders_and_of_no_annotation(tmp_path: Path) -> None:
     found = read_coco(write_json(tmp_path / "a.json", value), tmp_path, skip_missing=True)
     assert [photo.target for photo in found.photos] == ["one_a.png", "two_a.png"]
     assert [len(photo.shapes) for photo in found.photos] == [0, 1]
-    assert found.notes[0] == "1 annotations have no shape (a box only) and were left out"
+    assert found.notes[0] == "1 annotations have no shape (a box only) and were left out: annotation 101"
     assert "gone.png" in found.notes[1]
     value["images"].append(image(6, "two_a.png"))
     write_photo(tmp_path / "two_a.png")
@@ -173,13 +172,9 @@ def test_what_is_no_json(text: str, message: str, tmp_path: Path) -> None:
 
 
 def test_without_pycocotools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = builtins.__import__
+    def without(name: str) -> Any:  # noqa: ANN401
+        raise ImportError(name)
 
-    def without(name: str, *rest: Any) -> Any:  # noqa: ANN401
-        if name.startswith("pycocotools"):
-            raise ImportError("not here")
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"pip install 'clipteacher\[convert\]'"):
+    monkeypatch.setattr("clipteacher.utils.packages.import_module", without)
+    with pytest.raises(ImportError, match=r"convert: .*'pycocotools'.*pip install 'clipteacher\[convert\]'"):
         read_coco(tmp_path / "a.json", tmp_path)

@@ -11,14 +11,14 @@ from tests.convert.drawn import labelme, png, shape, write_json, write_photo
 from clipteacher.convert.annotated import Annotations
 from clipteacher.convert.labelme import read_labelme
 from clipteacher.convert.names import name_classes
-from clipteacher.convert.painting import paint
+from clipteacher.convert.writing import paint
 from clipteacher.data.files import DataError
 
 CAT = shape("cat", [[1, 1], [4, 1], [4, 3], [1, 3]])
 
 
 def painted(found: Annotations) -> Any:  # noqa: ANN401
-    return paint(found.photos[0], name_classes(found.labels).ids).mask
+    return paint(found.photos[0], name_classes(found.labels).ids)[0]
 
 
 def where(mask: Any, label: int = 0) -> tuple[int, int, int, int, int]:  # noqa: ANN401
@@ -71,9 +71,9 @@ def test_shapes_without_area_and_ignored_ones(tmp_path: Path) -> None:
     found = read_labelme(tmp_path)
     assert list(found.labels) == ["cat", "dog"], "whisker and nose are no classes, for they have no area"
     result = paint(found.photos[0], name_classes(found.labels).ids)
-    assert len(result.blank) == 3
-    assert (result.mask[:3, :3] == 255).all()
-    assert (result.mask == 1).sum() == 96 - 9
+    assert len(result[1]) == 3
+    assert (result[0][:3, :3] == 255).all()
+    assert (result[0] == 1).sum() == 96 - 9
     assert found.notes[0].startswith("2 lines or points have no area and were left out")
 
 
@@ -137,7 +137,7 @@ def test_missing_photos_and_files(tmp_path: Path) -> None:
         (shape("cat", [[1, 1], [2, 2]], "mask", mask="*"), "not base64"),
         (shape("cat", [[1, 1], [2, 2]], "mask", mask="aGVsbG8="), "mask cannot be read"),
         (CAT | {"label": 3}, "label 3"),
-        ("cat", "type ''"),
+        ("cat", "type 'str'"),
     ],
 )
 def test_damaged_shapes(one: Any, message: str, tmp_path: Path) -> None:  # noqa: ANN401

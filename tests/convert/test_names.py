@@ -41,6 +41,7 @@ def test_other_labels_are_refused_or_ignored() -> None:
         ({}, None, "got 0"),
         ({f"class {i}": 1 for i in range(256)}, None, "got 256"),
         ({"cat": 1}, ["cat", "Cat "], "each class once"),
+        ({"cat": 1}, ["cat", "cat"], "each class once"),
         ({"cat": 1}, ["cat", ""], "Remove a comma"),
     ],
 )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tests.convert.drawn import TURNED, write_photo
 
 from clipteacher.convert.annotated import AnnotatedPhoto, Shape
-from clipteacher.convert.painting import paint
+from clipteacher.convert.writing import paint
 from clipteacher.data.files import DataError, read_image
 
 IDS = {"table": 0, "cup": 1, "other": 255}
@@ -49,8 +49,8 @@ def test_the_smaller_one_lies_on_top_in_any_order(tmp_path: Path) -> None:
         block("table", 6, 6, 8, 8),
     ]
     for order in (shapes, shapes[::-1]):
-        assert np.array_equal(paint(photo(file, *order), IDS).mask, by_hand(order, (8, 12)))
-    mask = paint(photo(file, *shapes), IDS).mask
+        assert np.array_equal(paint(photo(file, *order), IDS)[0], by_hand(order, (8, 12)))
+    mask = paint(photo(file, *shapes), IDS)[0]
     assert mask.dtype == np.uint8
     assert (mask[2, 2], mask[0, 0], mask[7, 11]) == (1, 0, 255)
     assert mask[4, 4] == 255, "what is to be ignored lies on top of larger things as well"
@@ -59,8 +59,8 @@ def test_the_smaller_one_lies_on_top_in_any_order(tmp_path: Path) -> None:
 def test_shapes_without_pixels_are_told(tmp_path: Path) -> None:
     file = write_photo(tmp_path / "a.png")
     painted = paint(photo(file, block("cup", 3, 3, 3, 9), block("other", 0, 0, 1, 1)), IDS)
-    assert painted.blank == ["shape cup"]
-    assert (painted.mask == 255).all()
+    assert painted[1] == ["shape cup"]
+    assert (painted[0] == 255).all()
 
 
 @pytest.mark.parametrize("orientation", TURNED)
@@ -69,12 +69,12 @@ def test_a_photo_on_its_side(orientation: int, tmp_path: Path) -> None:
     file = write_photo(tmp_path / "a.jpg", orientation=orientation)
     upright = TURNED[orientation]
     assert read_image(file).shape[:2] == upright
-    mask = paint(photo(file, block("cup", 0, 0, 2, 3), size=upright), IDS).mask
+    mask = paint(photo(file, block("cup", 0, 0, 2, 3), size=upright), IDS)[0]
     assert mask.shape == upright
     assert (mask[:2, :3] == 1).all()
     assert (mask == 1).sum() == 6
-    assert paint(photo(file, block("cup", 0, 0, 2, 3), size=None), IDS).mask.tolist() == mask.tolist()
-    stored = paint(photo(file, block("cup", 0, 0, 2, 3), size=(8, 12)), IDS).mask
+    assert paint(photo(file, block("cup", 0, 0, 2, 3), size=None), IDS)[0].tolist() == mask.tolist()
+    stored = paint(photo(file, block("cup", 0, 0, 2, 3), size=(8, 12)), IDS)[0]
     assert stored.shape == upright
     corner = {3: (slice(2), slice(3)), 6: (slice(3), slice(-2, None)), 8: (slice(-3, None), slice(2))}[orientation]
     assert (stored[corner] == 1).all()
@@ -90,7 +90,7 @@ def test_the_turned_mask_turns_as_the_photo_does(tmp_path: Path) -> None:
         def draw(height: int, width: int, bright: NDArray[np.bool_] = bright) -> NDArray[np.bool_]:
             return bright
 
-        mask = paint(photo(file, Shape("cup", "", draw), size=(8, 12)), IDS).mask
+        mask = paint(photo(file, Shape("cup", "", draw), size=(8, 12)), IDS)[0]
         assert np.array_equal(mask == 1, read_image(file)[..., 0] > 128)
 
 

@@ -34,12 +34,11 @@ from clipteacher.protocols.voc import VOC_NAMES
 MANY = 12  # masks; more than ENOUGH_MASKS
 
 
-def source_of(masks: Sequence[NDArray[Any]], names: Sequence[str], known: dict[int, int] | None = None) -> Source:
+def source_of(masks: Sequence[NDArray[Any]], names: Sequence[str]) -> Source:
     """A source in memory; by default its values are class ids and 255."""
-    meaning = known if known is not None else {**{i: i for i in range(len(names))}, 255: 255}
     records = [Record(Path(f"{i}.jpg"), Path(f"{i}.png")) for i in range(len(masks))]
     by_path = {record.mask: mask.astype(np.uint8) for record, mask in zip(records, masks, strict=True)}
-    return Source(records, names, value_table(256, meaning), fix="", decode=by_path.__getitem__)
+    return Source(records, names, value_table(range(len(names)), rest=(255,)), fix="", decode=by_path.__getitem__)
 
 
 def audited(source: Source, held_back: Sequence[str] = ()) -> LabelAudit:
@@ -184,7 +183,7 @@ def test_converted_coco_masks_in_place_of_the_released(tmp_path: Path) -> None:
     source = coco_stuff(tmp_path, "train")
     assert not audited(source).faults
     for index in range(len(source)):
-        write_grey(source.paths(index).mask, written["train"][source.stem(index)])
+        write_grey(source.paths(index).mask, written["train"][source.paths(index).image.stem])
     assert "the masks were converted to 0..170 before" in audited(source).faults[0]
 
 

@@ -1,6 +1,7 @@
 """The folder dataset: labels, draws, cache; and that nothing of the unseen classes gets through."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from torch.utils.data import DataLoader
 
 from clipteacher.data.ade20k import ade20k_full
 from clipteacher.data.augment import Augment
-from clipteacher.data.dataset import FolderDataset, Sample, SegmentationDataset
+from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.files import DataError
+from clipteacher.data.folder import FolderSource
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.protocols.ade20k import ADE20K_847
 from clipteacher.protocols.splits import ClassSplit
@@ -39,12 +41,16 @@ def draw_folder(root: Path, photos: int = 5, scramble: bool = False) -> Path:
     return root
 
 
+def of_folder(root: Path, split: str, classes: ClassSplit, **options: Any) -> SegmentationDataset:  # noqa: ANN401
+    return SegmentationDataset(FolderSource(root, split, classes.names), classes, **options)
+
+
 def same(one: Sample, other: Sample) -> bool:
     return torch.equal(one.image, other.image) and torch.equal(one.mask, other.mask) and one.name == other.name
 
 
 def test_test_samples_are_as_stored(tmp_path: Path) -> None:
-    data = FolderDataset(draw_folder(tmp_path), "train", SPLIT, training=False)
+    data = of_folder(draw_folder(tmp_path), "train", SPLIT, training=False)
     assert len(data) == 5
     image, mask, name, _ = data[3]
     assert name == "3"
@@ -66,7 +72,7 @@ def test_masks_of_more_than_255_classes_are_int32(tmp_path: Path) -> None:
 
 def test_training_labels(tmp_path: Path) -> None:
     root = draw_folder(tmp_path)
-    data = FolderDataset(root, "train", SPLIT, training=True)
+    data = of_folder(root, "train", SPLIT, training=True)
     stored = np.array(Image.open(root / "masks/train/0.png"))
     for file_id, label in {0: 0, 1: 255, 2: 1, 3: 255, 4: 2, 255: 255}.items():
         assert set(data[0].mask.numpy()[stored == file_id].tolist()) <= {label}
@@ -77,14 +83,14 @@ def test_unseen_values_leave_no_trace(tmp_path: Path, augment: Augment | None) -
     plain = draw_folder(tmp_path / "plain")
     scrambled = draw_folder(tmp_path / "scrambled", scramble=True)
     assert (plain / "masks/train/0.png").read_bytes() != (scrambled / "masks/train/0.png").read_bytes()
-    one, other = (FolderDataset(root, "train", SPLIT, training=True, augment=augment) for root in (plain, scrambled))
+    one, other = (of_folder(root, "train", SPLIT, training=True, augment=augment) for root in (plain, scrambled))
     for index in range(len(one)):
         for draw in range(4):
             assert same(one[index, draw], other[index, draw])
 
 
 def test_the_draw_alone_decides(tmp_path: Path) -> None:
-    data = FolderDataset(draw_folder(tmp_path), "train", SPLIT, training=True, augment=AUGMENT)
+    data = of_folder(draw_folder(tmp_path), "train", SPLIT, training=True, augment=AUGMENT)
     torch.manual_seed(0)
     first = data[1, 2**63 - 1]
     state = torch.get_rng_state()
@@ -98,7 +104,7 @@ def test_the_draw_alone_decides(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_are_the_same_in_any_worker(tmp_path: Path, workers: int) -> None:
-    data = FolderDataset(draw_folder(tmp_path), "train", SPLIT, training=True, augment=AUGMENT)
+    data = of_folder(draw_folder(tmp_path), "train", SPLIT, training=True, augment=AUGMENT)
     sampler = StepBatchSampler(len(data), batch_size=4, steps=3, seed=5)
     loader = DataLoader(data, batch_sampler=sampler, num_workers=workers)
     for keys, batch in zip(sampler, loader, strict=True):
@@ -111,15 +117,15 @@ def test_batches_are_the_same_in_any_worker(tmp_path: Path, workers: int) -> Non
 
 def test_cache_changes_nothing_and_is_never_written(tmp_path: Path) -> None:
     root = draw_folder(tmp_path)
-    fresh = FolderDataset(root, "train", SPLIT, training=True, augment=AUGMENT)
-    cached = FolderDataset(root, "train", SPLIT, training=True, augment=AUGMENT, cache=True)
+    fresh = of_folder(root, "train", SPLIT, training=True, augment=AUGMENT)
+    cached = of_folder(root, "train", SPLIT, training=True, augment=AUGMENT, cache=True)
     expected = [fresh[0, draw] for draw in range(6)]
     cached.verify()
     for file in (*root.glob("images/train/*"), *root.glob("masks/train/*")):
         file.unlink()
     for _ in range(2):
         assert all(same(cached[0, draw], sample) for draw, sample in enumerate(expected))
-    plain = FolderDataset(draw_folder(tmp_path / "again"), "train", SPLIT, training=True, cache=True)
+    plain = of_folder(draw_folder(tmp_path / "again"), "train", SPLIT, training=True, cache=True)
     sample = plain[0]
     sample.image.zero_()
     sample.mask.zero_()
@@ -129,7 +135,7 @@ def test_cache_changes_nothing_and_is_never_written(tmp_path: Path) -> None:
 
 def test_verify_names_the_faults(tmp_path: Path) -> None:
     root = draw_folder(tmp_path, photos=8)
-    data = FolderDataset(root, "train", SPLIT, training=True)
+    data = of_folder(root, "train", SPLIT, training=True)
     data.verify()
     Image.fromarray(np.full((24, 34), 77, dtype=np.uint8)).save(root / "masks/train/2.png")
     with pytest.raises(DataError, match=r"^\S*2\.png: got value 77 \(816 pixels\)"):
@@ -143,19 +149,19 @@ def test_verify_names_the_faults(tmp_path: Path) -> None:
 def test_other_class_names(tmp_path: Path) -> None:
     root = draw_folder(tmp_path)
     swapped = ClassSplit(names=("sky", "tree", "cat", "cow", "road"), unseen=("cat",))
-    with pytest.raises(DataError, match=r"classes\.txt: got 'cat' on line 2, expected 'tree'"):
-        FolderDataset(root, "train", swapped, training=True)
+    with pytest.raises(DataError, match=r"classes\.txt: got .* got 'cat' on line 2, expected 'tree'"):
+        of_folder(root, "train", swapped, training=True)
     with pytest.raises(DataError, match=r"classes\.txt: got 5 names, expected the 2"):
-        FolderDataset(root, "train", ClassSplit(("sky", "cat"), ("cat",)), training=True)
+        of_folder(root, "train", ClassSplit(("sky", "cat"), ("cat",)), training=True)
 
 
 def test_no_augmentation_of_tests(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"augment: got an augmentation with training=False"):
-        FolderDataset(draw_folder(tmp_path), "train", SPLIT, training=False, augment=AUGMENT)
+        of_folder(draw_folder(tmp_path), "train", SPLIT, training=False, augment=AUGMENT)
 
 
 def test_a_training_set_needs_a_seen_class_and_a_test_set_does_not(tmp_path: Path) -> None:
     root, new_alone = draw_folder(tmp_path), ClassSplit(SPLIT.names, SPLIT.names)
     with pytest.raises(ValueError, match=r"unseen: got all \d classes, expected at least one seen class"):
-        FolderDataset(root, "train", new_alone, training=True)
-    assert len(FolderDataset(root, "train", new_alone, training=False)) > 0
+        of_folder(root, "train", new_alone, training=True)
+    assert len(of_folder(root, "train", new_alone, training=False)) > 0

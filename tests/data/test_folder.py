@@ -10,7 +10,7 @@ from clipteacher.data.files import DataError, Record, read_image
 from clipteacher.data.folder import FolderSource, list_folder, read_class_names
 from clipteacher.data.source import Source, value_table
 
-TABLE = value_table(256, {0: 0, 1: 1, 2: 2, 255: 255})
+TABLE = value_table(range(3), rest=(255,))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_two_photos_of_one_stem(root: Path) -> None:
 def test_source(root: Path) -> None:
     source = FolderSource(root, "train")
     assert (len(source), source.names, source.ignore) == (3, ("sky", "potted plant", "cat"), 255)
-    assert [source.stem(index) for index in range(3)] == ["a", "b", "c"]
+    assert [source.paths(index).image.stem for index in range(3)] == ["a", "b", "c"]
     assert source.table.tolist() == [0, 1, 2, *[-1] * 252, 255]
     for index, name in enumerate("abc"):
         image, labels = source.read(index)
@@ -116,7 +116,7 @@ def test_source(root: Path) -> None:
             np.testing.assert_array_equal(read, stored)
         np.testing.assert_array_equal(image, read_image(source.paths(index).image))
     assert FolderSource(root, "train", ["sky", "potted plant", "cat"]).names == source.names
-    with pytest.raises(DataError, match=r"classes\.txt: got 'potted plant' on line 2, expected 'dog'"):
+    with pytest.raises(DataError, match=r"classes\.txt: got .* got 'potted plant' on line 2, expected 'dog'"):
         FolderSource(root, "train", ("sky", "dog", "cat"))
 
 

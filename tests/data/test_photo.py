@@ -223,7 +223,7 @@ MEMORY: dict[str, tuple[Any, type[Exception], str]] = {
     "negative": (np.full((4, 5, 3), -0.5), ValueError, "got values -0.5..-0.5"),
     "0 dims": (np.zeros(()), ValueError, r"got an array of shape \(\)"),
     "1 dim": (np.zeros(9), ValueError, r"got an array of shape \(9,\)"),
-    "4 dims": (np.zeros((1, 4, 5, 3)), ValueError, "one photo at a time"),
+    "4 dims": (np.zeros((1, 4, 5, 3)), ValueError, "one image at a time"),
     "5 dims": (np.zeros((1, 1, 4, 5, 3)), ValueError, r"got an array of shape \(1, 1, 4, 5, 3\)"),
     "channels first": (np.zeros((3, 8, 9)), ValueError, r"transpose\(1, 2, 0\)"),
     "2 channels": (np.zeros((8, 9, 2)), ValueError, r"got an array of shape \(8, 9, 2\)"),

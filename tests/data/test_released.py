@@ -24,7 +24,7 @@ from clipteacher.data.ade20k import ade20k, ade20k_full
 from clipteacher.data.coco_stuff import coco_stuff
 from clipteacher.data.context import context
 from clipteacher.data.files import DataError, read_image
-from clipteacher.data.released import RELEASES
+from clipteacher.data.opened import RELEASES
 from clipteacher.data.source import Source
 from clipteacher.data.voc import voc12
 from clipteacher.protocols.named import PROTOCOLS, protocol_named
@@ -35,14 +35,13 @@ Reader = Callable[[Path, str], Source]
 
 def check(source: Source, expected: dict[str, Any], dtype: type[Any] = np.uint8) -> None:
     """Stems, photos and labels are those that were written."""
-    assert [source.stem(index) for index in range(len(source))] == sorted(expected)
+    assert [source.paths(index).image.stem for index in range(len(source))] == sorted(expected)
     for index in range(len(source)):
         photo, labels = source.read(index)
         assert labels.dtype == dtype
-        np.testing.assert_array_equal(labels, expected[source.stem(index)])
+        np.testing.assert_array_equal(labels, expected[source.paths(index).image.stem])
         np.testing.assert_array_equal(source.labels(index), labels)
         np.testing.assert_array_equal(photo, read_image(source.paths(index).image))
-        assert source.paths(index).image.stem == source.stem(index)
 
 
 @pytest.mark.parametrize("sbd", ["mat", "png"])
@@ -267,7 +266,7 @@ def test_a_full_mask_that_is_not_in_colour(tmp_path: Path) -> None:
     source = ade20k_full(tmp_path, "val")
     path = source.paths(0).mask
     Image.fromarray(np.zeros((48, 64), np.uint8)).save(path)
-    with pytest.raises(DataError, match=rf"{path.name}: got a PNG file of mode L, expected a PNG of mode RGB"):
+    with pytest.raises(DataError, match=rf"{path.name}: got a mask of mode L, expected RGB"):
         source.labels(0)
     path.write_bytes(b"")
     with pytest.raises(DataError, match=rf"{path.name}: cannot be read"):

@@ -11,7 +11,8 @@ from tests.data.tiny_copies import write_folder, write_grey
 from clipteacher.data import value_counts
 from clipteacher.data.files import DataError
 from clipteacher.data.folder import FolderSource
-from clipteacher.data.value_counts import ValueCounts, cache_folder, count_values, kept_counts
+from clipteacher.data.value_counts import ValueCounts, count_values, kept_counts
+from clipteacher.utils.atomic_files import user_cache
 
 NAMES = ["sky", "cat", "tree"]
 
@@ -53,7 +54,7 @@ def flip_a_byte(data: bytes) -> bytes:
 
 def test_kept_until_a_mask_changes(source: FolderSource, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = kept_counts(source)
-    (kept,) = cache_folder().iterdir()
+    (kept,) = user_cache("label_audit").iterdir()
     assert kept.is_relative_to(os.environ["XDG_CACHE_HOME"])
 
     def never(*_: object) -> ValueCounts:
@@ -76,7 +77,7 @@ def test_kept_until_a_mask_changes(source: FolderSource, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: b"{}", lambda data: data[:-40], flip_a_byte])
 def test_a_damaged_cache_is_counted_again(source: FolderSource, damage: Callable[[bytes], bytes]) -> None:
     counts = kept_counts(source)
-    (kept,) = cache_folder().iterdir()
+    (kept,) = user_cache("label_audit").iterdir()
     kept.write_bytes(damage(kept.read_bytes()))
     assert same(kept_counts(source), counts)
     assert same(kept_counts(source), counts)
@@ -91,7 +92,7 @@ def test_a_cache_that_cannot_be_written(source: FolderSource, tmp_path: Path, mo
 def test_without_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "clipteacher" / "label_audit"
+    assert user_cache("label_audit") == tmp_path / ".cache" / "clipteacher" / "label_audit"
 
 
 def test_a_mask_that_cannot_be_read(source: FolderSource) -> None:

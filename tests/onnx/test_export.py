@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from clipteacher import __version__
 from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
-from clipteacher.onnx.agreement import OnnxError, drawn_images
-from clipteacher.onnx.export import OPSETS, export_onnx
+from clipteacher.onnx.export import OPSETS, OnnxError, drawn_images, export_onnx
 from clipteacher.pictures.colours import class_colours
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.deeplabv3plus import DeepLabV3PlusStudent
@@ -202,8 +201,8 @@ def test_a_missing_package_says_what_to_install(package: str, tmp_path: Path, mo
             raise ModuleNotFoundError(f"No module named {name!r}")
         return real(name)
 
-    monkeypatch.setattr(importlib, "import_module", absent)
-    with pytest.raises(ImportError, match=rf'the package {package} cannot .*pip install "clipteacher\[onnx\]"'):
+    monkeypatch.setattr("clipteacher.utils.packages.import_module", absent)
+    with pytest.raises(ImportError, match=rf"the package '{package}' cannot .*pip install 'clipteacher\[onnx\]'"):
         export_onnx(segmenter(), tmp_path / "student.onnx")
     assert not list(tmp_path.iterdir())
 

@@ -7,7 +7,7 @@ import torch
 from timm.models.swin_transformer import SwinTransformerBlock
 from torch import nn
 
-from clipteacher.onnx.exportable import DynamicPool, DynamicSwinBlock, exportable
+from clipteacher.onnx.graph import DynamicPool, DynamicSwinBlock, exportable
 
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 3), (6, 6), (1, 4)])

@@ -18,12 +18,13 @@ from torch.nn import functional as F
 from clipteacher.cli.main import main
 from clipteacher.data.augment import Augment
 from clipteacher.data.crop_box import NOWHERE, separate, whole
-from clipteacher.data.dataset import FolderDataset
+from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.files import DataError
+from clipteacher.data.folder import FolderSource
 from clipteacher.method.config import SUPERVISED
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
-from clipteacher.teacher_cache.photo import photo_tokens
+from clipteacher.teacher_cache.tokens import photo_tokens
 from clipteacher.teachers.teacher import TeacherTokens
 from clipteacher.training.module import TrainingModule
 
@@ -137,9 +138,9 @@ def test_what_cannot_be(tmp_path: Path, photo: Path) -> None:
 def test_samples_say_where_they_lie(folder: Path) -> None:
     split = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
     augment = Augment(crop_size=(40, 40), scale=(1.0, 1.0), cat_max_ratio=1.0, photometric=0.0)
-    data = FolderDataset(folder, "train", split, training=True, augment=augment)
+    data = SegmentationDataset(FolderSource(folder, "train"), split, training=True, augment=augment)
     photo = str(folder / "images" / "train" / "scene0.png")
-    plain = FolderDataset(folder, "train", split, training=True)[0]
+    plain = SegmentationDataset(FolderSource(folder, "train"), split, training=True)[0]
     assert plain.crop_box == whole(photo, 70, 90)
     for draw in range(5):
         image, _, _, box = data[0, draw]

@@ -7,8 +7,7 @@ from torch.nn import functional as F
 
 from clipteacher.data.augment import Augment
 from clipteacher.data.crop_box import CropBox, whole
-from clipteacher.teacher_cache.crop import axis_weights, crop_tokens, nearest_view
-from clipteacher.teacher_cache.photo import PhotoTokens, view_boxes
+from clipteacher.teacher_cache.tokens import PhotoTokens, axis_weights, crop_tokens, nearest_view, view_boxes
 from clipteacher.teachers.teacher import TeacherTokens
 
 

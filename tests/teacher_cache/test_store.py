@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipteacher.teacher_cache.photo import PhotoTokens
 from clipteacher.teacher_cache.store import TokenStore
+from clipteacher.teacher_cache.tokens import PhotoTokens
 
 NAME = "ab" * 32
 

@@ -218,11 +218,11 @@ def test_a_protocol_decides_reader_classes_and_split(tmp_path: Path) -> None:
     assert data.class_split.unseen == ("pottedplant", "sheep", "sofa", "train", "tvmonitor")
     assert (len(data.train_set), len(data.val_set)) == (4, 2)
     data.setup("fit")
-    stem = data.train_set.source.stem(0)
+    stem = data.train_set.source.paths(0).image.stem
     expected = np.where(written["train"][stem] > 14, 255, written["train"][stem])
     data.train_set.augment = None
     np.testing.assert_array_equal(data.train_set[0].mask.numpy(), expected)
-    np.testing.assert_array_equal(data.val_set[0].mask.numpy(), written["val"][data.val_set.source.stem(0)])
+    np.testing.assert_array_equal(data.val_set[0].mask.numpy(), written["val"][data.val_set.source.paths(0).image.stem])
     with pytest.raises(ValueError, match=r"unseen: got cat beside protocol voc12-15-5, which holds back pottedplant"):
         FolderDataModule(tmp_path, ["cat"], protocol="voc12-15-5")
     own = FolderDataModule(tmp_path, protocol="voc12-15-5", train_split="train-voc")

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from clipteacher.data.dataset import FolderDataset
+from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.files import read_image
+from clipteacher.data.folder import FolderSource
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.pictures import report_rows
@@ -172,11 +173,11 @@ def test_no_first_model_of_another_device_or_of_a_sanity_check(tmp_path: Path, z
 
 
 @pytest.fixture
-def val_set(folder: Path) -> FolderDataset:
-    return FolderDataset(folder, "val", SPLIT, training=False)
+def val_set(folder: Path) -> SegmentationDataset:
+    return SegmentationDataset(FolderSource(folder, "val"), SPLIT, training=False)
 
 
-def test_a_finished_run(val_set: FolderDataset, tmp_path: Path) -> None:
+def test_a_finished_run(val_set: SegmentationDataset, tmp_path: Path) -> None:
     run, student = RunFolder(tmp_path / "run"), segmenter(1)
     segmenter(2).save_pretrained(run.first_model)
     result = finish_run(run, student, val_set, "drawn-3-1", None, 2)
@@ -194,7 +195,7 @@ def test_a_finished_run(val_set: FolderDataset, tmp_path: Path) -> None:
     assert sorted(path.name for path in run.path.iterdir()) == ["checkpoints", "metrics.json", "model", "report.png"]
 
 
-def test_the_scores_are_those_of_the_student_as_it_will_be_loaded(val_set: FolderDataset, tmp_path: Path) -> None:
+def test_the_scores_are_those_of_the_student_as_it_will_be_loaded(val_set: SegmentationDataset, tmp_path: Path) -> None:
     """Weights that lie channels-last take other kernels, whose last bits differ, and so does a pixel that is a tie."""
     student = segmenter(1)
     student.student = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 3, padding=1))
@@ -204,13 +205,19 @@ def test_the_scores_are_those_of_the_student_as_it_will_be_loaded(val_set: Folde
     assert all(parameter.is_contiguous() for parameter in student.student.parameters())
 
 
-def report_bytes(val_set: FolderDataset, path: Path, baseline: Segmenter, student: Segmenter, **other: Any) -> bytes:  # noqa: ANN401
+def report_bytes(
+    val_set: SegmentationDataset,
+    path: Path,
+    baseline: Segmenter,
+    student: Segmenter,
+    **other: Any,  # noqa: ANN401
+) -> bytes:
     options: dict[str, Any] = {"title": "first checkpoint", "rows": 2} | other
     draw_report(path, val_set, {options.pop("title"): baseline, "student": student}, **options)
     return path.read_bytes()
 
 
-def test_each_part_of_the_report_shows(val_set: FolderDataset, tmp_path: Path) -> None:
+def test_each_part_of_the_report_shows(val_set: SegmentationDataset, tmp_path: Path) -> None:
     one, other, path = segmenter(1), segmenter(2), tmp_path / "report.png"
     plain = report_bytes(val_set, path, one, other)
     assert report_bytes(val_set, path, one, other) == plain
@@ -221,14 +228,14 @@ def test_each_part_of_the_report_shows(val_set: FolderDataset, tmp_path: Path) -
     assert report_bytes(val_set, path, one, other, panel_width=200) != plain
 
 
-def test_a_report_of_three(val_set: FolderDataset, tmp_path: Path) -> None:
+def test_a_report_of_three(val_set: SegmentationDataset, tmp_path: Path) -> None:
     path, titles = tmp_path / "report.png", ("student alone", "teacher alone", "student")
     draw_report(path, val_set, {title: segmenter(seed) for seed, title in enumerate(titles)}, 2, panel_width=130)
     with Image.open(path) as picture:
         assert 5 * 130 < picture.width < 6 * 130
 
 
-def test_another_baseline_changes_the_report_and_no_score(val_set: FolderDataset, tmp_path: Path) -> None:
+def test_another_baseline_changes_the_report_and_no_score(val_set: SegmentationDataset, tmp_path: Path) -> None:
     torch.manual_seed(3)
     alone = Segmenter(SMPStudent("FPN", "tu-test_efficientnet", 4), NAMES, torch.randn(4, 4), unseen=("sun",))
     pictures, metrics = [], []
@@ -242,7 +249,7 @@ def test_another_baseline_changes_the_report_and_no_score(val_set: FolderDataset
     assert metrics[0] == metrics[1]
 
 
-def test_the_first_model_is_filled_into_a_copy_of_the_student(val_set: FolderDataset, tmp_path: Path) -> None:
+def test_the_first_model_is_filled_into_a_copy_of_the_student(val_set: SegmentationDataset, tmp_path: Path) -> None:
     run, student = RunFolder(tmp_path / "run"), segmenter(1)
     segmenter(2).save_pretrained(run.first_model)
     before = {name: tensor.clone() for name, tensor in student.student.state_dict().items()}
@@ -253,7 +260,7 @@ def test_the_first_model_is_filled_into_a_copy_of_the_student(val_set: FolderDat
 
 
 def test_each_photo_is_decoded_once_and_those_of_the_report_again(
-    val_set: FolderDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    val_set: SegmentationDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, decoded = RunFolder(tmp_path / "run"), []
     segmenter(2).save_pretrained(run.first_model)
@@ -268,7 +275,7 @@ def test_each_photo_is_decoded_once_and_those_of_the_report_again(
 
 
 def test_the_scores_and_the_model_are_kept_whatever_becomes_of_the_report(
-    val_set: FolderDataset, tmp_path: Path
+    val_set: SegmentationDataset, tmp_path: Path
 ) -> None:
     run = RunFolder(tmp_path / "run")
     segmenter(2).save_pretrained(run.first_model)
@@ -279,7 +286,7 @@ def test_the_scores_and_the_model_are_kept_whatever_becomes_of_the_report(
     assert not run.report.exists()
 
 
-def test_a_report_without_the_first_model_has_a_column_less(val_set: FolderDataset, tmp_path: Path) -> None:
+def test_a_report_without_the_first_model_has_a_column_less(val_set: SegmentationDataset, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with pytest.warns(UserWarning, match=r"column of the first checkpoint is left out: model: no folder"):
         finish_run(run, segmenter(1), val_set, "drawn-3-1", None, 1)
@@ -315,7 +322,7 @@ def test_begun(tmp_path: Path) -> None:
     assert run.begun()
 
 
-def test_a_baseline_with_its_names_in_another_order(val_set: FolderDataset, tmp_path: Path) -> None:
+def test_a_baseline_with_its_names_in_another_order(val_set: SegmentationDataset, tmp_path: Path) -> None:
     student, baseline = segmenter(1), segmenter(2)
     order = [3, 1, 0, 2]
     turned = Segmenter(baseline.student, [NAMES[i] for i in order], baseline.text_features[order], unseen=("sun",))

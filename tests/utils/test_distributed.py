@@ -17,7 +17,7 @@ from clipteacher.method.config import LossConfig, MethodConfig
 from clipteacher.method.distillation import DistillationConfig
 from clipteacher.method.glm import GLMConfig
 from clipteacher.training.average import StudentAverage
-from clipteacher.utils.distributed import ALONE, Ranks, gather_rows, mean_over_ranks, sum_over_ranks, world_size
+from clipteacher.utils.distributed import ALONE, TOGETHER, sum_over_ranks, world_size
 
 RANKS, STEPS, IMAGES = 2, 3, 4
 REGIONS = replace(PLM_ON, prototypes="region_pooling")
@@ -73,7 +73,7 @@ def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
         losses = trained(*batch(step, counts, rank))
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        found["losses"].append({name: float(mean_over_ranks(loss)) for name, loss in losses.items()})
+        found["losses"].append({name: float(TOGETHER.mean(loss)) for name, loss in losses.items()})
         found["gradients"].append(
             {name: gradient(value) for name, value in module.named_parameters() if value.requires_grad}
         )
@@ -85,14 +85,17 @@ def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
 
 def call_helpers(rank: int) -> dict[str, Any]:
     """What each helper gives on this rank."""
-    tail, none = gather_rows(torch.arange(6.0).view(3, 2)[: 2 * rank + 1] + 10 * rank), gather_rows(torch.zeros(0, 2))
-    one_sided = gather_rows(torch.full((rank, 2), 7.0, requires_grad=True))
+    tail, none = (
+        TOGETHER.gather(torch.arange(6.0).view(3, 2)[: 2 * rank + 1] + 10 * rank),
+        TOGETHER.gather(torch.zeros(0, 2)),
+    )
+    one_sided = TOGETHER.gather(torch.full((rank, 2), 7.0, requires_grad=True))
     values = torch.tensor([1.0 + rank, 4.0 * rank], requires_grad=True)
     return {
         "world size": world_size(),
         "rows": (*tail, *none, *one_sided),
         "sum": sum_over_ranks(values),
-        "mean": mean_over_ranks(values, weight=1.0 + 2 * rank),
+        "mean": TOGETHER.mean(values, weight=1.0 + 2 * rank),
         "gradients": sum_over_ranks(values).requires_grad or one_sided.rows.requires_grad,
         "kept": values.tolist(),
         "divisors": [ranks.divisor(torch.tensor(count), 1) for count, ranks in COUNTS[rank]],
@@ -101,7 +104,6 @@ def call_helpers(rank: int) -> dict[str, Any]:
     }
 
 
-TOGETHER = Ranks(together=True)
 COUNTS = {0: [(5, TOGETHER), (0, TOGETHER), (5, ALONE)], 1: [(2, TOGETHER), (0, TOGETHER), (0, ALONE)]}
 
 
@@ -156,7 +158,7 @@ def test_helpers_over_ranks(found: list[dict[str, Any]]) -> None:
 def test_in_one_process_nothing_happens() -> None:
     values = torch.tensor([3.0, -0.0], requires_grad=True)
     assert world_size() == 1
-    everything = [sum_over_ranks(values), mean_over_ranks(values, weight=3.0), gather_rows(values).rows]
+    everything = [sum_over_ranks(values), TOGETHER.mean(values, weight=3.0), TOGETHER.gather(values).rows]
     for ranks in (ALONE, TOGETHER):
         everything += [ranks.mean(values, weight=3.0), ranks.gather(values).rows]
         assert ranks.gather(values).first == 0

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from clipteacher.utils import weights
-from clipteacher.utils.weights import LITE0_PACKAGE, lite0_weights, load_encoder, load_strictly, package, read_weights
+from clipteacher.utils.packages import needed
+from clipteacher.utils.weights import LITE0_PACKAGE, lite0_weights, load_encoder, load_strictly, read_weights
 
 STATE = {"conv.weight": torch.arange(6.0).view(2, 3), "norm.num_batches_tracked": torch.tensor(7)}
 
@@ -152,7 +153,7 @@ def test_load_encoder_names_what_is_missing_and_loads_nothing() -> None:
     del state["1.running_var"]
     encoder = Wrapping()
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
-    message = r"a\.pt does not fit the encoder: 1 of 6 tensors are missing, first 'model\.1\.running_var'"
+    message = r"a\.pt does not fit Wrapping: 1 missing \(model\.1\.running_var\)"
     with pytest.raises(ValueError, match=message):
         load_encoder(encoder, state, "a.pt")
     assert_same(dict(encoder.state_dict()), before)
@@ -161,7 +162,7 @@ def test_load_encoder_names_what_is_missing_and_loads_nothing() -> None:
 def test_load_encoder_names_the_tensor_of_another_shape_and_loads_nothing() -> None:
     encoder = Wrapping()
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
-    message = r"a\.pt does not fit the encoder: 'model\.0\.weight' has shape \(5, 3, 1, 1\), expected \(4, 3, 1, 1\)"
+    message = r"a\.pt does not fit Wrapping: .* \(model\.0\.weight: got \(5, 3, 1, 1\), expected \(4, 3, 1, 1\)"
     with pytest.raises(ValueError, match=message):
         load_encoder(encoder, classifier(width=5).state_dict(), "a.pt")
     assert_same(dict(encoder.state_dict()), before)
@@ -260,10 +261,10 @@ def test_load_strictly_shortens_a_long_list() -> None:
 
 
 def test_a_package_that_is_not_installed_names_the_extra() -> None:
-    message = r"the package 'no-such-thing' is not installed\. Run: pip install 'clipteacher\[imagenet\]'"
+    message = r"app: the package 'no-such-thing' cannot be imported .*\. Run: pip install 'clipteacher\[app\]'"
     with pytest.raises(ImportError, match=message):
-        package("no_such_thing_at_all", "no-such-thing")
-    assert package("pathlib", "pathlib").Path is Path
+        needed("no_such_thing_at_all", "no-such-thing", "app")
+    assert needed("pathlib", "pathlib", "app").Path is Path
 
 
 def test_lite0_weights_are_timms_tensors() -> None:

@@ -65,7 +65,7 @@ def convert(arguments: Sequence[str]) -> None:
             )
     for note in converted.notes:
         print(f"note: {note}.")
-    counts = " and ".join(f"{count} photos for {split}" for split, count in converted.counts.items())
+    counts = " and ".join(f"{len(photos)} photos for {split}" for split, photos in splits.items())
     print(f"Written: {options.out} with {len(converted.names)} classes, {counts}.")
     print(f"Next: clipteacher audit --data {options.out}")
 

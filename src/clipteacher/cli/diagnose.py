@@ -26,10 +26,10 @@ from clipteacher.cli.diagnosis_tables import print_diagnosis
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.test_data import add_test_data, open_test_data
 from clipteacher.data.dataset import Sample, SegmentationDataset
-from clipteacher.data.subsample import subsample
 from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.pictures import report_rows
 from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.utils.lists import subsample
 
 
 def diagnose(arguments: Sequence[str]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from clipteacher.cli.errors import user_errors
-from clipteacher.data.preparation import inspect_release
-from clipteacher.data.released import RELEASES
+from clipteacher.data.opened import RELEASES
+from clipteacher.data.release import inspect_release
 from clipteacher.protocols.named import PROTOCOLS
 
 
@@ -29,9 +29,9 @@ def prepare(arguments: Sequence[str]) -> None:
             raise ValueError(f"name: got {given.name!r}, expected one of {', '.join(RELEASES)}. Write one of them.")
         protocol, missing = next(protocol for protocol in PROTOCOLS if protocol.dataset == dataset), 0
         report = partial(print, "…", file=sys.stderr)
-        for finding in inspect_release(RELEASES[dataset], protocol, given.root, report):
-            print(f"{'[ok]     ' if finding.fine else '[missing]'} {finding.text}")
-            missing += not finding.fine
+        for fine, text in inspect_release(RELEASES[dataset], protocol, given.root, report):
+            print(f"{'[ok]     ' if fine else '[missing]'} {text}")
+            missing += not fine
     if missing:
         raise SystemExit(1)
     print(f"All is there. Next: clipteacher audit --data {given.root} --protocol {protocol.name}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -13,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
-
-Draw = Callable[[int, int], NDArray[np.bool_]]
-"""Draws a shape on a photo of a height and a width: (H, W), bool."""
+from clipteacher.utils.lists import shortened
 
 
 class Shape(NamedTuple):
@@ -29,7 +26,7 @@ class Shape(NamedTuple):
 
     label: str | None
     where: str
-    draw: Draw
+    draw: Callable[[int, int], NDArray[np.bool_]]
 
 
 class AnnotatedPhoto(NamedTuple):
@@ -55,14 +52,10 @@ class AnnotatedPhoto(NamedTuple):
         return "_".join(self.inner.parts)
 
 
-@dataclass(frozen=True)
-class Annotations:
-    """All photos, labels and notes of one source.
+class Annotations(NamedTuple):
+    """The photos of a source, sorted by target, and notes of what was left out.
 
-    Attributes:
-        photos: The photos, sorted by target.
-        labels: Number of shapes of each label, in the order of the ids; 0 for a class without any.
-        notes: What was left out, in words.
+    Labels are counted: the number of shapes of each, in the order of the ids, 0 for a class without any.
     """
 
     photos: tuple[AnnotatedPhoto, ...]
@@ -90,14 +83,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def inner_path(name: object, where: str) -> PurePosixPath:
-    r"""Check the path of a photo in an annotation file: it must stay inside the photos' folder.
-
-    Args:
-        name: The path as written, with slashes of either kind.
-        where: What it is part of, for messages.
-
-    Returns:
-        The relative path.
+    r"""Return the relative path of a photo in an annotation file, written with slashes of either kind.
 
     Raises:
         DataError: It is not a string, is absolute or leads upwards, or has the suffix of no photo.
@@ -122,8 +108,10 @@ def inner_path(name: object, where: str) -> PurePosixPath:
     return path
 
 
-def collect(where: str, photos: list[AnnotatedPhoto], labels: Counter[str], notes: list[str]) -> Annotations:
-    """Sort photos by target, and check that no two share a mask.
+def collect(
+    where: str, photos: list[AnnotatedPhoto], labels: Counter[str], left_out: Mapping[str, Sequence[str]]
+) -> Annotations:
+    """Sort photos by target, check that no two share a mask, and note what was left out, by the reason.
 
     Raises:
         DataError: There is no photo, or two have one stem.
@@ -141,15 +129,10 @@ def collect(where: str, photos: list[AnnotatedPhoto], labels: Counter[str], note
                 f"{where}: {photo.file} and {other.file} would share the mask {Path(photo.target).stem}.png, expected "
                 "different names. Rename one, here and on disk."
             )
-    return Annotations(tuple(sorted(photos, key=lambda photo: photo.target)), labels, tuple(notes))
+    notes = tuple(left_out_note(reason, items) for reason, items in left_out.items() if items)
+    return Annotations(tuple(sorted(photos, key=lambda photo: photo.target)), labels, notes)
 
 
-def shortened(items: list[str], shown: int = 3) -> str:
-    """Return the first few items of a list, and how many more there are.
-
-    Example:
-        >>> shortened(["a", "b", "c", "d"])
-        'a, b, c and 1 more'
-    """
-    more = f" and {len(items) - shown} more" if len(items) > shown else ""
-    return ", ".join(items[:shown]) + more
+def left_out_note(reason: str, items: Sequence[str]) -> str:
+    """Say how many were left out, why, and which."""
+    return f"{len(items)} {reason} and were left out: {shortened(items)}"

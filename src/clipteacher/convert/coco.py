@@ -15,8 +15,10 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json, shortened
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json
 from clipteacher.data.files import DataError
+from clipteacher.utils.lists import shortened
+from clipteacher.utils.packages import needed
 
 Crowd = Literal["ignore", "class"]
 """What a crowd region (`iscrowd: 1`), a loose outline of a group, becomes: 255, or its class."""
@@ -45,20 +47,18 @@ def read_coco(
             has a shape. A damaged shape raises it when drawn.
         ImportError: pycocotools is not installed.
     """
-    check_pycocotools()
+    needed("pycocotools.mask", "pycocotools", "convert")
     path, images = Path(path), Path(images)
     data = read_json(path)
     entries = _by_id(data, "images", path)
     if not images.is_dir():
         raise DataError(f"{images}: no such folder, expected that of the photos. Correct --images.")
-    shapes, labels, notes = _shapes(data, path, set(entries), crowd)
+    shapes, labels, boxes = _shapes(data, path, set(entries), crowd)
     photos, missing = [], []
     for key, entry in entries.items():
-        where = f"{path}: image {key}"
-        inner = inner_path(entry.get("file_name"), where)
+        inner = inner_path(entry.get("file_name"), where := f"{path}: image {key}")
         if (images / inner).is_file():
-            size = _size(entry, where)
-            photos.append(AnnotatedPhoto(images / inner, inner, size, tuple(shapes.get(key, ()))))
+            photos.append(AnnotatedPhoto(images / inner, inner, _size(entry, where), tuple(shapes.get(key, ()))))
         else:
             missing.append(str(inner))
     if missing and not skip_missing:
@@ -66,19 +66,21 @@ def read_coco(
             f"{images}: {len(missing)} of {len(entries)} photos are missing: {shortened(missing)}. Correct --images, "
             "or continue without them with --skip_missing."
         )
-    if missing:
-        notes.append(f"{len(missing)} photos are not in {images} and were left out: {shortened(missing)}")
-    return collect(str(path), photos, labels, notes)
+    left_out = {"annotations have no shape (a box only)": boxes, f"photos are not in {images}": missing}
+    return collect(str(path), photos, labels, left_out)
 
 
 def _shapes(
     data: dict[str, Any], path: Path, images: set[int], crowd: Crowd
 ) -> tuple[dict[int, list[Shape]], Counter[str], list[str]]:
-    """Read the annotations: shapes by image id, the number of shapes of each label, and notes."""
-    names = {key: _category_name(entry, path) for key, entry in sorted(_by_id(data, "categories", path).items())}
+    """Read the annotations: shapes by image id, the number of shapes of each label, and what is only a box."""
+    names = {key: entry.get("name") for key, entry in sorted(_by_id(data, "categories", path).items())}
+    for key, name in names.items():
+        if not isinstance(name, str) or not name.strip():
+            raise DataError(f"{path}: got category {key} with the name {name!r}, expected a string. Name it.")
     shapes: dict[int, list[Shape]] = {}
-    labels = Counter(dict.fromkeys(names.values(), 0))
-    boxes = 0
+    labels = Counter(dict.fromkeys(map(str, names.values()), 0))
+    boxes: list[str] = []
     for number, entry in enumerate(_list(data, "annotations", path)):
         where = f"{path}: annotation {entry.get('id', f'number {number}')}"
         image_id, category = entry.get("image_id"), entry.get("category_id")
@@ -88,34 +90,19 @@ def _shapes(
                 "categories have. Export it again, or remove the annotation."
             )
         if not entry.get("segmentation"):
-            boxes += 1
+            boxes.append(where.removeprefix(f"{path}: "))
             continue
-        name = names[category]
+        name = str(names[category])
         labels[name] += 1
         ignored = crowd == "ignore" and bool(entry.get("iscrowd", 0))
         draw = partial(_draw, entry["segmentation"], where)
         shapes.setdefault(image_id, []).append(Shape(None if ignored else name, where, draw))
     if not shapes:
         raise DataError(
-            f"{path}: got {boxes} annotations and no shape, expected polygons or run lengths under `segmentation`. "
-            "Export masks rather than boxes."
+            f"{path}: got {len(boxes)} annotations and no shape, expected polygons or run lengths under "
+            "`segmentation`. Export masks rather than boxes."
         )
-    return shapes, labels, [f"{boxes} annotations have no shape (a box only) and were left out"] if boxes else []
-
-
-def check_pycocotools() -> None:
-    """Check that pycocotools is installed.
-
-    Raises:
-        ImportError: It is not.
-    """
-    try:
-        import pycocotools.mask  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"convert coco: pycocotools cannot be loaded ({error}); it draws COCO's shapes. Install it: "
-            "pip install 'clipteacher[convert]'"
-        ) from error
+    return shapes, labels, boxes
 
 
 def _list(data: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
@@ -141,13 +128,6 @@ def _by_id(data: dict[str, Any], key: str, path: Path) -> dict[int, dict[str, An
     return found
 
 
-def _category_name(entry: dict[str, Any], path: Path) -> str:
-    name = entry.get("name")
-    if not isinstance(name, str) or not name.strip():
-        raise DataError(f"{path}: got category {entry.get('id')} with the name {name!r}, expected a string. Name it.")
-    return name
-
-
 def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
     """Return height and width if both are given."""
     height, width = entry.get("height"), entry.get("width")
@@ -160,8 +140,6 @@ def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
 
 def _draw(segmentation: object, where: str, height: int, width: int) -> NDArray[np.bool_]:
     """Draw polygons or run lengths on (height, width): (H, W), bool."""
-    from pycocotools import mask as coco_mask
-
     if isinstance(segmentation, dict):
         return _decoded(segmentation, where, height, width)
     if not isinstance(segmentation, list):
@@ -170,6 +148,7 @@ def _draw(segmentation: object, where: str, height: int, width: int) -> NDArray[
     polygons = [polygon for polygon in checked if len(polygon) >= 2 * _CORNERS]
     if not polygons:
         return np.zeros((height, width), dtype=bool)
+    coco_mask = needed("pycocotools.mask", "pycocotools", "convert")
     merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
     # pycocotools' own `decode` does not follow NumPy 2's rules for arrays yet.
     return _decoded({"size": [height, width], "counts": merged["counts"].decode()}, where, height, width)

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json, shortened
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.utils.lists import shortened
 
 IGNORED_LABEL: Final = "__ignore__"
 """Labelme's own label for pixels to be ignored."""
@@ -64,14 +65,13 @@ def read_labelme(folder: str | Path, *, skip_missing: bool = False) -> Annotatio
         )
     known = {photo.file.resolve() for photo in photos}
     bare = [each.name for each in visible if each.suffix.lower() in IMAGE_SUFFIXES and each.resolve() not in known]
-    reasons = {
+    left_out = {
         "lines or points have no area": thin,
         "JSON files have no photo": missing,
         "photos have no JSON file": bare,
     }
-    notes = [f"{len(out)} {why} and were left out: {shortened(out)}" for why, out in reasons.items() if out]
     in_order = Counter({label: labels[label] for label in sorted(labels, key=lambda label: (label.casefold(), label))})
-    return collect(str(folder), photos, in_order, notes)
+    return collect(str(folder), photos, in_order, left_out)
 
 
 def _read(file: Path, labels: Counter[str], thin: list[str]) -> AnnotatedPhoto | None:
@@ -83,9 +83,8 @@ def _read(file: Path, labels: Counter[str], thin: list[str]) -> AnnotatedPhoto |
     shapes = []
     for number, entry in enumerate(entries):
         where = f"{file}: shape {number}"
-        kind, label = (
-            (entry.get("shape_type") or "polygon", entry.get("label")) if isinstance(entry, dict) else ("", "")
-        )
+        entry = entry if isinstance(entry, dict) else {"shape_type": type(entry).__name__}
+        kind, label = entry.get("shape_type") or "polygon", entry.get("label")
         if kind in _THIN:
             thin.append(where)
             continue
@@ -95,11 +94,9 @@ def _read(file: Path, labels: Counter[str], thin: list[str]) -> AnnotatedPhoto |
                 f"{', '.join(_POINTS)} and a string. Draw it again."
             )
         points = _points(entry.get("points"), kind, where)
-        draw = (
-            partial(_placed, _stored_mask(entry.get("mask"), where), points)
-            if kind == "mask"
-            else partial(_filled, kind, points)
-        )
+        draw = partial(_filled, kind, points)
+        if kind == "mask":
+            draw = partial(_placed, _stored_mask(entry.get("mask"), where), points)
         if label != IGNORED_LABEL:
             labels[label] += 1
         shapes.append(Shape(None if label == IGNORED_LABEL else label, where, draw))

@@ -11,13 +11,7 @@ from clipteacher.protocols.splits import IGNORE, suggestion
 
 
 class NamedClasses(NamedTuple):
-    """Class names, and what each label means.
-
-    Attributes:
-        names: The class names, in the order of their ids.
-        ids: Class id or `IGNORE` by label, as written.
-        notes: What was merged, and what was left out.
-    """
+    """Class names in the order of the ids, class id or `IGNORE` by label, and notes of what was merged or left out."""
 
     names: tuple[str, ...]
     ids: Mapping[str, int]
@@ -37,9 +31,7 @@ def folded(label: str) -> str:
 def name_classes(
     labels: Counter[str], wanted: Sequence[str] | None = None, *, drop_others: bool = False
 ) -> NamedClasses:
-    """Give ids to labels.
-
-    Labels that differ only in case and spaces are one class, with the most frequent spelling.
+    """Give ids to labels; those that differ only in case and spaces are one class, with the most frequent spelling.
 
     Args:
         labels: Number of shapes of each label, in the order of the ids.
@@ -71,13 +63,18 @@ def name_classes(
     names = tuple(spelled.values())
     if wanted is not None:
         names = tuple(wanted)
-        _check_wanted(names)
-        others = [key for key in groups if key not in {folded(name) for name in names}]
+        first: dict[str, str] = {}
+        for name in names:
+            if not name.strip():
+                raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
+            if other := first.get(folded(name)):
+                raise DataError(f"classes: got {other!r} and {name!r}, expected each class once. Remove one.")
+            first[folded(name)] = name
+        others = [key for key in groups if key not in first]
         if others and not drop_others:
-            first = spelled[others[0]]
             raise DataError(
                 f"classes: {', '.join(spelled[key] for key in others)} are labels, but not among the given classes. "
-                f"{suggestion(first, names)} Add them, or ignore their pixels with --drop_others."
+                f"{suggestion(spelled[others[0]], names)} Add them, or ignore their pixels with --drop_others."
             )
         if others:
             notes.append(f"ignored, since they are not among the classes: {', '.join(spelled[key] for key in others)}")
@@ -87,14 +84,3 @@ def name_classes(
         )
     id_of = {folded(name): index for index, name in enumerate(names)}
     return NamedClasses(names, {label: id_of.get(folded(label), IGNORE) for label in labels}, tuple(notes))
-
-
-def _check_wanted(names: tuple[str, ...]) -> None:
-    """Check given names: none blank, no two alike."""
-    seen: dict[str, str] = {}
-    for name in names:
-        if not name.strip():
-            raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
-        if folded(name) in seen:
-            raise DataError(f"classes: got {seen[folded(name)]!r} and {name!r}, expected each class once. Remove one.")
-        seen[folded(name)] = name

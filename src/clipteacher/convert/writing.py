@@ -1,48 +1,35 @@
-"""Annotations written in the folder format, completely or not at all."""
+"""Annotations written in the folder format: shapes painted into masks, photos copied, completely or not at all."""
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, shortened
-from clipteacher.convert.names import folded, name_classes
-from clipteacher.convert.painting import paint
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, left_out_note
+from clipteacher.convert.names import NamedClasses, folded, name_classes
 from clipteacher.data.files import DataError
+from clipteacher.protocols.splits import IGNORE
+from clipteacher.utils.lists import shortened
 
 TRAIN: Final = "train"
 VAL: Final = "val"
 
 
-@dataclass(frozen=True)
-class Converted:
-    """What was written.
-
-    Attributes:
-        names: The class names, in the order of their ids.
-        counts: Number of photos by split.
-        notes: What was left out or merged.
-    """
-
-    names: tuple[str, ...]
-    counts: Mapping[str, int]
-    notes: tuple[str, ...]
-
-
 def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dict[str, list[AnnotatedPhoto]]:
-    """Draw the photos to score on.
+    """Draw the photos to score on; the same photos, sorted, and the same seed give the same split.
 
     Args:
-        photos: All photos, sorted; the same photos and the same seed give the same split.
+        photos: All photos.
         val: Share of them to score on, 0 or more and below 1; 0 leaves all to train on.
         seed: 0 or more.
 
@@ -62,12 +49,9 @@ def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dic
         raise ValueError(
             f"val: got {len(photos)} photo to share between training and scoring, expected 2 or more. Use --val 0."
         )
+    order = np.random.default_rng(seed).permutation(len(photos))
     count = min(max(round(val * len(photos)), 1), len(photos) - 1)
-    chosen = set(np.random.default_rng(seed).permutation(len(photos))[:count].tolist())
-    return {
-        TRAIN: [photo for index, photo in enumerate(photos) if index not in chosen],
-        VAL: [photo for index, photo in enumerate(photos) if index in chosen],
-    }
+    return {split: [photos[i] for i in sorted(part)] for split, part in ((TRAIN, order[count:]), (VAL, order[:count]))}
 
 
 def merged(train: Annotations, val: Annotations) -> Annotations:
@@ -79,7 +63,7 @@ def merged(train: Annotations, val: Annotations) -> Annotations:
     one, other = ([folded(label) for label in each.labels] for each in (train, val))
     if one != other:
         raise DataError(
-            f"classes: got {shortened(list(train.labels), 6)} to train on and {shortened(list(val.labels), 6)} to "
+            f"classes: got {shortened(train.labels, 6)} to train on and {shortened(val.labels, 6)} to "
             "score on, expected the same in the same order. Export both from one project."
         )
     labels = Counter(train.labels)
@@ -96,7 +80,7 @@ def write_converted(
     drop_others: bool = False,
     link: bool = False,
     progress: Callable[[int], None] = lambda done: None,
-) -> Converted:
+) -> NamedClasses:
     """Write `classes.txt`, `images/<split>/` and `masks/<split>/`; pixels without a shape are 255, not labelled.
 
     Photos are copied byte for byte. Everything is written beside `out` and moved there at the end, so a failure leaves
@@ -112,7 +96,7 @@ def write_converted(
         progress: Called after each photo with the number of photos done.
 
     Returns:
-        What was written.
+        The classes, and all that was merged or left out.
 
     Raises:
         DataError: A photo or a shape cannot be used, or the labels cannot become classes.
@@ -137,8 +121,8 @@ def write_converted(
         raise
     notes = [*read.notes, *named.notes]
     if blank:
-        notes.append(f"{len(blank)} shapes cover no pixel and were left out: {shortened(blank)}")
-    return Converted(named.names, {split: len(photos) for split, photos in splits.items()}, tuple(notes))
+        notes.append(left_out_note("shapes cover no pixel", blank))
+    return named._replace(notes=tuple(notes))
 
 
 def _write_pairs(
@@ -156,13 +140,77 @@ def _write_pairs(
         images.mkdir(parents=True)
         masks.mkdir(parents=True)
         for photo in photos:
-            painted = paint(photo, ids)
-            blank += painted.blank
-            Image.fromarray(painted.mask).save(masks / f"{Path(photo.target).stem}.png")
+            mask, without_pixels = paint(photo, ids)
+            blank += without_pixels
+            Image.fromarray(mask).save(masks / f"{Path(photo.target).stem}.png")
             _copy_photo(photo, images / photo.target, link)
             done += 1
             progress(done)
     return blank
+
+
+def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> tuple[NDArray[np.uint8], list[str]]:
+    """Paint the mask of a photo.
+
+    Where shapes overlap, the one that covers fewer pixels is on top; of two equal ones, the one drawn later. So a cup
+    on a table is a cup, in whatever order they were drawn. Shapes to be ignored are treated like all others, with 255.
+
+    Shapes are assumed to be drawn on the upright photo; if the tool's size shows that they were drawn on the photo as
+    stored, on its side, the mask is rotated.
+
+    Args:
+        photo: The photo and its shapes.
+        ids: Class id, or 255 = ignore, by label.
+
+    Returns:
+        Class ids (H, W), uint8, values 0..N-1, 255 = not labelled, in the size of the upright photo; and the shapes
+        that cover no pixel, by file and position.
+
+    Raises:
+        DataError: The photo cannot be opened, or its shapes were drawn on another size.
+    """
+    upright, stored, orientation = _sizes(photo)
+    size = photo.size or upright
+    if size not in (upright, stored):
+        raise DataError(
+            f"{photo.file}: got {upright[1]}x{upright[0]} (width x height), expected {size[1]}x{size[0]}, on which its "
+            "shapes were drawn. The photo was resized since then: put the original here, or annotate this one."
+        )
+    mask = np.full(size, IGNORE, dtype=np.uint8)
+    blank, regions = [], []
+    for shape in photo.shapes:
+        drawn = shape.draw(*size)
+        rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+        if not len(rows):
+            blank.append(shape.where)
+            continue
+        # Only the box is kept: a large photo may have hundreds of shapes.
+        box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        region = drawn[box].copy()
+        label_id = IGNORE if shape.label is None else ids[shape.label]
+        regions.append((int(region.sum()), box, region, label_id))
+    for _, box, region, label_id in sorted(regions, key=lambda each: -each[0]):
+        mask[box][region] = label_id
+    if size != upright:
+        picture = Image.fromarray(mask)
+        picture.getexif()[ExifTags.Base.Orientation] = orientation
+        mask = np.asarray(ImageOps.exif_transpose(picture))
+    return mask, blank
+
+
+def _sizes(photo: AnnotatedPhoto) -> tuple[tuple[int, int], tuple[int, int], int]:
+    """Return height and width of the upright photo and of the stored one, and its EXIF orientation."""
+    try:
+        with Image.open(photo.file if photo.content is None else io.BytesIO(photo.content)) as image:
+            orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+            stored = image.height, image.width
+    except Exception as error:  # a decoder may raise almost anything on broken bytes
+        raise DataError(
+            f"{photo.file}: cannot be opened ({type(error).__name__}: {error}), expected a photo. Save it again, or "
+            "remove its annotations."
+        ) from error
+    # 5 to 8 swap the sides (Exif 2.3, tag 0x0112).
+    return stored[::-1] if 5 <= orientation <= 8 else stored, stored, orientation
 
 
 def _copy_photo(photo: AnnotatedPhoto, target: Path, link: bool) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from clipteacher.data.files import Record, read_colours
 from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Source, value_table
-from clipteacher.protocols.ade20k import ADE20K_150_NAMES, ADE20K_150_RAW_TO_ID, ADE20K_847_NAMES, ADE20K_847_RAW_TO_ID
+from clipteacher.protocols.ade20k import ADE20K_150_NAMES, ADE20K_150_RAW_IDS, ADE20K_847_NAMES, ADE20K_847_RAW_IDS
 
 _FOLDERS: Final = {"train": "training", "val": "validation"}
 
@@ -29,15 +29,15 @@ def ade20k(root: str | Path, split: str) -> Source:
     Raises:
         DataError: A folder or file is missing.
     """
-    data = Unpacked(ADE20K.name, root, split, _FOLDERS)
+    data = Unpacked(ADE20K, Path(root), split)
     images, masks = (
         data.folder([f"{base}{kind}/{_FOLDERS[split]}" for base in ("ADEChallengeData2016/", "")], kind)
         for kind in ("images", "annotations")
     )
     return Source(
-        data.records(data.stems(images, ".jpg"), images, masks),
+        data.records(images, masks),
         ADE20K_150_NAMES,
-        value_table(256, {value: int(ADE20K_150_RAW_TO_ID[value]) for value in range(151)}),
+        value_table(ADE20K_150_RAW_IDS, rest=(0,)),
         fix="Use the masks as released: 0 = other, classes 1..150; they are renumbered as they are read, once.",
     )
 
@@ -57,38 +57,30 @@ def ade20k_full(root: str | Path, split: str) -> Source:
     Raises:
         DataError: A folder or file is missing.
     """
-    data = Unpacked(ADE20K_FULL.name, root, split, _FOLDERS)
+    data = Unpacked(ADE20K_FULL, Path(root), split)
     folder = data.folder([f"{base}images/ADE/{_FOLDERS[split]}" for base in ("ADE20K_2021_17_01/", "")], "photos")
-    files = {path.name: path for path in sorted(folder.rglob("*")) if not path.name.startswith(".")}
-    mask_names = {name: name.removesuffix(".jpg") + "_seg.png" for name in sorted(files) if name.endswith(".jpg")}
-    missing = [name for name, mask in mask_names.items() if mask not in files]
-    if missing or not mask_names:
-        first = f"{files[missing[0]]}: no {mask_names[missing[0]]} beside it" if missing else f"{folder}: got no photo"
+    present = {path for path in folder.rglob("*") if not path.name.startswith(".")}
+    photos = sorted((path for path in present if path.suffix == ".jpg"), key=lambda path: path.name)
+    records = [Record(photo, photo.with_name(f"{photo.stem}_seg.png")) for photo in photos]
+    missing = [record for record in records if record.mask not in present]
+    if missing or not records:
+        first = f"{missing[0].image}: no {missing[0].mask.name} beside it" if missing else f"{folder}: got no photo"
         raise data.error(
-            f"{first} ({len(missing)} of {len(mask_names)} have none), expected a photo and its mask in one folder"
+            f"{first} ({len(missing)} of {len(records)} have none), expected a photo and its mask in one folder"
         )
     return Source(
-        [Record(files[name], files[mask]) for name, mask in mask_names.items()],
+        records,
         ADE20K_847_NAMES,
-        value_table(65536, {value: int(label) for value, label in enumerate(ADE20K_847_RAW_TO_ID)}),
-        decode=read_full_ids,
+        value_table(ADE20K_847_RAW_IDS, 65536, rest=range(26 * 256)),
+        decode=_read_full_ids,
         fix="Use the _seg.png files as released.",
     )
 
 
-def read_full_ids(path: Path) -> NDArray[np.uint16]:
-    """Read the class of each pixel of a `_seg.png` of the full release: R // 10 · 256 + G.
+def _read_full_ids(path: Path) -> NDArray[np.uint16]:
+    """Read raw ids (H, W), uint16, 0 = none, up to 6655, of a `_seg.png` of the full release: R // 10 · 256 + G.
 
     Source: CSAILVision, `ADE20K/utils/utils_ade20k.py`; MaskFormer, `datasets/prepare_ade20k_full_sem_seg.py`.
-
-    Args:
-        path: The PNG.
-
-    Returns:
-        Raw ids (H, W), uint16, 0 = none, up to 6655.
-
-    Raises:
-        DataError: The file is not a PNG of mode RGB.
     """
     colours = read_colours(path).astype(np.uint16)
     return colours[..., 0] // 10 * 256 + colours[..., 1]

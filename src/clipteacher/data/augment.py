@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,20 +16,6 @@ from clipteacher.protocols.schedule import AugmentConfig
 from clipteacher.protocols.splits import IGNORE
 
 _CROP_TRIES = 10
-
-
-class Augmented(NamedTuple):
-    """An augmented photo, and its position in the original.
-
-    Attributes:
-        image: (3, H, W), uint8.
-        mask: (H, W), uint8, 255 = ignore.
-        crop_box: Position of the crop; its path is still "".
-    """
-
-    image: Tensor
-    mask: Tensor
-    crop_box: CropBox
 
 
 class Augment(AugmentConfig):
@@ -68,21 +54,18 @@ class Augment(AugmentConfig):
         """
         return self.with_crop_box(image, mask)[:2]
 
-    def with_crop_box(self, image: Tensor, mask: Tensor) -> Augmented:
-        """Augment one photo, (3, H, W) and (H, W), as a call does, and return the position of the crop as well."""
+    def with_crop_box(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, CropBox]:
+        """Augment one photo, (3, H, W) and (H, W), as a call does, and return its crop box, without a path, too."""
         if image.ndim != 3 or image.shape[0] != 3 or mask.shape != image.shape[1:]:
             raise ValueError(
                 f"image, mask: got {tuple(image.shape)} and {tuple(mask.shape)}, expected (3, H, W) and (H, W)."
             )
         if image.dtype != torch.uint8 or mask.dtype != torch.uint8:
             raise ValueError(f"image, mask: got {image.dtype} and {mask.dtype}, expected uint8 both.")
-        pair: tuple[Tensor, Tensor] = (Image(image), Mask(mask))
-        pair = self._scaled(*pair)
+        pair = self._scaled(Image(image), Mask(mask))
         size, box = pair[1].shape, self._box(pair[1])
         pair = (crop(pair[0], *box), crop(pair[1], *box))
-        # As torchvision's RandomHorizontalFlip draws.
-        flipped = bool(torch.rand(1) < self.flip)
-        if flipped:
+        if flipped := bool(torch.rand(1) < self.flip):  # as torchvision's RandomHorizontalFlip draws
             pair = (horizontal_flip(pair[0]), horizontal_flip(pair[1]))
         pair = _PhotometricDistortion(self.photometric)(*pair)
         # Padded last, as in mmseg: always on the right and below, and no colour is mixed with black.
@@ -90,7 +73,7 @@ class Augment(AugmentConfig):
         padding = [0, 0, width - pair[1].shape[1], height - pair[1].shape[0]]
         image, mask = (pad(part, padding, fill=fill) for part, fill in zip(pair, (0, IGNORE), strict=True))
         crop_box = CropBox("", size[0], size[1], *box, flipped)
-        return Augmented(image.as_subclass(Tensor), mask.as_subclass(Tensor), crop_box)
+        return image.as_subclass(Tensor), mask.as_subclass(Tensor), crop_box
 
     def _scaled(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Resize by a random ratio: the image bilinear with antialiasing, the mask to the nearest pixel centre."""
@@ -108,11 +91,10 @@ class Augment(AugmentConfig):
     def _box(self, mask: Tensor) -> tuple[int, int, int, int]:
         """Draw top, left, height and width of a crop that no single class fills, if one is found."""
         box = self._random_box(mask)
-        if self.cat_max_ratio < 1:
-            for _ in range(_CROP_TRIES):
-                if self._is_mixed(crop(mask, *box)):
-                    break
-                box = self._random_box(mask)
+        for _ in range(_CROP_TRIES if self.cat_max_ratio < 1 else 0):
+            if self._is_mixed(crop(mask, *box)):
+                break
+            box = self._random_box(mask)
         return box
 
     def _random_box(self, mask: Tensor) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Source, value_table
-from clipteacher.protocols.coco_stuff import COCO_STUFF_NAMES, COCO_STUFF_RAW_IDS, COCO_STUFF_RAW_TO_ID
+from clipteacher.protocols.coco_stuff import COCO_STUFF_NAMES, COCO_STUFF_RAW_IDS
 
 _IMAGES: Final = ("", "images/", "dataset/images/")
 # The last is what the data set's own README makes.
@@ -32,14 +32,13 @@ def coco_stuff(root: str | Path, split: str) -> Source:
     Raises:
         DataError: A folder or file is missing.
     """
-    data = Unpacked(COCO_STUFF.name, root, split, COCO_STUFF.photos)
+    data = Unpacked(COCO_STUFF, Path(root), split)
     images = data.folder([f"{folder}{split}2017" for folder in _IMAGES], "photos")
     masks = data.folder([f"{folder}{split}2017" for folder in _MASKS], "stuffthingmaps")
-    known = (*COCO_STUFF_RAW_IDS, 255)
     return Source(
-        data.records(data.stems(images, ".jpg"), images, masks),
+        data.records(images, masks),
         COCO_STUFF_NAMES,
-        value_table(256, {value: int(COCO_STUFF_RAW_TO_ID[value]) for value in known}),
+        value_table(COCO_STUFF_RAW_IDS, rest=(255,)),
         fix="Use the raw stuffthingmaps: they are renumbered as they are read, and masks that were converted before "
         "(labelTrainIds) would be renumbered twice.",
     )

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from clipteacher.data.files import read_values
 from clipteacher.data.mat import read_label_map
 from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Labels, Source, value_table
 from clipteacher.protocols.context import (
-    CONTEXT_CONVERTED_TO_ID,
-    CONTEXT_CONVERTED_TO_ID_BG,
-    CONTEXT_MAT_TO_ID,
-    CONTEXT_MAT_TO_ID_BG,
+    CONTEXT_CONVERTED_RAW_IDS,
     CONTEXT_NAMES,
-    CONTEXT_PNG_TO_ID,
-    CONTEXT_PNG_TO_ID_BG,
+    CONTEXT_PNG_RAW_IDS,
+    CONTEXT_RAW_IDS,
 )
 from clipteacher.protocols.protocol import BACKGROUND
 
@@ -26,28 +23,15 @@ _DEVKITS: Final = ("VOCdevkit/VOC2010", "VOC2010", ".")
 _LISTS: Final = ("ImageSets/SegmentationContext", ".", "ImageSets/Main")
 
 
-class _Masks(NamedTuple):
-    """One of the forms in which the masks are available: a folder of files with values 0..last."""
-
-    folder: str
-    suffix: str
-    decode: Callable[[Path], Labels]
-    size: int
-    last: int
-    ignored: Labels
-    background: Labels
-
-
-# The two kinds of PNGs have the same values for other classes: mmseg's converter wrote the first (alphabetical order),
-# the second are those of the data set's home page (VOC's 20 classes first).
-_FORMS: Final = (
-    _Masks("trainval", ".mat", read_label_map, 65536, 459, CONTEXT_MAT_TO_ID, CONTEXT_MAT_TO_ID_BG),
-    _Masks(
-        "SegmentationClassContext", ".png", read_values, 256, 59, CONTEXT_CONVERTED_TO_ID, CONTEXT_CONVERTED_TO_ID_BG
-    ),
-    _Masks("59_context_labels", ".png", read_values, 256, 59, CONTEXT_PNG_TO_ID, CONTEXT_PNG_TO_ID_BG),
+# Folder, suffix and decoder of each form of the masks, the length of its table, raw ids and what may be background. The
+# two kinds of PNGs have the same values for other classes: mmseg's converter wrote the first (alphabetical order), the
+# second are those of the data set's home page (VOC's 20 classes first).
+_FORMS: Final[tuple[tuple[str, str, Callable[[Path], Labels], int, tuple[int, ...], range], ...]] = (
+    ("trainval", ".mat", read_label_map, 65536, CONTEXT_RAW_IDS, range(460)),
+    ("SegmentationClassContext", ".png", read_values, 256, CONTEXT_CONVERTED_RAW_IDS, range(1)),
+    ("59_context_labels", ".png", read_values, 256, CONTEXT_PNG_RAW_IDS, range(1)),
 )
-_MASKS: Final = tuple(form.folder for form in _FORMS)
+_MASKS: Final = tuple(form[0] for form in _FORMS)
 
 
 def context(root: str | Path, split: str, *, background: bool = False) -> Source:
@@ -68,25 +52,24 @@ def context(root: str | Path, split: str, *, background: bool = False) -> Source
     Raises:
         DataError: A folder, list or file is missing.
     """
-    data = Unpacked(CONTEXT.name, root, split, CONTEXT.photos)
-    present = [folder for folder in _DEVKITS if (data.root / folder / "JPEGImages").is_dir()]
-    devkit = data.folder(present or _DEVKITS[:1], "VOC 2010")
-    folders = [(form, base / form.folder) for form in _FORMS for base in (devkit, data.root)]
-    form, masks = next(((form, folder) for form, folder in folders if folder.is_dir()), (None, None))
-    if form is None or masks is None:
+    data = Unpacked(CONTEXT, Path(root), split)
+    devkit = data.folder([f"{folder}/JPEGImages" for folder in _DEVKITS], "photos of VOC 2010").parent
+    found = ((form, base / form[0]) for form in _FORMS for base in (devkit, data.root) if (base / form[0]).is_dir())
+    form, masks = next(found, (None, devkit))
+    if form is None:
         raise data.error(
             f"{devkit}: got no masks, expected a folder {', '.join(_MASKS[:-1])} or {_MASKS[-1]} in it or in "
             f"{data.root}"
         )
+    folder, suffix, decode, size, raw_ids, unnamed = form
     lists = [base / folder / f"{split}.txt" for folder in _LISTS for base in (devkit, data.root)]
     listed = data.listed(next((path for path in lists if path.is_file()), lists[0]))
-    ids = form.background if background else form.ignored
     return Source(
-        data.records(listed, devkit / "JPEGImages", masks, form.suffix),
+        data.records(devkit / "JPEGImages", masks, listed, suffix),
         (BACKGROUND, *CONTEXT_NAMES) if background else CONTEXT_NAMES,
-        value_table(form.size, {value: int(ids[value]) for value in range(form.last + 1)}),
-        decode=form.decode,
-        fix=f"Use the masks of {form.folder} unchanged: 0 = background; they are renumbered as they are read.",
+        value_table((0, *raw_ids) if background else raw_ids, size, rest=unnamed, rest_id=0 if background else None),
+        decode=decode,
+        fix=f"Use the masks of {folder} unchanged: 0 = background; they are renumbered as they are read.",
     )
 
 

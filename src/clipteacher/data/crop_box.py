@@ -44,13 +44,7 @@ def whole(photo: str, height: int, width: int) -> CropBox:
 
 
 def separate(boxes: Any) -> list[CropBox]:  # noqa: ANN401 (collation makes lists and tensors of a CropBox's fields)
-    """Separate the collated boxes of a batch.
-
-    Args:
-        boxes: A `CropBox` of columns: a list of B paths, and tensors (B,) on any device.
-
-    Returns:
-        B boxes.
+    """Separate the boxes of a collated batch: from columns, B paths and tensors (B,) on any device.
 
     Example:
         >>> from torch.utils.data import default_collate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import KW_ONLY, dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,6 @@ from torch.utils.data import Dataset
 from clipteacher.data.augment import Augment
 from clipteacher.data.crop_box import NOWHERE, CropBox, whole
 from clipteacher.data.files import DataError
-from clipteacher.data.folder import FolderSource
 from clipteacher.data.source import Labels, Source
 from clipteacher.protocols.splits import IGNORE, ClassSplit
 
@@ -39,6 +38,7 @@ class Sample(NamedTuple):
     crop_box: CropBox = NOWHERE
 
 
+@dataclass(eq=False, repr=False)
 class SegmentationDataset(Dataset[Sample]):
     """Photos and masks of a source.
 
@@ -58,39 +58,34 @@ class SegmentationDataset(Dataset[Sample]):
             set has no seen class or more than 255 classes.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        class_split: ClassSplit,
-        *,
-        training: bool,
-        augment: Augment | None = None,
-        cache: bool = False,
-    ) -> None:
+    source: Source
+    class_split: ClassSplit
+    _: KW_ONLY
+    training: bool
+    augment: Augment | None = None
+    cache: bool = False
+    _decoded: dict[int, tuple[NDArray[np.uint8], Labels]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
         """Check the arguments against each other; no photo is opened yet."""
-        if source.names != class_split.names:
+        names = self.class_split.names
+        if self.source.names != names:
             raise ValueError(
-                f"class_split: got {len(class_split.names)} names that are not the {len(source.names)} of the source "
-                "in their order. Make the split of source.names."
+                f"class_split: got {len(names)} names that are not the {len(self.source.names)} of the source in their "
+                "order. Make the split of source.names."
             )
-        if augment is not None and not training:
+        if self.augment is not None and not self.training:
             raise ValueError("augment: got an augmentation with training=False, expected None: tests see whole photos.")
-        if training and not class_split.seen:
+        if self.training and not self.class_split.seen:
             raise ValueError(
-                f"unseen: got all {len(class_split.names)} classes, expected at least one seen class to train on. "
-                "Take a name out of unseen."
+                f"unseen: got all {len(names)} classes, expected at least one seen class to train on. Take a name out "
+                "of unseen."
             )
-        if training and class_split.ignore != IGNORE:
+        if self.training and self.class_split.ignore != IGNORE:
             raise ValueError(
-                f"class_split: got {len(class_split.names)} classes to train on, expected at most {IGNORE}. Train on "
-                "another data set, and test on this one."
+                f"class_split: got {len(names)} classes to train on, expected at most {IGNORE}. Train on another data "
+                "set, and test on this one."
             )
-        self.source = source
-        self.class_split = class_split
-        self.training = training
-        self.augment = augment
-        self.cache = cache
-        self._decoded: dict[int, tuple[NDArray[np.uint8], Labels]] = {}
 
     def __len__(self) -> int:
         """Return the number of photos."""
@@ -102,9 +97,6 @@ class SegmentationDataset(Dataset[Sample]):
         Args:
             key: An index, or (index, draw), where the integer `draw` alone seeds the augmentation, so the sample is the
                 same in any worker and after resuming. With a plain index, torch's global generator is used.
-
-        Returns:
-            The sample.
 
         Raises:
             DataError: As `Source.read`.
@@ -157,30 +149,3 @@ class SegmentationDataset(Dataset[Sample]):
         if self.cache:
             self._decoded[index] = pixels, labels
         return pixels, labels
-
-
-class FolderDataset(SegmentationDataset):
-    """Photos and masks of one split in the folder format; other arguments as for `SegmentationDataset`.
-
-    Args:
-        root: Folder with `classes.txt`, `images/<split>` and `masks/<split>`.
-        split: Which photos, such as "train".
-
-    Raises:
-        DataError: As `FolderSource`.
-        ValueError: As `SegmentationDataset`.
-    """
-
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        class_split: ClassSplit,
-        *,
-        training: bool,
-        augment: Augment | None = None,
-        cache: bool = False,
-    ) -> None:
-        """List the files and compare the class names; no photo is opened yet."""
-        source = FolderSource(root, split, class_split.names)
-        super().__init__(source, class_split, training=training, augment=augment, cache=cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError, Record
@@ -25,25 +26,24 @@ class FolderSource(Source):
     def __init__(self, root: str | Path, split: str, expected: Sequence[str] | None = None) -> None:
         """List the files and read the names; no photo is opened."""
         names = read_class_names(root)
-        if expected is not None:
-            _check_names(Path(root) / "classes.txt", names, tuple(expected))
+        if expected is not None and names != tuple(expected):
+            pairs = enumerate(zip_longest(names, expected, fillvalue="no name"), start=1)
+            line, got, wanted = next((line, *pair) for line, pair in pairs if pair[0] != pair[1])
+            raise DataError(
+                f"{Path(root, 'classes.txt')}: got {len(names)} names, expected the {len(expected)} of the split; "
+                f"got {got!r} on line {line}, expected {wanted!r}. Ids follow the order of the names: use one list."
+            )
         super().__init__(
             list_folder(root, split),
             names,
-            value_table(256, {**{label: label for label in range(len(names))}, IGNORE: IGNORE}),
+            value_table(range(len(names)), rest=(IGNORE,)),
             fix="The ids are those of classes.txt, in its order. Add the class to it, or renumber the mask (does it "
             "count from 1, or hold raw ids?).",
         )
 
 
 def read_class_names(root: str | Path) -> tuple[str, ...]:
-    """Read `classes.txt`: one name per line, in the order of the ids 0, 1, … in the masks.
-
-    Args:
-        root: The data set's folder.
-
-    Returns:
-        The names in the order of their ids.
+    """Read `classes.txt` of a data set's folder: one name per line, in the order of the ids 0, 1, … in the masks.
 
     Raises:
         DataError: The file is missing, not UTF-8 or empty, has a blank line between names, a name twice, or more
@@ -72,14 +72,11 @@ def read_class_names(root: str | Path) -> tuple[str, ...]:
 
 
 def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
-    """List the photos of a split and their masks, without opening them.
+    """List the photos of a split and their masks, sorted by file name, without opening them.
 
     Args:
         root: The data set's folder.
         split: Folder under `images` and `masks`, such as "train".
-
-    Returns:
-        A record for each photo, sorted by file name.
 
     Raises:
         DataError: The root, the split or its masks are missing, the split holds no photo, two photos share a stem,
@@ -120,18 +117,3 @@ def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
             "the photo; a mask of 255 only means that nothing is labelled."
         )
     return tuple(Record(photo, mask_of[photo.stem]) for photo in photos)
-
-
-def _check_names(path: Path, names: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    """Check that a class list has the split's names, in the same order."""
-    if names == expected:
-        return
-    if len(names) != len(expected):
-        raise DataError(
-            f"{path}: got {len(names)} names, expected the {len(expected)} of the class split. Use one list."
-        )
-    line = next(i for i, (name, other) in enumerate(zip(names, expected, strict=True)) if name != other)
-    raise DataError(
-        f"{path}: got {names[line]!r} on line {line + 1}, expected {expected[line]!r} as in the class split. Ids "
-        "follow the order of the names: use one list for both."
-    )

@@ -17,9 +17,6 @@ def read_sbd_mask(path: Path) -> NDArray[np.uint8]:
 
     Source: torchvision, `datasets/sbd.py`; mmseg, `tools/dataset_converters/voc_aug.py`.
 
-    Args:
-        path: The .mat file.
-
     Returns:
         VOC's ids (H, W), uint8, 0 = background, 1..20.
 
@@ -41,9 +38,6 @@ def read_label_map(path: Path) -> NDArray[np.uint16]:
     """Read `LabelMap` of PASCAL Context's 459-label files.
 
     Source: CAT-Seg, `datasets/prepare_pascal_context_459.py` and other public readers of `trainval/*.mat`.
-
-    Args:
-        path: The .mat file.
 
     Returns:
         Raw ids (H, W), uint16, 1..459.

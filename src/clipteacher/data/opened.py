@@ -1,26 +1,48 @@
-"""One split of data as a command line names it: of a protocol, or of your own folder."""
+"""The released data sets by name, and one split of data as a command line names it: of a protocol or of your folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
+from clipteacher.data.ade20k import ADE20K, ADE20K_FULL
+from clipteacher.data.coco_stuff import COCO_STUFF
+from clipteacher.data.context import CONTEXT
 from clipteacher.data.folder import FolderSource
-from clipteacher.data.released import RELEASES
+from clipteacher.data.release import Part, Release
 from clipteacher.data.source import Source
+from clipteacher.data.voc import VOC12
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit
 
+MSRC21: Final = Release(
+    "msrc21",
+    (
+        Part(
+            "MSRC-21 in the folder format: classes.txt, images/{train,val}, masks/{train,val}",
+            ("masks/train",),
+            {},
+            "https://www.microsoft.com/en-us/research/project/image-understanding/",
+            "research use, not for redistribution",
+        ),
+    ),
+    {"train": (297,), "val": (155,)},
+    lambda root, split, protocol: FolderSource(root, split, protocol.class_split.names),
+)
+"""MSRC-21, in the folder format."""
+
+RELEASES: Final[Mapping[str, Release]] = MappingProxyType(
+    {release.name: release for release in (VOC12, COCO_STUFF, CONTEXT, ADE20K, ADE20K_FULL, MSRC21)}
+)
+"""Every data set that a protocol may name."""
+
 
 class OpenedData(NamedTuple):
-    """One split of a data set.
+    """The photos and labels of one split, its classes, and the name printed beside each score.
 
-    Attributes:
-        source: Its photos and labels.
-        class_split: Its classes.
-        protocol: The name printed beside each score.
-        released: Whether a protocol of this package decided all this; otherwise the folder and the user did.
+    `released` says whether a protocol of this package decided all this; otherwise the folder and the user did.
     """
 
     source: Source

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from clipteacher.data.files import DataError, check_size, decoded, over_white, rgb
+from clipteacher.data.files import DataError, decoded, over_white, picture_name, rgb
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,10 +49,8 @@ def read_photo(photo: Photo, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
         >>> read_photo(np.full((2, 2), 255, dtype=np.uint8)).shape, read_photo(np.zeros((2, 2, 3))).dtype
         ((2, 2, 3), dtype('float32'))
     """
-    if isinstance(photo, str | PathLike):
-        return _picture_array(decoded(str(photo), upright=True, max_pixels=max_pixels), str(photo))
-    if isinstance(photo, Image.Image):
-        return _picture_array(_upright(photo, max_pixels), _name(photo))
+    if isinstance(photo, str | PathLike | Image.Image):
+        return _picture_array(decoded(photo, upright=True, max_pixels=max_pixels), picture_name(photo))
     if isinstance(photo, np.ndarray):
         return _checked(photo, "photo", ValueError)
     if hasattr(photo, "detach") and hasattr(photo, "permute"):  # a tensor, recognized without importing torch
@@ -65,37 +63,9 @@ def read_photo(photo: Photo, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
 
 
 def eight_bits(photo: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Round a photo to 8 bits, for drawing.
-
-    Args:
-        photo: As `read_photo` returns it, (H, W, 3).
-
-    Returns:
-        (H, W, 3), uint8, RGB, 0..255.
-    """
-    if photo.dtype == np.uint8:
-        return photo.astype(np.uint8, copy=False)
-    return np.rint(photo * 255).astype(np.uint8)
-
-
-def _name(picture: Image.Image) -> str:
-    """Name a Pillow picture for messages."""
-    return str(getattr(picture, "filename", "")) or f"picture of mode {picture.mode}"
-
-
-def _upright(picture: Image.Image, max_pixels: int) -> Image.Image:
-    """Decode a Pillow picture, which may not have been read yet, and turn it upright."""
-    check_size(picture.size, max_pixels, _name(picture))
-    if not picture.width or not picture.height:
-        raise DataError(f"{_name(picture)}: got {picture.width}x{picture.height}, expected at least one pixel.")
-    try:
-        picture.load()
-        return ImageOps.exif_transpose(picture)
-    except Exception as error:  # a decoder may raise almost anything on broken bytes
-        raise DataError(
-            f"{_name(picture)}: cannot be read ({type(error).__name__}: {error}), expected an intact picture. Open "
-            "it again, and keep its file open until then."
-        ) from error
+    """Round a photo (H, W, 3) of `read_photo` to 8 bits, for drawing: the same shape, uint8, RGB, 0..255."""
+    values = photo if photo.dtype == np.uint8 else np.rint(photo * 255)
+    return values.astype(np.uint8, copy=False)
 
 
 def _picture_array(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.float32]:
@@ -123,12 +93,7 @@ def _tensor_array(tensor: Any) -> NDArray[np.uint8] | NDArray[np.float32]:  # no
     """Return the colours of a tensor (3, H, W)."""
     shape = tuple(tensor.shape)
     if len(shape) != 3 or shape[0] not in (1, 3, 4) or 0 in shape:
-        if len(shape) == 4:
-            fix = "Give one image at a time, or a batch to segment_batch."
-        elif len(shape) == 3 and shape[2] == 3:
-            fix = "Put the channels first: image.permute(2, 0, 1)."
-        else:
-            fix = "Give three channels, red, green and blue, and at least one pixel."
+        fix = "Put the channels first: image.permute(2, 0, 1)." if len(shape) == 3 and shape[2] == 3 else _fix(shape)
         raise ValueError(f"photo: got a tensor of shape {shape}, expected (3, H, W). {fix}")
     tensor = tensor.detach().cpu().permute(1, 2, 0)
     if tensor.is_floating_point():
@@ -146,12 +111,8 @@ def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
-        if array.ndim == 4:
-            fix = "Give one photo at a time, or several to segment_batch."
-        elif array.ndim == 3 and array.shape[0] in (1, 3, 4):
-            fix = "Put the channels last: array.transpose(1, 2, 0)."
-        else:
-            fix = "Give red, green and blue for each pixel, and at least one pixel."
+        first = array.ndim == 3 and array.shape[0] in (1, 3, 4)
+        fix = "Put the channels last: array.transpose(1, 2, 0)." if first else _fix(array.shape)
         raise error(f"{name}: got an array of shape {array.shape}, expected (H, W, 3). {fix}")
     if array.dtype == np.uint8:
         if array.shape[2] == 4:
@@ -174,6 +135,13 @@ def _checked(array: NDArray[Any], name: str, error: type[ValueError]) -> NDArray
             fix = "Undo the normalization: the student does its own."
         raise error(f"{name}: got values {lowest:g}..{highest:g}, expected 0..1. {fix}")
     return _fractions(array)
+
+
+def _fix(shape: tuple[int, ...]) -> str:
+    """Say what to do about a photo of another shape."""
+    if len(shape) == 4:
+        return "Give one image at a time, or several to segment_batch."
+    return "Give three channels, red, green and blue, and at least one pixel."
 
 
 def _fractions(array: NDArray[Any]) -> NDArray[np.float32]:

@@ -1,8 +1,9 @@
-"""A data set as its authors released it: archives with checksums, folders, photo counts, and how it is opened."""
+"""A data set as its authors released it: archives, folders, photo counts; how it is opened and what is present."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -48,53 +49,45 @@ class Release:
     open: Callable[[str | Path, str, Protocol], Source]
 
 
+@dataclass(frozen=True)
 class Unpacked:
-    """The folder below which a released data set was unpacked; its errors name the command that tells what is missing.
+    """The folder below which a data set was unpacked; its errors name the command that tells what is missing.
 
     Args:
-        dataset: Name of the data set, for messages.
+        release: The data set.
         root: The folder.
         split: The split to open.
-        splits: All splits of the data set.
 
     Raises:
-        DataError: The data set has no such split.
+        DataError: The data set has no such split; and methods raise it for what is missing.
     """
 
-    def __init__(self, dataset: str, root: str | Path, split: str, splits: Iterable[str]) -> None:
-        self.root = Path(root)
-        self.dataset = dataset
-        if split not in (known := tuple(splits)):
+    release: Release
+    root: Path
+    split: str
+
+    def __post_init__(self) -> None:
+        """Check the split."""
+        if self.split not in self.release.photos:
             raise DataError(
-                f"split: got {split!r}, expected one that {dataset} has: {', '.join(known)}. Name one of them."
+                f"split: got {self.split!r}, expected one that {self.release.name} has: "
+                f"{', '.join(self.release.photos)}. Name one of them."
             )
 
     def error(self, problem: str) -> DataError:
-        """Return an error that ends in advice on what to do."""
-        return DataError(f"{problem}. {self.advice()}")
-
-    def advice(self) -> str:
-        """Name the command that lists the missing parts."""
-        return f"`clipteacher prepare {self.dataset} --root {self.root}` says what is missing and where it is from."
+        """Return an error that ends in the command that lists the missing parts."""
+        command = f"`clipteacher prepare {self.release.name} --root {self.root}`"
+        return DataError(f"{problem}. {command} says what is missing and where it is from.")
 
     def folder(self, candidates: Sequence[str], what: str) -> Path:
-        """Return the first candidate below the root that exists; `what` it holds, in the plural, is for the message.
-
-        Raises:
-            DataError: None of them exists.
-        """
+        """Return the first candidate below the root that exists; `what` it holds, in the plural, is for the message."""
         folders = [self.root / candidate for candidate in candidates]
-        for folder in folders:
-            if folder.is_dir():
-                return folder
+        if found := next(filter(Path.is_dir, folders), None):
+            return found
         raise self.error(f"{self.root}: got no {what}, expected them in {' or '.join(map(str, folders))}")
 
     def listed(self, path: Path) -> tuple[str, ...]:
-        """Read a list of photos: the file name without folder and suffix of the first word of each line.
-
-        Raises:
-            DataError: The file is missing or empty, or names a photo twice.
-        """
+        """Read a list of photos, each once: the file name without folder and suffix of the first word of each line."""
         if not path.is_file():
             raise self.error(f"{path}: no such file, expected a list of photos, one per line")
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -106,42 +99,91 @@ class Unpacked:
             )
         return stems
 
-    def stems(self, folder: Path, suffix: str) -> tuple[str, ...]:
-        """Return the files of a folder that end in a suffix such as ".jpg", sorted, without it.
-
-        Raises:
-            DataError: There is no such file.
-        """
-        # Hidden files are no photos: macOS leaves a `._photo.jpg` beside `photo.jpg`.
-        names = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
-        stems = sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix))
-        if not stems:
-            raise self.error(f"{folder}: got no file ending in {suffix}, expected the photos")
-        return tuple(stems)
-
-    def records(self, stems: Iterable[str], images: Path, masks: Path, mask_suffix: str = ".png") -> tuple[Record, ...]:
+    def records(
+        self, images: Path, masks: Path, stems: Iterable[str] | None = None, mask_suffix: str = ".png"
+    ) -> tuple[Record, ...]:
         """Pair photos, which end in ".jpg", with their masks.
 
         Args:
-            stems: File names without suffix.
             images: Folder of the photos.
             masks: Folder of the masks.
+            stems: File names without suffix; None takes all photos of the folder, sorted.
             mask_suffix: What a mask's file name ends in.
 
         Returns:
             A record for each photo, in the order of `stems`.
-
-        Raises:
-            DataError: A photo or a mask does not exist.
         """
+        # One listing for a hundred thousand files, not a hundred thousand questions.
+        present = [{entry.name for entry in folder.iterdir()} for folder in (images, masks)]
+        if stems is None:
+            # Hidden files are no photos: macOS leaves a `._photo.jpg` beside `photo.jpg`.
+            names = [name for name in present[0] if name.endswith(".jpg") and not name.startswith(".")]
+            if not names:
+                raise self.error(f"{images}: got no file ending in .jpg, expected the photos")
+            stems = sorted(name.removesuffix(".jpg") for name in names)
         records = tuple(Record(images / f"{stem}.jpg", masks / f"{stem}{mask_suffix}") for stem in stems)
-        for folder, part in ((images, 0), (masks, 1)):
-            # One listing for a hundred thousand files, not a hundred thousand questions.
-            present = {entry.name for entry in folder.iterdir()}
-            missing = [record[part] for record in records if record[part].name not in present]
+        for part, names_there in enumerate(present):
+            missing = [record[part] for record in records if record[part].name not in names_there]
             if missing:
                 raise self.error(
-                    f"{missing[0]}: no such file, and {len(missing)} of {len(records)} are missing in {folder}, "
-                    "expected one for each listed photo"
+                    f"{missing[0]}: no such file, and {len(missing)} of {len(records)} are missing in "
+                    f"{missing[0].parent}, expected one for each listed photo"
                 )
         return records
+
+
+def inspect_release(
+    release: Release, protocol: Protocol, root: Path, progress: Callable[[str], object] = lambda what: None
+) -> Iterator[tuple[bool, str]]:
+    """Check each part of a data set: whether it is present, its archives are intact, its splits are complete.
+
+    Args:
+        release: The data set.
+        protocol: A protocol of it, to open its splits with.
+        root: Its folder.
+        progress: Called with the name of a check that may take a while, before it starts.
+
+    Yields:
+        Whether a check found what it should, and what it found and what to do, check by check.
+    """
+    for part in release.parts:
+        yield _presence(part, root)
+        for archive, checksum in part.archives.items():
+            if checksum and (root / archive).is_file():
+                progress(f"{checksum.partition(':')[0]} of {archive}")
+                yield check_archive(root / archive, checksum)
+    for split, published in release.photos.items():
+        progress(f"photos of {split}")
+        try:
+            yield check_count(split, len(release.open(root, split, protocol)), published)
+        except DataError as error:
+            yield False, f"{split}: {error}"
+
+
+def check_count(split: str, count: int, published: tuple[int, ...]) -> tuple[bool, str]:
+    """Compare a number of photos with the published ones."""
+    if count in published:
+        return True, f"{split}: {count:,} photos with masks, as published"
+    expected = " or ".join(f"{number:,}" for number in published)
+    return False, f"{split}: got {count:,} photos with masks, expected {expected}. Unpack the archives again."
+
+
+def check_archive(path: Path, checksum: str) -> tuple[bool, str]:
+    """Compare a file's checksum with the published one, such as "md5:6cd6e144…"."""
+    algorithm, _, expected = checksum.partition(":")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    if digest == expected:
+        return True, f"{path.name}: {algorithm} as published"
+    return False, f"{path.name}: got {algorithm} {digest}, expected {expected}. Download it again."
+
+
+def _presence(part: Part, root: Path) -> tuple[bool, str]:
+    """Check whether one of a part's folders exists."""
+    folders = [root / folder for folder in part.folders]
+    if present := next(filter(Path.is_dir, folders), None):
+        return True, f"{part.what}: {present}"
+    archives = f"  Unpack below {root}: {' or '.join(part.archives)}\n" if part.archives else ""
+    return False, (
+        f"{part.what}: missing, expected {folders[0]}\n{archives}  Home page: {part.home}\n  Licence: {part.licence}"
+    )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 # The two uses of the seed; a tag separates their random streams.
 _ORDER, _DRAW = 0, 1
 
 
+@dataclass(eq=False)
 class StepBatchSampler(Sampler[list[tuple[int, int]]]):
     """Yields the batches of a run, as keys (index, draw) of `SegmentationDataset`.
 
@@ -39,41 +40,30 @@ class StepBatchSampler(Sampler[list[tuple[int, int]]]):
         True
     """
 
-    def __init__(
-        self,
-        dataset_size: int,
-        batch_size: int,
-        steps: int,
-        seed: int,
-        start: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
+    dataset_size: int
+    batch_size: int
+    steps: int
+    seed: int
+    start: int = 0
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self) -> None:
         """Check the numbers; nothing is drawn yet."""
-        for name, value, low, high in (
-            ("dataset_size", dataset_size, 1, None),
-            ("batch_size", batch_size, 1, None),
-            ("steps", steps, 1, None),
-            ("seed", seed, 0, None),
-            ("start", start, 0, steps),
-            ("world_size", world_size, 1, None),
-            ("rank", rank, 0, world_size - 1),
-        ):
+        limits: dict[str, tuple[int, int | None]] = {
+            **dict.fromkeys(("dataset_size", "batch_size", "steps", "world_size"), (1, None)),
+            **{"seed": (0, None), "start": (0, self.steps), "rank": (0, self.world_size - 1)},
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
             if value < low or (high is not None and value > high):
                 expected = f"at least {low}" if high is None else f"{low}..{high}"
                 raise ValueError(f"{name}: got {value}, expected a whole number, {expected}.")
-        if batch_size % world_size:
+        if self.batch_size % self.world_size:
             raise ValueError(
-                f"batch_size: got {batch_size} for {world_size} ranks, expected a multiple. It counts the photos of "
-                "all ranks together."
+                f"batch_size: got {self.batch_size} for {self.world_size} ranks, expected a multiple. It counts the "
+                "photos of all ranks together."
             )
-        self.dataset_size = dataset_size
-        self.batch_size = batch_size
-        self.steps = steps
-        self.seed = seed
-        self.start = start
-        self.rank = rank
-        self.world_size = world_size
 
     def __len__(self) -> int:
         """Return the steps of the whole run, whatever `start` is: trainers count against it."""
@@ -89,14 +79,8 @@ class StepBatchSampler(Sampler[list[tuple[int, int]]]):
             for position in range(first, first + share):
                 if position // self.dataset_size != epoch:
                     epoch = position // self.dataset_size
-                    order = self._epoch_order(epoch)
-                batch.append((int(order[position % self.dataset_size]), self._draw(position)))
+                    order = np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.dataset_size)
+                draw = np.random.SeedSequence([self.seed, _DRAW, position]).generate_state(1, np.uint64)[0]
+                # torch takes seeds up to 2^63-1.
+                batch.append((int(order[position % self.dataset_size]), int(draw >> np.uint64(1))))
             yield batch
-
-    def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        """Permutation of the photos (dataset_size,), int64."""
-        return np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.dataset_size)
-
-    def _draw(self, position: int) -> int:
-        """Augmentation seed of a position in the stream, 0..2^63-1."""
-        return int(np.random.SeedSequence([self.seed, _DRAW, position]).generate_state(1, np.uint64)[0] >> np.uint64(1))

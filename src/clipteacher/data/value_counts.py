@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -41,21 +40,14 @@ class ValueCounts:
 
     def class_pixels(self, source: Source) -> NDArray[np.int64]:
         """Return the pixels of each class: (N,), int64."""
-        counts = np.zeros(len(source.names), dtype=np.int64)
-        is_class = (source.table != UNKNOWN) & (source.table != source.ignore)
-        np.add.at(counts, source.table[is_class], self.pixels[is_class])
-        return counts
+        return np.array([self.pixels[source.table == label].sum() for label in range(len(source.names))], np.int64)
 
 
 def count_values(source: Source, progress: Callable[[int], object] = lambda done: None) -> ValueCounts:
-    """Read every mask once and count its values.
+    """Read every mask once and count its values; `progress` is called with the number of masks counted so far.
 
     The files are counted as they are, unseen classes included. The result tells whether the files are right and is
     shown to the user; none of it reaches training.
-
-    Args:
-        source: The masks.
-        progress: Called with the number of masks counted so far.
 
     Raises:
         DataError: A mask cannot be read.
@@ -97,7 +89,7 @@ def kept_counts(
     Raises:
         DataError: A mask cannot be read.
     """
-    path = cache_folder() / f"{_key(source)}.npz"
+    path = user_cache("label_audit") / f"{_key(source)}.npz"
     if not recount:
         # Missing or damaged, which numpy and zipfile report in many ways: count again.
         with suppress(Exception), np.load(path, allow_pickle=False) as cached:
@@ -108,20 +100,14 @@ def kept_counts(
     return counts
 
 
-def cache_folder() -> Path:
-    """Return the folder of the cached counts."""
-    return user_cache("label_audit")
-
-
 def _key(source: Source) -> str:
     """Hash everything that the counts depend on."""
     digest = hashlib.sha256(f"{_VERSION} {source.names} ".encode() + source.table.tobytes())
     for index in range(len(source)):
         path = source.paths(index).mask
-        try:
-            state = path.stat()
-        except OSError:
-            digest.update(f"{path.absolute()} missing\n".encode())
-        else:
-            digest.update(f"{path.absolute()} {state.st_size} {state.st_mtime_ns}\n".encode())
+        state = "missing"
+        with suppress(OSError):
+            found = path.stat()
+            state = f"{found.st_size} {found.st_mtime_ns}"
+        digest.update(f"{path.absolute()} {state}\n".encode())
     return digest.hexdigest()[:32]

@@ -9,7 +9,7 @@ from clipteacher.data.files import DataError, Record, read_values
 from clipteacher.data.mat import read_sbd_mask
 from clipteacher.data.release import Part, Release, Unpacked
 from clipteacher.data.source import Source, value_table
-from clipteacher.protocols.voc import VOC_NAMES, VOC_RAW_TO_ID
+from clipteacher.protocols.voc import VOC_NAMES, VOC_RAW_IDS
 
 _DEVKITS: Final = ("VOCdevkit/VOC2012", "VOC2012", ".")
 # `VOCaug` is mmseg's name for it.
@@ -37,18 +37,17 @@ def voc12(root: str | Path, split: str) -> Source:
     Raises:
         DataError: A folder, list or file is missing, or the augmented list holds photos of val.
     """
-    data = Unpacked(VOC12.name, root, split, VOC12.photos)
+    data = Unpacked(VOC12, Path(root), split)
     # A devkit is recognized by what only it has.
-    present = [folder for folder in _DEVKITS if (data.root / folder / "SegmentationClass").is_dir()]
-    devkit = data.folder(present or _DEVKITS[:1], "PASCAL VOC 2012")
+    devkit = data.folder([f"{folder}/SegmentationClass" for folder in _DEVKITS], "masks of PASCAL VOC 2012").parent
     own = data.listed(devkit / _LISTS / f"{split.removesuffix('-voc')}.txt")
-    records = data.records(own, devkit / "JPEGImages", devkit / "SegmentationClass")
+    records = data.records(devkit / "JPEGImages", devkit / "SegmentationClass", own)
     if split == "train":
         records += _augmented(data, devkit, set(own))
     return Source(
         records,
         VOC_NAMES,
-        value_table(256, {value: int(VOC_RAW_TO_ID[value]) for value in (*range(21), 255)}),
+        value_table(VOC_RAW_IDS, rest=(0, 255)),
         decode=lambda path: read_sbd_mask(path) if path.suffix == ".mat" else read_values(path),
         fix="Use the masks as released: 0 = background, classes from 1, 255 = void; they are renumbered as they are "
         "read.",
@@ -61,11 +60,11 @@ def _augmented(data: Unpacked, devkit: Path, own: set[str]) -> tuple[Record, ...
     converted = devkit / "SegmentationClassAug"
     lists = [devkit / _LISTS / name for name in ("trainaug.txt", "aug.txt") if (devkit / _LISTS / name).is_file()]
     if (not converted.is_dir() or not lists) and sbd is None:
-        raise DataError(
+        problem = data.error(
             f"{data.root}: got no SBD, expected benchmark_RELEASE/dataset with cls/ and its lists, or "
-            f"SegmentationClassAug with aug.txt in {devkit}. {data.advice()} Or train on VOC's own 1,464 photos: split "
-            "train-voc."
+            f"SegmentationClassAug with aug.txt in {devkit}"
         )
+        raise DataError(f"{problem} Or train on VOC's own 1,464 photos: split train-voc.")
     val = set(data.listed(devkit / _LISTS / "val.txt"))
     if lists:
         added = set(data.listed(lists[0])) - own
@@ -78,7 +77,7 @@ def _augmented(data: Unpacked, devkit: Path, own: set[str]) -> tuple[Record, ...
         added = {stem for name in ("train.txt", "val.txt") for stem in data.listed(sbd / name)} - own - val
     masks, suffix = (converted, ".png") if converted.is_dir() or sbd is None else (sbd / "cls", ".mat")
     # VOC 2012 holds all of SBD's photos.
-    return data.records(sorted(added), devkit / "JPEGImages", masks, suffix)
+    return data.records(devkit / "JPEGImages", masks, sorted(added), suffix)
 
 
 VOC12: Final = Release(

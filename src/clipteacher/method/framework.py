@@ -22,7 +22,7 @@ from clipteacher.protocols.splits import IGNORE
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.student import check_student
 from clipteacher.teachers.teacher import Teacher, TeacherTokens, check_teacher
-from clipteacher.utils.distributed import ALONE, Ranks
+from clipteacher.utils.distributed import ALONE, TOGETHER, Ranks
 from clipteacher.utils.nearest import resize_labels
 
 # Inside the framework ids may pass 255 (seen and latent ones together), so ignored pixels get an id that none can have.
@@ -97,7 +97,7 @@ class CLIPTeacher(nn.Module):
         images = float_images(images)
         features = self.student(images).float()
         labels = self._student_labels(labels, (features.shape[2], features.shape[3]))
-        ranks = Ranks(together=True) if self.training else ALONE
+        ranks = TOGETHER if self.training else ALONE
         method, weights = self.method, self.method.losses
         losses: dict[str, tuple[float, LossSum]] = {}
         if method.needs_teacher:

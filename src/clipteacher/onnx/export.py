@@ -1,4 +1,4 @@
-"""From a segmenter to an ONNX file."""
+"""From a segmenter to an ONNX file whose labels are PyTorch's."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from clipteacher.onnx.agreement import OnnxError, check_agreement, drawn_images
-from clipteacher.onnx.exportable import exportable
-from clipteacher.onnx.graph import SegmentationGraph
-from clipteacher.onnx.metadata import OnnxMetadata
-from clipteacher.onnx.packages import needed
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.onnx.graph import SegmentationGraph, exportable
+from clipteacher.onnx.metadata import OnnxMetadata, first_line
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_atomically
+from clipteacher.utils.packages import needed
 from clipteacher.version import __version__
 
 OPSETS: Final = (17, 18, 19, 20)
@@ -25,7 +27,11 @@ OPSETS: Final = (17, 18, 19, 20)
 OPSET: Final = 17
 """The default, which runtimes since 2022 know."""
 
-_TRACED: Final = (2, 90, 150)  # batch, height and width; no side is a multiple of a stride, so that all is padded
+_LEAST_AGREEMENT: Final = 0.999  # share of the pixels that must have the same name
+# Batch, height and width of images. No side of the traced one is a multiple of a stride, so that all is padded; none of
+# those on which the file is checked is what the graph was traced with.
+_TRACED: Final = (2, 90, 150)
+_CHECKED: Final = ((1, 64, 96), (2, 33, 131), (1, 161, 114))
 _AXES: Final = {
     "images": {0: "batch", 2: "height", 3: "width"},
     "text": {0: "names"},
@@ -33,6 +39,10 @@ _AXES: Final = {
     "scores": {0: "batch", 1: "names", 2: "height", 3: "width"},
     "lengths": {0: "batch", 1: "height", 2: "width"},
 }
+
+
+class OnnxError(ValueError):
+    """A student that cannot be written as ONNX, or whose ONNX does not say what it says."""
 
 
 def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = False, opset: int = OPSET) -> float:
@@ -43,7 +53,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
     the best name are inside. With `text_input` it takes `text`, (N, C), too, for any number of names, and gives
     `lengths` (B, H, W). The metadata holds the rest, see `OnnxMetadata`.
 
-    Before the file appears onnx checks it and onnxruntime runs it against PyTorch, see `check_agreement`.
+    Before the file appears onnx checks it and onnxruntime runs it against PyTorch on drawn images of three sizes.
 
     It is traced (torch.onnx's `dynamo=False`): for our students that takes seconds where torch.export takes minutes,
     gives the same labels, and needs no further package.
@@ -68,9 +78,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         OnnxError: The student cannot be written, or its ONNX does not agree with it.
         ValueError: The path does not end in .onnx or is a folder, or the opset is none of those.
     """
-    path = _checked_path(path, opset)
-    needed("onnxruntime")
-    onnx: Any = needed("onnx")
+    _check_arguments(Path(path), opset)
     student, vectors = copy.deepcopy(segmenter.student).cpu(), segmenter.text_features.cpu()
     model = Segmenter(
         student,
@@ -80,49 +88,64 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         seen=segmenter.seen,
         settings=segmenter.settings,
     ).eval()
-    graph = _graph(model, text_input)
-    metadata = _metadata(model, text_input)
     shares: list[float] = []
 
     def write(temporary: Path) -> None:
-        _trace(graph, model, temporary, opset)
-        made = onnx.load(str(temporary))
-        onnx.helper.set_model_props(made, metadata.entries())
-        made.producer_name, made.producer_version = "clipteacher", metadata.version
-        made.doc_string = "images: RGB in [0, 1]; labels: positions in the entry `names`. See docs/guides/onnx.md."
-        onnx.save(made, str(temporary))
-        shares.append(check_agreement(temporary, model, text_input=text_input))
+        _trace(model, temporary, text_input, opset)
+        _add_metadata(model, temporary, text_input)
+        shares.append(_agreement(model, temporary, text_input))
 
     write_atomically(path, write)
     return shares[0]
 
 
-def _checked_path(path: str | Path, opset: int) -> Path:
+def _check_arguments(path: Path, opset: int) -> None:
     """Check what can be checked before the network runs."""
-    path = Path(path)
     if path.suffix.lower() != ".onnx" or path.is_dir():
         raise ValueError(
             f"onnx: got {str(path)!r}, expected the name of a file that ends in .onnx. Name it model.onnx."
         )
     if opset not in OPSETS:
         raise ValueError(f"opset: got {opset}, expected one of {OPSETS}. Leave it out for {OPSET}.")
-    return path
+    for package in ("onnx", "onnxruntime"):
+        needed(package, package, "onnx")
 
 
-def _graph(model: Segmenter, text_input: bool) -> SegmentationGraph:
-    network = model.student
-    if not text_input:
-        network = model.to_closed_set().network
-    return SegmentationGraph(exportable(network), model.settings.pad_multiple, text_input=text_input).eval()
+def _trace(model: Segmenter, path: Path, text_input: bool, opset: int) -> None:
+    """Write the graph, without metadata."""
+    network = model.student if text_input else model.to_closed_set().network
+    graph = SegmentationGraph(exportable(network), model.settings.pad_multiple, text_input=text_input).eval()
+    inputs = {"images": drawn_images(*_TRACED)} | ({"text": model.text_features} if text_input else {})
+    made = ["labels", "scores", *(["lengths"] if text_input else [])]
+    try:
+        with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
+            # Of tracing itself, and of each size read as a number; what comes out is checked at other sizes.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                graph,
+                tuple(inputs.values()),
+                str(path),
+                dynamo=False,
+                opset_version=opset,
+                input_names=list(inputs),
+                output_names=made,
+                dynamic_axes={name: _AXES[name] for name in (*inputs, *made)},
+            )
+    except Exception as error:  # a network of your own may raise anything
+        raise OnnxError(
+            f"onnx: {type(model.student).__name__} cannot be written with opset {opset} ({first_line(error)}). "
+            "Expected a network of operations that torch.onnx knows; try a higher opset."
+        ) from error
 
 
-def _metadata(model: Segmenter, text_input: bool) -> OnnxMetadata:
+def _add_metadata(model: Segmenter, path: Path, text_input: bool) -> None:
+    """Add to a file what it says of itself."""
     normalisation: dict[str, Any] = {"inside": True, "input": "RGB in [0, 1]"}
     for name in ("mean", "std"):
         value = getattr(model.student, name, None)
         if isinstance(value, Tensor):
             normalisation[name] = value.flatten().tolist()
-    return OnnxMetadata(
+    metadata = OnnxMetadata(
         version=__version__,
         names=model.class_names,
         unseen=model.unseen,
@@ -131,29 +154,52 @@ def _metadata(model: Segmenter, text_input: bool) -> OnnxMetadata:
         vectors=model.text_features.numpy() if text_input else None,
         seen=model.seen if model.settings.calibration else (),
     )
+    onnx = needed("onnx", "onnx", "onnx")
+    made = onnx.load(str(path))
+    onnx.helper.set_model_props(made, metadata.entries())
+    made.producer_name, made.producer_version = "clipteacher", metadata.version
+    made.doc_string = "images: RGB in [0, 1]; labels: positions in the entry `names`. See docs/guides/onnx.md."
+    onnx.save(made, str(path))
 
 
-def _trace(graph: SegmentationGraph, model: Segmenter, path: Path, opset: int) -> None:
-    inputs = (drawn_images(*_TRACED), model.text_features) if graph.text_input else (drawn_images(*_TRACED),)
-    given = ["images", "text"] if graph.text_input else ["images"]
-    made = ["labels", "scores", "lengths"] if graph.text_input else ["labels", "scores"]
+def drawn_images(batch: int, height: int, width: int) -> Tensor:
+    """Draw blobs of colour with noise, the same each time: (batch, 3, height, width), float32 in [0, 1]."""
+    generator = torch.Generator().manual_seed(height * width)
+    coarse = torch.rand(batch, 3, 6, 8, generator=generator)
+    smooth = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
+    return (smooth + 0.1 * torch.randn(smooth.shape, generator=generator)).clamp(0, 1)
+
+
+def _agreement(model: Segmenter, path: Path, text_input: bool) -> float:
+    """Return the smallest share of pixels to which a file gives the segmenter's name, at three sizes; check it.
+
+    Where the text vectors are an input, another number of them is given at the second size, and the graph knows of no
+    calibration.
+    """
+    shares, whole = [], TestSettings(pad_multiple=model.settings.pad_multiple)
     try:
-        with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
-            # Of tracing itself, and of each size read as a number; what comes out is checked at other sizes.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                graph,
-                inputs,
-                str(path),
-                dynamo=False,
-                opset_version=opset,
-                input_names=given,
-                output_names=made,
-                dynamic_axes={name: _AXES[name] for name in (*given, *made)},
-            )
-    except Exception as error:  # a network of your own may raise anything
-        line = next((line for line in str(error).splitlines() if line.strip()), "")
+        needed("onnx", "onnx", "onnx").checker.check_model(str(path), full_check=True)
+        runtime = needed("onnxruntime", "onnxruntime", "onnx")
+        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        for number, size in enumerate(_CHECKED):
+            images, text, bias = drawn_images(*size), model.text_features, model.bias
+            given = {"images": images.numpy()}
+            if text_input:
+                text, bias = text[: max(1, len(text) // 2)] if number == 1 else text, None
+                given["text"] = text.numpy()
+            (labels,) = session.run(["labels"], given)
+            with torch.inference_mode():
+                expected = DensePrediction(model.student, images, whole).labels(TextClassifier(text, bias))
+            shares.append((torch.from_numpy(labels) == expected).double().mean().item())
+    except Exception as error:  # onnx and onnxruntime have an exception for each kind of fault, with no common base
         raise OnnxError(
-            f"onnx: {type(model.student).__name__} cannot be written with opset {opset} ({type(error).__name__}: "
-            f"{line}). Expected a network of operations that torch.onnx knows; try a higher opset."
+            f"onnx: the file that was made cannot be used ({first_line(error)}); nothing was written."
         ) from error
+    if min(shares) < _LEAST_AGREEMENT:
+        worst = _CHECKED[shares.index(min(shares))]
+        raise OnnxError(
+            f"onnx: {100 * min(shares):.3f} % of the pixels agree with PyTorch for images {worst}, expected at least "
+            f"{100 * _LEAST_AGREEMENT:g} %; nothing was written. {type(model.student).__name__} has a size, or a "
+            "decision that hangs on one, frozen into its forward: compute it from the input's shape."
+        )
+    return min(shares)

@@ -104,3 +104,8 @@ class OnnxMetadata:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def first_line(error: Exception) -> str:
+    """Return an error's kind and the first line of what it says; onnxruntime and torch.onnx say pages."""
+    return f"{type(error).__name__}: {next((line for line in str(error).splitlines() if line.strip()), '')}"

@@ -18,11 +18,10 @@ from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction, Network
 from clipteacher.inference.image import float_images, image_tensor
 from clipteacher.inference.rejection import check_threshold
-from clipteacher.inference.settings import TestSettings
-from clipteacher.onnx.metadata import OnnxMetadata
-from clipteacher.onnx.packages import needed
+from clipteacher.onnx.metadata import OnnxMetadata, first_line
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.vocabulary import check_names
+from clipteacher.utils.packages import needed
 
 
 class OnnxSegmenter:
@@ -51,7 +50,7 @@ class OnnxSegmenter:
         threads: int | None = None,
         providers: Sequence[str] = ("CPUExecutionProvider",),
     ) -> None:
-        path, onnxruntime = Path(path), needed("onnxruntime")
+        path, onnxruntime = Path(path), needed("onnxruntime", "onnxruntime", "onnx")
         if not path.is_file():
             raise FileNotFoundError(f"onnx: no file {path}. Write it: clipteacher export --model DIR --onnx FILE")
         options = onnxruntime.SessionOptions()
@@ -62,10 +61,7 @@ class OnnxSegmenter:
         try:
             self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
         except Exception as error:  # onnxruntime has an exception for each kind of fault, with no common base
-            line = (str(error).splitlines() or [""])[0]
-            raise ValueError(
-                f"onnx: {path} cannot be read ({type(error).__name__}: {line}). Export it again."
-            ) from error
+            raise ValueError(f"onnx: {path} cannot be read ({first_line(error)}). Export it again.") from error
         try:
             self.metadata = OnnxMetadata.of(self._session.get_modelmeta().custom_metadata_map)
         except ValueError as error:
@@ -108,14 +104,15 @@ class OnnxSegmenter:
         wanted = tuple(self.class_names if class_names is None else class_names)
         others = tuple(dict.fromkeys(name for name in background_prompts if name not in wanted))
         text, read = self._text(wanted, others, vectors), read_photo(photo)
-        images = float_images(image_tensor(read).unsqueeze(0))
-        prediction = DensePrediction(self._network(text), images, self._settings)
-        logits = prediction.logits()[0]
-        maps, lengths = (logits[:-1], logits[-1]) if text is not None else (logits, None)
-        if text is None:
-            maps = maps[[self.metadata.names.index(name) for name in (*wanted, *others)]]
-        bias = self._bias((*wanted, *others))
-        maps = maps if bias is None else maps + bias[:, None, None]
+        images, about = float_images(image_tensor(read).unsqueeze(0)), self.metadata
+        # The graph pads by itself.
+        logits = DensePrediction(self._network(text), images, replace(about.settings, pad_multiple=1)).logits()[0]
+        if text is None:  # the graph has subtracted the calibration
+            maps, lengths = logits[[about.names.index(name) for name in (*wanted, *others)]], None
+        else:
+            maps, lengths = logits[:-1], logits[-1]
+            bias = calibration_bias((*wanted, *others), about.seen, about.settings.calibration)
+            maps = maps if bias is None else maps + bias[:, None, None]
         best = maps.max(dim=0)
         none = best.indices >= len(wanted)
         if threshold is not None and lengths is not None:
@@ -153,16 +150,6 @@ class OnnxSegmenter:
                 "Export with --text-input."
             )
 
-    @property
-    def _settings(self) -> TestSettings:
-        """The model's size and windows. The graph pads by itself, and knows of a calibration what it has to."""
-        return replace(self.metadata.settings, pad_multiple=1)
-
-    def _bias(self, names: tuple[str, ...]) -> Tensor | None:
-        """What is left to add to the names' logits, (N,): the calibration, where the graph has not subtracted it."""
-        about = self.metadata
-        return None if about.vectors is None else calibration_bias(names, about.seen, about.settings.calibration)
-
     def _text(
         self, wanted: tuple[str, ...], others: tuple[str, ...], vectors: NDArray[np.floating[Any]] | None
     ) -> NDArray[np.float32] | None:
@@ -171,8 +158,7 @@ class OnnxSegmenter:
         if stored is None and vectors is not None:
             raise ValueError("vectors: got some for a file with its names compiled in. Export with --text-input.")
         looked_up = others if vectors is not None else (*wanted, *others)
-        strange = [name for name in looked_up if name not in self.metadata.names]
-        if strange:
+        if strange := [name for name in looked_up if name not in self.metadata.names]:
             fix = (
                 "Give their vectors: segment(photo, names, vectors=teacher.encode_text(names).numpy())."
                 if stored is not None
@@ -183,16 +169,16 @@ class OnnxSegmenter:
             )
         if stored is None:
             return None
-        own = [stored[self.metadata.names.index(name)] for name in looked_up]
+        own = stored[[self.metadata.names.index(name) for name in looked_up]]
         if vectors is None:
-            return np.stack(own)
+            return own
         given = np.asarray(vectors, dtype=np.float32)
         if given.shape != (len(wanted), stored.shape[1]):
             raise ValueError(
                 f"vectors: got shape {given.shape}, expected {(len(wanted), stored.shape[1])}: a row a name, of the "
                 "width of the teacher that trained the student."
             )
-        return np.concatenate([given, *(row[np.newaxis] for row in own)])
+        return np.concatenate([given, own])
 
     def _network(self, text: NDArray[np.float32] | None) -> Network:
         """The file as a network: images (1, 3, H, W) to logits (1, N, H, W); with text then the features' length."""

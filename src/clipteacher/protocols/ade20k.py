@@ -7,30 +7,24 @@ from importlib import resources
 from typing import Final
 
 from clipteacher.protocols.protocol import Protocol
-from clipteacher.protocols.raw_ids import raw_id_table
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.splits import ClassSplit, listed_names
 from clipteacher.protocols.zegclip import SLIDE_512
 from clipteacher.teachers.prompts import VILD_15
 
-# fmt: off
-ADE20K_150_NAMES: Final[tuple[str, ...]] = (
-    "wall", "building", "sky", "floor", "tree", "ceiling", "road", "bed", "windowpane", "grass", "cabinet",
-    "sidewalk", "person", "earth", "door", "table", "mountain", "plant", "curtain", "chair", "car", "water",
-    "painting", "sofa", "shelf", "house", "sea", "mirror", "rug", "field", "armchair", "seat", "fence", "desk",
-    "rock", "wardrobe", "lamp", "bathtub", "railing", "cushion", "base", "box", "column", "signboard",
-    "chest of drawers", "counter", "sand", "sink", "skyscraper", "fireplace", "refrigerator", "grandstand", "path",
-    "stairs", "runway", "case", "pool table", "pillow", "screen door", "stairway", "river", "bridge", "bookcase",
-    "blind", "coffee table", "toilet", "flower", "book", "hill", "bench", "countertop", "stove", "palm",
-    "kitchen island", "computer", "swivel chair", "boat", "bar", "arcade machine", "hovel", "bus", "towel", "light",
-    "truck", "tower", "chandelier", "awning", "streetlight", "booth", "television receiver", "airplane",
-    "dirt track", "apparel", "pole", "land", "bannister", "escalator", "ottoman", "bottle", "buffet", "poster",
-    "stage", "van", "ship", "fountain", "conveyer belt", "canopy", "washer", "plaything", "swimming pool", "stool",
-    "barrel", "basket", "waterfall", "tent", "bag", "minibike", "cradle", "oven", "ball", "food", "step", "tank",
-    "trade name", "microwave", "pot", "animal", "bicycle", "lake", "dishwasher", "screen", "blanket", "sculpture",
-    "hood", "sconce", "vase", "traffic light", "tray", "ashcan", "fan", "pier", "crt screen", "plate", "monitor",
-    "bulletin board", "shower", "radiator", "glass", "clock", "flag",
-)
-# fmt: on
+ADE20K_150_NAMES: Final = listed_names("""
+    wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person, earth, door,
+    table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field,
+    armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion, base, box, column, signboard,
+    chest of drawers, counter, sand, sink, skyscraper, fireplace, refrigerator, grandstand, path, stairs, runway,
+    case, pool table, pillow, screen door, stairway, river, bridge, bookcase, blind, coffee table, toilet, flower,
+    book, hill, bench, countertop, stove, palm, kitchen island, computer, swivel chair, boat, bar, arcade machine,
+    hovel, bus, towel, light, truck, tower, chandelier, awning, streetlight, booth, television receiver, airplane,
+    dirt track, apparel, pole, land, bannister, escalator, ottoman, bottle, buffet, poster, stage, van, ship,
+    fountain, conveyer belt, canopy, washer, plaything, swimming pool, stool, barrel, basket, waterfall, tent, bag,
+    minibike, cradle, oven, ball, food, step, tank, trade name, microwave, pot, animal, bicycle, lake, dishwasher,
+    screen, blanket, sculpture, hood, sconce, vase, traffic light, tray, ashcan, fan, pier, crt screen, plate,
+    monitor, bulletin board, shower, radiator, glass, clock, flag
+""")
 """The 150 classes of ADEChallengeData2016 in the order of its ids 1..150, each by its first name.
 
 Source: mmseg, `mmseg/datasets/ade.py`; CAT-Seg, `datasets/ade150.json`.
@@ -38,34 +32,26 @@ Source: mmseg, `mmseg/datasets/ade.py`; CAT-Seg, `datasets/ade150.json`.
 Deviation: both write "bed " with a space behind it, and prompt it so.
 """
 
-ADE20K_150_RAW_TO_ID: Final = raw_id_table(range(1, 151), size=256)
-"""Table (256,), uint8, from the id in ADEChallengeData2016/annotations/*.png (0 = other) to class id 0..149; 0 becomes
-255 = ignore."""
+ADE20K_150_RAW_IDS: Final = tuple(range(1, 151))
+"""Id of each class in ADEChallengeData2016/annotations/*.png; 0 is other, which is ignored."""
 
 
-def read_ade20k_847() -> tuple[tuple[int, str], ...]:
-    """Read raw id and name of each of the 847 classes, in class order, from the package's `ade20k_847.csv`.
+# Raw id and name of each of the 847 classes of the full release of January 2021 (ADE20K_2021_17_01), in class order.
+# Source: Mask2Former, `mask2former/data/datasets/register_ade20k_full.py` (`id`, `name`, in the order of `trainId`),
+# which is MaskFormer's list (arXiv 2107.06278).
+_CSV: Final = resources.files("clipteacher.protocols").joinpath("ade20k_847.csv").read_text(encoding="utf-8")
+_ROWS: Final = tuple(csv.DictReader(_CSV.splitlines()))
 
-    Source: Mask2Former, `mask2former/data/datasets/register_ade20k_full.py` (`id`, `name`, in the order of `trainId`),
-    which is MaskFormer's list (arXiv 2107.06278) for the full release of January 2021 (ADE20K_2021_17_01).
-    """
-    text = resources.files("clipteacher.protocols").joinpath("ade20k_847.csv").read_text(encoding="utf-8")
-    return tuple((int(row["raw_id"]), row["name"]) for row in csv.DictReader(text.splitlines()))
-
-
-ADE20K_847_RAW_IDS: Final[tuple[int, ...]] = tuple(raw for raw, _ in read_ade20k_847())
+ADE20K_847_RAW_IDS: Final[tuple[int, ...]] = tuple(int(row["raw_id"]) for row in _ROWS)
 """Id of each class in the full release, 6..3156. A pixel (R, G, B) of `*_seg.png` has the id R // 10 * 256 + G, where 0
-means none."""
-
-ADE20K_847_NAMES: Final[tuple[str, ...]] = tuple(name for _, name in read_ade20k_847())
-"""The 847 classes, each with all its synonyms in one string ("building, edifice"), and prompted so, as MaskFormer's
-descendants do. The first synonyms alone are not unique: there are three bags."""
-
-ADE20K_847_RAW_TO_ID: Final = raw_id_table(ADE20K_847_RAW_IDS, size=25 * 256 + 256)
-"""Table (6656,), uint16, from id in the full release to class id 0..846; others become 65535 = ignore.
+means none.
 
 Source: MaskFormer, `datasets/prepare_ade20k_full_sem_seg.py`.
 """
+
+ADE20K_847_NAMES: Final[tuple[str, ...]] = tuple(row["name"] for row in _ROWS)
+"""The 847 classes, each with all its synonyms in one string ("building, edifice"), and prompted so, as MaskFormer's
+descendants do. The first synonyms alone are not unique: there are three bags."""
 
 _SOURCES: Final = (
     "pipeline: OTSeg, configs/cross_dataset/coco-to-ade.py and configs/_base_/datasets/ade.py (512, slide 512/426)",
@@ -76,10 +62,8 @@ ADE20K_150: Final = Protocol(
     name="ade20k-150",
     dataset="ade20k",
     class_split=ClassSplit(ADE20K_150_NAMES, ()),
-    background=False,
     templates=VILD_15,
     test=SLIDE_512,
-    schedule=None,
     sources=("classes, 0 = other = ignored: mmseg, mmseg/datasets/ade.py; CAT-Seg, datasets/ade150.json", *_SOURCES),
 )
 """Mean IoU over all 150 classes on validation (2,000 photos), for a student trained on COCO-Stuff."""
@@ -88,10 +72,8 @@ ADE20K_847: Final = Protocol(
     name="ade20k-847",
     dataset="ade20k-full",
     class_split=ClassSplit(ADE20K_847_NAMES, ()),
-    background=False,
     templates=VILD_15,
     test=SLIDE_512,
-    schedule=None,
     sources=(
         "classes: Mask2Former, mask2former/data/datasets/register_ade20k_full.py",
         "raw ids: MaskFormer, datasets/prepare_ade20k_full_sem_seg.py, which first shrinks photos and labels to a "

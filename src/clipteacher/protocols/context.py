@@ -5,28 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from clipteacher.protocols.protocol import BACKGROUND, Protocol
-from clipteacher.protocols.raw_ids import raw_id_table
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.splits import ClassSplit, listed_names
 from clipteacher.protocols.zegclip import SLIDE_512, schedule
 from clipteacher.teachers.prompts import VILD_15
 
-# fmt: off
-CONTEXT_NAMES: Final[tuple[str, ...]] = (
-    "aeroplane", "bag", "bed", "bedclothes", "bench", "bicycle", "bird", "boat", "book", "bottle", "building",
-    "bus", "cabinet", "car", "cat", "ceiling", "chair", "cloth", "computer", "cow", "cup", "curtain", "dog", "door",
-    "fence", "floor", "flower", "food", "grass", "ground", "horse", "keyboard", "light", "motorbike", "mountain",
-    "mouse", "person", "plate", "platform", "pottedplant", "road", "rock", "sheep", "shelves", "sidewalk", "sign",
-    "sky", "snow", "sofa", "table", "track", "train", "tree", "truck", "tvmonitor", "wall", "water", "window",
-    "wood",
-)
-# fmt: on
+CONTEXT_NAMES: Final = listed_names("""
+    aeroplane, bag, bed, bedclothes, bench, bicycle, bird, boat, book, bottle, building, bus, cabinet, car, cat,
+    ceiling, chair, cloth, computer, cow, cup, curtain, dog, door, fence, floor, flower, food, grass, ground, horse,
+    keyboard, light, motorbike, mountain, mouse, person, plate, platform, pottedplant, road, rock, sheep, shelves,
+    sidewalk, sign, sky, snow, sofa, table, track, train, tree, truck, tvmonitor, wall, water, window, wood
+""")
 """The 59 classes in alphabetical order, that of mmseg's converter (`tools/dataset_converters/pascal_context.py`)."""
 
-# fmt: off
-CONTEXT_UNSEEN: Final[tuple[str, ...]] = (
-    "aeroplane", "bird", "boat", "cat", "cow", "fence", "keyboard", "motorbike", "sofa", "tvmonitor",
-)
-# fmt: on
+CONTEXT_UNSEEN: Final = listed_names("""
+    aeroplane, bird, boat, cat, cow, fence, keyboard, motorbike, sofa, tvmonitor
+""")
 """Source: ZS3Net, `zs3/data/pascal_context_unseen_classes.txt`; MaskCLIP+ and OTSeg have the same ten.
 
 Cascade-CLIP's configuration lists 0, 2, 3, 7, 9, 13, 17, 19, 31, 37: these ten in the order of `CONTEXT_PNG_NAMES`,
@@ -45,16 +38,12 @@ CONTEXT_RAW_IDS: Final[tuple[int, ...]] = (
 Source: mmseg, `tools/dataset_converters/pascal_context.py` (`_mapping`).
 """
 
-# fmt: off
-CONTEXT_PNG_NAMES: Final[tuple[str, ...]] = (
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "table", "dog", "horse",
-    "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor", "bag", "bed", "bench", "book",
-    "building", "cabinet", "ceiling", "cloth", "computer", "cup", "door", "fence", "floor", "flower", "food",
-    "grass", "ground", "keyboard", "light", "mountain", "mouse", "curtain", "platform", "sign", "plate", "road",
-    "rock", "shelves", "sidewalk", "sky", "snow", "bedclothes", "track", "tree", "truck", "wall", "water", "window",
-    "wood",
-)
-# fmt: on
+CONTEXT_PNG_NAMES: Final = listed_names("""
+    aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, table, dog, horse, motorbike, person,
+    pottedplant, sheep, sofa, train, tvmonitor, bag, bed, bench, book, building, cabinet, ceiling, cloth, computer,
+    cup, door, fence, floor, flower, food, grass, ground, keyboard, light, mountain, mouse, curtain, platform, sign,
+    plate, road, rock, shelves, sidewalk, sky, snow, bedclothes, track, tree, truck, wall, water, window, wood
+""")
 """The 59 classes in the order of ids 1..59 of the PNGs on the data set's home page (`59_context_labels`, by its
 59_labels.txt): VOC's 20 first. 0 is background. **Not the order of masks that mmseg's converter wrote**, which hold the
 same values 0..59.
@@ -63,44 +52,27 @@ Source: mmseg 0.x, `mmseg/datasets/pascal_context.py`, and the class lists of ot
 alike. 59_labels.txt itself spells three names diningtable, bedcloth and clothes (FCN's reader maps them).
 """
 
-_PNG_RAW_IDS: Final = tuple(CONTEXT_PNG_NAMES.index(name) + 1 for name in CONTEXT_NAMES)
+CONTEXT_PNG_RAW_IDS: Final = tuple(CONTEXT_PNG_NAMES.index(name) + 1 for name in CONTEXT_NAMES)
+"""Id of each class in the home page's PNGs, 1..59; 0 is background."""
 
-CONTEXT_MAT_TO_ID: Final = raw_id_table(CONTEXT_RAW_IDS, size=460)
-"""Table (460,), uint8, from .mat id to class id 0..58; the other 400 labels become 255 = ignore."""
-
-CONTEXT_MAT_TO_ID_BG: Final = raw_id_table((0, *CONTEXT_RAW_IDS), size=460, rest=0)
-"""Table (460,), uint8, from .mat id to class id 0..59: the other 400 labels are background, 0. No value is ignored."""
-
-CONTEXT_PNG_TO_ID: Final = raw_id_table(_PNG_RAW_IDS, size=256)
-"""Table (256,), uint8, from the home page's PNG id to class id 0..58; 0 (background) and others become 255 = ignore."""
-
-CONTEXT_PNG_TO_ID_BG: Final = raw_id_table((0, *_PNG_RAW_IDS), size=256)
-"""Table (256,), uint8, from the home page's PNG id to class id 0..59, 0 = background; others become 255 = ignore."""
-
-CONTEXT_CONVERTED_TO_ID: Final = raw_id_table(range(1, 60), size=256)
-"""Table (256,), uint8, from the id in masks that mmseg's converter wrote (`SegmentationClassContext`, 0 = background,
-1..59 alphabetical) to class id 0..58; others become 255 = ignore."""
-
-CONTEXT_CONVERTED_TO_ID_BG: Final = raw_id_table(range(60), size=256)
-"""Table (256,), uint8, from the same ids to class id 0..59, 0 = background: they stay; others become 255 = ignore."""
+CONTEXT_CONVERTED_RAW_IDS: Final = tuple(range(1, 60))
+"""Id of each class in masks that mmseg's converter wrote (`SegmentationClassContext`); 0 is background."""
 
 _SOURCES: Final = (
     "classes, raw ids: mmseg, tools/dataset_converters/pascal_context.py and mmseg/datasets/pascal_context.py",
     "prompts: Cascade-CLIP, configs/_base_/datasets/text_embedding/context-59_multi.npy",
 )
-_SPLIT: Final = "split: ZS3Net, zs3/data/pascal_context_unseen_classes.txt; OTSeg, configs/context/vpt_context_vpt.py"
 
 CONTEXT_49_10: Final = Protocol(
     name="context-49-10",
     dataset="context",
     class_split=ClassSplit(CONTEXT_NAMES, CONTEXT_UNSEEN),
-    background=False,
     templates=VILD_15,
     test=SLIDE_512,
     schedule=schedule(40_000),
     sources=(
         *_SOURCES,
-        _SPLIT,
+        "split: ZS3Net, zs3/data/pascal_context_unseen_classes.txt; OTSeg, configs/context/vpt_context_vpt.py",
         "pipeline: Cascade-CLIP, configs/_base_/datasets/context_59_512x512.py (OTSeg: scale 520, crop 480, stride 80)",
         "schedule: Cascade-CLIP, configs/context_59/vpt_seg_zero_vit-b_512x512_40k_12_10.py",
     ),
@@ -111,7 +83,6 @@ CONTEXT_50_10_BG: Final = Protocol(
     name="context-50-10-bg",
     dataset="context",
     class_split=ClassSplit((BACKGROUND, *CONTEXT_NAMES), CONTEXT_UNSEEN),
-    background=True,
     templates=VILD_15,
     test=SLIDE_512,
     schedule=schedule(40_000),
@@ -128,10 +99,8 @@ CONTEXT_59: Final = Protocol(
     name="context-59",
     dataset="context",
     class_split=ClassSplit(CONTEXT_NAMES, ()),
-    background=False,
     templates=VILD_15,
     test=SLIDE_512,
-    schedule=None,
     sources=(
         *_SOURCES,
         "cross-data-set: Cascade-CLIP, configs/cross_dataset/coco-to-context.py (all 59 classes as one group)",

@@ -6,15 +6,13 @@ from typing import Final
 
 from clipteacher.protocols.protocol import Protocol, TestPipeline
 from clipteacher.protocols.schedule import AugmentConfig, OptimizerConfig, Schedule
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.splits import ClassSplit, listed_names
 from clipteacher.teachers.prompts import SINGLE
 
-# fmt: off
-MSRC21_NAMES: Final[tuple[str, ...]] = (
-    "building", "grass", "tree", "cow", "sheep", "sky", "aeroplane", "water", "face", "car", "bicycle", "flower",
-    "sign", "bird", "book", "chair", "road", "cat", "dog", "body", "boat",
-)
-# fmt: on
+MSRC21_NAMES: Final = listed_names("""
+    building, grass, tree, cow, sheep, sky, aeroplane, water, face, car, bicycle, flower, sign, bird, book, chair,
+    road, cat, dog, body, boat
+""")
 """TextonBoost's 21 classes in its order; a mask holds 0..20 and 255 = void, so there is no table of raw ids."""
 
 MSRC21_UNSEEN: Final[tuple[str, ...]] = ("cow", "car", "flower", "sign", "cat")
@@ -24,7 +22,6 @@ MSRC21_16_5: Final = Protocol(
     name="msrc21-16-5",
     dataset="msrc21",
     class_split=ClassSplit(MSRC21_NAMES, MSRC21_UNSEEN),
-    background=False,
     templates=SINGLE,
     test=TestPipeline(short_side=None, mode="whole"),
     schedule=Schedule(

@@ -34,25 +34,14 @@ def known_protocol(name: str | None) -> Protocol | None:
 def protocol_named(name: str) -> Protocol:
     """Return a protocol by the name printed beside its scores.
 
-    Args:
-        name: Such as "voc12-15-5".
-
-    Returns:
-        The protocol.
-
     Raises:
         ValueError: No protocol has the name.
 
     Example:
         >>> protocol_named("voc12-15-5").class_split.unseen
         ('pottedplant', 'sheep', 'sofa', 'train', 'tvmonitor')
-        >>> protocol_named("voc-15-5")
-        Traceback (most recent call last):
-        ...
-        ValueError: protocol: got 'voc-15-5', expected the name of one. Did you mean 'voc12-15-5'?
     """
-    protocol = known_protocol(name)
-    if protocol is not None:
+    if (protocol := known_protocol(name)) is not None:
         return protocol
     names = [protocol.name for protocol in PROTOCOLS]
     raise ValueError(f"protocol: got {name!r}, expected the name of one. {suggestion(str(name), names, 'protocols')}")

@@ -69,26 +69,24 @@ class Protocol:
         dataset: The data set as released, one of `DATASETS`.
         class_split: Every class in the order of the ids, and which of them training never sees. A set only for testing
             holds nothing back: its S is the mean IoU over all classes, its U and hIoU are absent.
-        background: Whether everything unnamed is a class ("background", seen) or ignored.
         templates: Prompts; the unit vectors of a name's prompts are averaged.
         test: How a photo is tested.
-        schedule: How to train; None if the protocol only tests a student that was trained on another set.
         sources: Where each fact comes from.
+        schedule: How to train; None if the protocol only tests a student that was trained on another set.
 
     Raises:
         TypeError: `templates` is one string.
-        ValueError: A field is empty, `dataset` is unknown, the name states other counts than the split, or
-            `background` contradicts the class names.
+        ValueError: A field is empty, `dataset` is unknown, the name states other counts than the split or contradicts
+            it on background, or background is unseen.
     """
 
     name: str
     dataset: str
     class_split: ClassSplit
-    background: bool
     templates: tuple[str, ...]
     test: TestPipeline
-    schedule: Schedule | None
     sources: tuple[str, ...]
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         """Check every field against the others."""
@@ -103,11 +101,8 @@ class Protocol:
                 f"name: got {self.name!r}, expected it to end in -{counts}, since the split has {len(split.seen)} seen "
                 f"and {len(split.unseen)} unseen classes. Write the counts of the split."
             )
-        if self.background != (BACKGROUND in split.seen) or BACKGROUND in split.unseen:
-            raise ValueError(
-                f"{self.name!r}: background: got {self.background}, expected it to say whether {BACKGROUND!r} is a "
-                "seen class, and it is never an unseen one. Fix one of the two."
-            )
+        if BACKGROUND in split.unseen:
+            raise ValueError(f"{self.name!r}: got {BACKGROUND!r} as an unseen class, expected seen or none. Move it.")
         if self.background != self.name.endswith("-bg"):
             raise ValueError(
                 f"name: got {self.name!r} with background={self.background}, expected '-bg' at the end where "
@@ -118,3 +113,8 @@ class Protocol:
             raise ValueError(
                 f"{self.name!r}: sources: got {self.sources!r}, expected a tuple. Say where the facts come from."
             )
+
+    @property
+    def background(self) -> bool:
+        """Whether everything unnamed is a class ("background", seen) or ignored."""
+        return BACKGROUND in self.class_split.names

@@ -85,9 +85,9 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         """Check every option."""
-        for name in ("lr", "encoder_lr_factor", "weight_decay", "warmup_steps", "power", "min_factor"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"optimizer.{name}: got {getattr(self, name)}, expected a number of 0 or more")
+        for name, value in vars(self).items():
+            if not value >= 0:
+                raise ValueError(f"optimizer.{name}: got {value}, expected a number of 0 or more")
         if self.min_factor > 1:
             raise ValueError(f"optimizer.min_factor: got {self.min_factor}, expected a share of lr in 0..1")
 

@@ -5,28 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from clipteacher.protocols.protocol import Protocol
-from clipteacher.protocols.raw_ids import raw_id_table
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.splits import ClassSplit, listed_names
 from clipteacher.protocols.zegclip import SLIDE_512, schedule
 from clipteacher.teachers.prompts import SINGLE
 
-# fmt: off
-VOC_NAMES: Final[tuple[str, ...]] = (
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
-    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
-)
-# fmt: on
+VOC_NAMES: Final = listed_names("""
+    aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, diningtable, dog, horse, motorbike, person,
+    pottedplant, sheep, sofa, train, tvmonitor
+""")
 """The 20 classes in the order of the PNGs' ids 1..20; the names are prompted as they are."""
 
 VOC_UNSEEN: Final[tuple[str, ...]] = ("pottedplant", "sheep", "sofa", "train", "tvmonitor")
 """Source: SPNet's `novel_cls.npy`, PNG ids 16..20; ZegCLIP's and MaskCLIP's configurations list the same five."""
 
 VOC_RAW_IDS: Final[tuple[int, ...]] = tuple(range(1, 21))
-"""Id of each class in `SegmentationClass/*.png` and `SegmentationClassAug/*.png`; 0 is background, 255 void."""
-
-VOC_RAW_TO_ID: Final = raw_id_table(VOC_RAW_IDS, size=256)
-"""Table (256,), uint8, from PNG id to class id 0..19; background (0) and void (255) become 255 = ignore, in training
-and in test. Applied to a mask that was reduced before, it shifts every class: never twice."""
+"""Id of each class in `SegmentationClass/*.png` and `SegmentationClassAug/*.png`; 0 is background and 255 void,
+both ignored in training and in test."""
 
 _SOURCES: Final = (
     "classes, 0 = background, 255 = void: PASCAL VOC 2012, SegmentationClass; mmseg, mmseg/datasets/voc.py",
@@ -37,7 +31,6 @@ VOC12_15_5: Final = Protocol(
     name="voc12-15-5",
     dataset="voc12",
     class_split=ClassSplit(VOC_NAMES, VOC_UNSEEN),
-    background=False,
     templates=SINGLE,
     test=SLIDE_512,
     schedule=schedule(20_000),
@@ -53,10 +46,8 @@ VOC20: Final = Protocol(
     name="voc-20",
     dataset="voc12",
     class_split=ClassSplit(VOC_NAMES, ()),
-    background=False,
     templates=SINGLE,
     test=SLIDE_512,
-    schedule=None,
     sources=(*_SOURCES, "cross-data-set: ZegCLIP, configs/cross_dataset/coco-to-voc.py (all 20 classes as one group)"),
 )
 """Mean IoU over all 20 classes on val.txt (1,449 photos), for a student trained on COCO-Stuff."""

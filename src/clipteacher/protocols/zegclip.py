@@ -26,9 +26,6 @@ def schedule(steps: int) -> Schedule:
 
     Args:
         steps: 20,000 for VOC, 40,000 for PASCAL Context, 80,000 for COCO-Stuff.
-
-    Returns:
-        The schedule.
     """
     lr = 2e-5 * 10
     return Schedule(

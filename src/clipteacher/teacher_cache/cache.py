@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +15,9 @@ from torch import Tensor
 
 from clipteacher.data.crop_box import CropBox
 from clipteacher.data.files import DataError, read_image
-from clipteacher.teacher_cache.crop import crop_tokens
 from clipteacher.teacher_cache.fingerprint import teacher_fingerprint
-from clipteacher.teacher_cache.photo import PhotoTokens, photo_tokens
 from clipteacher.teacher_cache.store import TokenStore
+from clipteacher.teacher_cache.tokens import PhotoTokens, crop_tokens, photo_tokens
 from clipteacher.teachers.teacher import Teacher, TeacherTokens
 
 # Another number invalidates what earlier versions have kept.
@@ -74,21 +74,18 @@ class TeacherCache:
     def __init__(self, teacher: Teacher, config: TeacherCacheConfig) -> None:
         self.teacher = teacher
         self.config = config
-        self._store: TokenStore | None = None
         self._black: dict[tuple[int, int], TeacherTokens] = {}
 
-    @property
+    @cached_property
     def store(self) -> TokenStore:
         """The files; opened at first use.
 
         Raises:
             ValueError: The folder cannot be used.
         """
-        if self._store is None:
-            config = self.config
-            depends_on = [_VERSION, teacher_fingerprint(self.teacher), config.parts, config.short_side]
-            self._store = TokenStore(config.folder, _hash(depends_on), config.gigabytes)
-        return self._store
+        config = self.config
+        depends_on = [_VERSION, teacher_fingerprint(self.teacher), config.parts, config.short_side]
+        return TokenStore(config.folder, _hash(depends_on), config.gigabytes)
 
     @torch.no_grad()
     def tokens(self, images: Tensor, crop_boxes: Sequence[CropBox]) -> TeacherTokens:
@@ -119,7 +116,13 @@ class TeacherCache:
                 "teacher_cache: got a sample that does not name its photo. Set Sample.crop_box, as "
                 "SegmentationDataset does, or train without the cache."
             )
-        name = photo_name(path)
+        try:
+            state = Path(path).stat()
+        except OSError as error:
+            raise DataError(
+                f"{path}: cannot be found any more ({error}). Restore it and continue with --resume."
+            ) from error
+        name = _hash([str(Path(path).absolute()), state.st_size, state.st_mtime_ns])
         found = self.store.read(name)
         if found is None:
             pixels = torch.from_numpy(read_image(path)).to(device).permute(2, 0, 1).float() / 255
@@ -128,21 +131,6 @@ class TeacherCache:
             found = PhotoTokens(made.cls.cpu(), made.dense.cpu())
             self.store.write(name, found)
         return found
-
-
-def photo_name(path: str | Path) -> str:
-    """Hash a photo's path, size and modification time.
-
-    Raises:
-        DataError: There is no such file.
-    """
-    try:
-        found = Path(path).stat()
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be found any more ({error}). Restore it and continue with --resume."
-        ) from error
-    return _hash([str(Path(path).absolute()), found.st_size, found.st_mtime_ns])
 
 
 def _hash(value: list[object]) -> str:

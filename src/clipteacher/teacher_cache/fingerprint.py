@@ -9,18 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-# A frozen teacher's networks stay in eval mode, whatever `training` is.
-_LEFT_OUT = frozenset({"training"})
-
 
 def teacher_fingerprint(teacher: object) -> str:
     """Hash a teacher: the classes of its modules, their plain attributes (sizes, modes, prompts) and all tensors.
 
     Text towers and prompts are hashed too, although no image token depends on them: at worst, tokens are computed once
     more. Of any other attribute (a function, a tokenizer), only the class is hashed.
-
-    Args:
-        teacher: An object with attributes; its weights may be on any device.
 
     Returns:
         64 hexadecimal digits, the same in every process and on every device.
@@ -51,12 +45,12 @@ def _feed(digest: hashlib._Hash, value: object, above: set[int]) -> None:
         inside = above | {id(value)}  # a module that holds itself stops here
         if isinstance(value, nn.Module):
             value = vars(value)
-        if isinstance(value, set | frozenset):
+        elif isinstance(value, set | frozenset):
             value = sorted(map(repr, value))
         digest.update(f"{len(value)} ".encode())
         # In order, because the order of layers matters.
         for item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            if item[0] not in _LEFT_OUT:
+            if item[0] != "training":  # a frozen teacher's networks stay in eval mode, whatever that is
                 digest.update(repr(item[0]).encode() + b"\0")
                 _feed(digest, item[1], inside)
 

@@ -10,14 +10,13 @@ import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
 
-from clipteacher.teacher_cache.photo import PhotoTokens
+from clipteacher.teacher_cache.tokens import PhotoTokens
 from clipteacher.utils.atomic_files import write_atomically
 
 _SUFFIX: Final = ".safetensors"
@@ -63,11 +62,7 @@ class TokenStore:
         return self.root / self.key[:16] / name[:2] / f"{name}{_SUFFIX}"
 
     def read(self, name: str) -> PhotoTokens | None:
-        """Read an entry; None if there is none that is intact.
-
-        Returns:
-            CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU.
-        """
+        """Read CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU; None if no entry is intact."""
         try:
             with safe_open(self.path(name), framework="pt") as file:
                 label: dict[str, str] = file.metadata() or {}
@@ -77,33 +72,30 @@ class TokenStore:
         return tokens if label == self._label(name, tokens) else None
 
     def write(self, name: str, tokens: PhotoTokens) -> None:
-        """Write an entry if there is room.
+        """Write an entry: CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU; `name` is hexadecimal.
 
         If the folder is full or cannot be written to, there is one warning and nothing more is written; training
         continues.
-
-        Args:
-            name: Hexadecimal.
-            tokens: CLS tokens (V, C) and dense tokens (C, h, w), float16, on the CPU.
         """
         if not self.writes:
             return
-        tensors: dict[str, Any] = {"cls": tokens.cls.contiguous(), "dense": tokens.dense.contiguous()}
+        tensors = {key: tensor.contiguous() for key, tensor in tokens._asdict().items()}
         data = save(tensors, metadata=self._label(name, tokens))
         try:
             if not self._has_room(len(data)):
-                self._stop(f"holds {self._used / 1e9:.2f} GB of {self.bytes / 1e9:g}")
-                return
+                return self._stop(f"holds {self._used / 1e9:.2f} GB of {self.bytes / 1e9:g}")
             write_atomically(self.path(name), lambda temporary: temporary.write_bytes(data))
         except OSError as error:
-            self._stop(f"cannot be written to ({error})")
-            return
+            return self._stop(f"cannot be written to ({error})")
         self._used += len(data)
         self._since += len(data)
 
     def _label(self, name: str, tokens: PhotoTokens) -> dict[str, str]:
         """Return what identifies an intact entry."""
-        return {"key": self.key, "name": name, "crc32": f"{_crc(tokens.dense, _crc(tokens.cls)):08x}"}
+        checksum = 0
+        for tensor in tokens:
+            checksum = zlib.crc32(tensor.contiguous().view(torch.uint8).numpy().data, checksum)
+        return {"key": self.key, "name": name, "crc32": f"{checksum:08x}"}
 
     def _stop(self, why: str) -> None:
         self.writes = False
@@ -129,7 +121,3 @@ class TokenStore:
                 else:
                     total += found.st_size
         return total
-
-
-def _crc(tensor: Tensor, before: int = 0) -> int:
-    return zlib.crc32(tensor.contiguous().view(torch.uint8).numpy().data, before)

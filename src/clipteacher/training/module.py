@@ -22,7 +22,7 @@ from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.training.average import StudentAverage, check_ema, check_precision
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
 from clipteacher.training.pooled_confusion import PooledConfusion
-from clipteacher.utils.distributed import mean_over_ranks
+from clipteacher.utils.distributed import TOGETHER
 
 
 class TrainingModule(LightningModule):
@@ -109,7 +109,7 @@ class TrainingModule(LightningModule):
             tokens = self.teacher_cache.tokens(images, separate(batch.crop_box))
         losses = self.framework(images, batch.mask, tokens)
         terms = torch.stack(list(losses.values()))
-        logged = mean_over_ranks(terms)  # every rank logs the same, so that what watches the loss acts alike on all
+        logged = TOGETHER.mean(terms)  # every rank logs the same, so that what watches the loss acts alike on all
         self.log_dict({f"loss/{name}": value for name, value in zip(losses, logged, strict=True)})
         self.log("loss", logged.sum(), prog_bar=True)
         return terms.sum()

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 UNFINISHED: Final = ".part-"
 """Part of the hidden name of a file that is still being written, after its final name."""
+
 REPLACED: Final = ".old-"
 """Part of the hidden name of a folder that holds, as `was`, what is being replaced."""
 
@@ -22,14 +23,7 @@ _LEFT_OVER = re.compile(rf"\.(?P<name>.+)({re.escape(UNFINISHED)}|{re.escape(REP
 
 
 def user_cache(name: str) -> Path:
-    """Return the folder of one kind of what is kept between runs: `clipteacher/<name>` in the user's cache.
-
-    Args:
-        name: Of the kind.
-
-    Returns:
-        The folder below `$XDG_CACHE_HOME`, else below `~/.cache`; it need not be there.
-    """
+    """Return the folder `clipteacher/<name>` below `$XDG_CACHE_HOME`, else below `~/.cache`; it need not be there."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "clipteacher" / name
 
@@ -84,13 +78,8 @@ def flush(path: Path) -> None:
 def remove_unfinished(folder: Path) -> list[str]:
     """Remove what a killed process left unfinished in a folder, and put back what it was about to replace.
 
-    Nothing else may be writing there meanwhile.
-
-    Args:
-        folder: The folder; what lies deeper is left alone.
-
-    Returns:
-        The names of what was removed or put back, sorted.
+    What lies deeper is left alone; nothing else may be writing there meanwhile. Returns the names of what was removed
+    or put back, sorted.
     """
     found = []
     for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -100,10 +89,7 @@ def remove_unfinished(folder: Path) -> list[str]:
         was = entry / "was"
         if was.exists() and not (folder / match["name"]).exists():
             was.rename(folder / match["name"])
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         found.append(entry.name)
     return found
 

@@ -3,9 +3,9 @@
 Gradients are left to the trainer: DDP and FSDP average them over ranks. So a rank's loss is its own sum, divided by the
 count over all ranks and multiplied by their number. The mean of the gradients is then that of the whole batch's mean.
 
-Every function but `world_size` is a collective: all ranks must call it, in the same order. They need `all_reduce` only,
-which every backend has on every device. Ranks are those of the default process group, each with its own part of the
-batch; a network that is itself split over ranks (tensor or pipeline parallelism) is not supported.
+All but `world_size` and `number` are collectives: all ranks must call them, in the same order. They need only
+`all_reduce`, which every backend has on every device. Ranks are those of the default process group, each with its own
+part of the batch; a network that is itself split over ranks (tensor or pipeline parallelism) is not supported.
 """
 
 from __future__ import annotations
@@ -18,12 +18,7 @@ from torch import Tensor, distributed
 
 
 class Gathered(NamedTuple):
-    """Rows of all ranks.
-
-    Attributes:
-        rows: (N, ...), in the order of the ranks, without gradient.
-        first: Index in `rows` of this rank's first row.
-    """
+    """Rows of all ranks (N, ...), in their order, without gradient, and the index of this rank's first row."""
 
     rows: Tensor
     first: int
@@ -38,63 +33,13 @@ def world_size() -> int:
 def sum_over_ranks(values: Tensor) -> Tensor:
     """Add up a tensor of any shape, the same on all ranks, over the ranks; without gradient.
 
-    Args:
-        values: This rank's, any shape, a type that can be added.
-
-    Returns:
-        The sum, the same shape and type; in one process the values themselves.
+    In one process the values themselves are returned.
     """
     if world_size() == 1:
         return values.detach()
     total = values.detach().clone(memory_format=torch.contiguous_format)
     distributed.all_reduce(total)
     return total
-
-
-@torch.no_grad()
-def gather_rows(rows: Tensor) -> Gathered:
-    """Collect the rows of all ranks, of which each may have another number.
-
-    Args:
-        rows: (n, ...), this rank's, n ≥ 0; all but n is the same on all ranks.
-
-    Returns:
-        The rows of all ranks, (N, ...), and where this rank's begin.
-
-    Example:
-        >>> gather_rows(torch.tensor([[1.0], [2.0]]))  # one process
-        Gathered(rows=tensor([[1.],
-                [2.]]), first=0)
-    """
-    if world_size() == 1:
-        return Gathered(rows.detach(), 0)
-    rank = distributed.get_rank()
-    counts = torch.zeros(world_size(), dtype=torch.int64, device=rows.device)
-    counts[rank] = len(rows)
-    numbers = sum_over_ranks(counts).tolist()
-    first = sum(numbers[:rank])
-    # Each row is added to zeros, so that it arrives to the bit; gloo has no all_gather for GPUs.
-    everyone = rows.new_zeros(sum(numbers), *rows.shape[1:])
-    everyone[first : first + len(rows)] = rows
-    return Gathered(sum_over_ranks(everyone), first)
-
-
-def mean_over_ranks(values: Tensor, weight: float = 1.0) -> Tensor:
-    """Average a tensor over the ranks; without gradient.
-
-    Args:
-        values: This rank's, any shape, floating point, the same shape on all ranks.
-        weight: What this rank counts for, such as the number of tokens that its values are a mean of; > 0 on one rank
-            at least.
-
-    Returns:
-        The weighted mean, the same shape and type; in one process the values themselves.
-    """
-    if world_size() == 1:
-        return values.detach()
-    weighted = torch.cat([values.detach().flatten() * weight, values.new_tensor([weight])])
-    total = sum_over_ranks(weighted)
-    return (total[:-1] / total[-1]).view_as(values)
 
 
 @dataclass(frozen=True)
@@ -108,13 +53,39 @@ class Ranks:
 
     together: bool
 
+    @property
+    def number(self) -> int:
+        """Number of processes that share the batch."""
+        return world_size() if self.together else 1
+
+    @torch.no_grad()
     def gather(self, rows: Tensor) -> Gathered:
-        """Collect rows (n, ...) as `gather_rows` does; alone, the rows themselves."""
-        return gather_rows(rows) if self.together else Gathered(rows.detach(), 0)
+        """Collect rows (n, ...), n ≥ 0, of all ranks, of which each may have another n; alone, the rows themselves."""
+        if self.number == 1:
+            return Gathered(rows.detach(), 0)
+        rank = distributed.get_rank()
+        counts = torch.zeros(self.number, dtype=torch.int64, device=rows.device)
+        counts[rank] = len(rows)
+        numbers = sum_over_ranks(counts).tolist()
+        first = sum(numbers[:rank])
+        # Each row is added to zeros, so that it arrives to the bit; gloo has no all_gather for GPUs.
+        everyone = rows.new_zeros(sum(numbers), *rows.shape[1:])
+        everyone[first : first + len(rows)] = rows
+        return Gathered(sum_over_ranks(everyone), first)
 
     def mean(self, values: Tensor, weight: float = 1.0) -> Tensor:
-        """Average values of any shape as `mean_over_ranks` does; alone, the values themselves."""
-        return mean_over_ranks(values, weight) if self.together else values.detach()
+        """Average values over the ranks, any shape, floating point; without gradient; alone, the values themselves.
+
+        Args:
+            values: This rank's; they have the same shape on all ranks.
+            weight: What this rank counts for, such as the number of tokens that its values are a mean of; > 0 on one
+                rank at least.
+        """
+        if self.number == 1:
+            return values.detach()
+        weighted = torch.cat([values.detach().flatten() * weight, values.new_tensor([weight])])
+        total = sum_over_ranks(weighted)
+        return (total[:-1] / total[-1]).view_as(values)
 
     def divisor(self, count: Tensor, minimum: float) -> Tensor:
         """Return what a rank divides its sum by, so that the mean over ranks is the total sum by the total count.
@@ -126,9 +97,13 @@ class Ranks:
         Returns:
             max(Σ count, minimum) / ranks, a scalar; in one process max(count, minimum), of the count's own type.
         """
-        ranks = world_size() if self.together else 1
-        return count.clamp(min=minimum) if ranks == 1 else sum_over_ranks(count).clamp(min=minimum) / ranks
+        if self.number == 1:
+            return count.clamp(min=minimum)
+        return sum_over_ranks(count).clamp(min=minimum) / self.number
 
 
 ALONE: Final = Ranks(together=False)
 """One process by itself, even if there are others."""
+
+TOGETHER: Final = Ranks(together=True)
+"""All processes that there are."""

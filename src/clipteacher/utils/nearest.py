@@ -12,12 +12,7 @@ def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
     That is `F.interpolate(mode="nearest-exact")`, which takes floating point alone and would round large ids. Where a
     middle lies exactly between two positions, the later one is taken here; PyTorch's rounding may take the earlier.
 
-    Args:
-        labels: (..., H, W), any type.
-        size: Height h and width w that come out.
-
-    Returns:
-        (..., h, w), the same type; the labels themselves where the size is theirs.
+    Labels (..., H, W) of any type become (..., h, w), the same type; themselves where the size (h, w) is theirs.
 
     Example:
         >>> resize_labels(torch.tensor([[0, 1, 2, 3]]), (1, 2)).tolist()

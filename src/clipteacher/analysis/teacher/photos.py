@@ -14,10 +14,10 @@ from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import open_data
 from clipteacher.data.photo import read_photo
-from clipteacher.data.subsample import subsample
 from clipteacher.inference.image import image_tensor
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit, ignore_id, suggestion
+from clipteacher.utils.lists import subsample
 
 
 @dataclass(frozen=True, eq=False)
