@@ -7,13 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import torch
-from torch import Tensor
 
+from clipteacher.analysis.student.predict import student_predictions
 from clipteacher.data.dataset import Sample
-from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
-from clipteacher.inference.calibration import check_calibration
-from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.evaluation.metrics import Scores, compute_metrics
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
 
@@ -74,13 +71,10 @@ def without_classes(samples: Iterable[Sample], names: Sequence[str], split: Clas
         yield sample._replace(mask=table[sample.mask.long()])
 
 
-@torch.inference_mode()
 def calibration_scores(
     segmenter: Segmenter, samples: Iterable[Sample], split: ClassSplit, calibrations: Sequence[float] = CALIBRATIONS
 ) -> tuple[Scores, ...]:
     """Score a model with several calibrations; its network runs once for each photo.
-
-    A calibration moves all seen logits alike, so the best class is the best seen one or the best of the others.
 
     Args:
         segmenter: The model, with `split.names` as its class names; its own calibration plays no part.
@@ -92,21 +86,10 @@ def calibration_scores(
         The scores with each value, to rounding those that `clipteacher evaluate --calibration` has.
 
     Raises:
-        ValueError: A value is not finite.
+        ValueError: A value is not finite, or there are no samples.
     """
-    for calibration in calibrations:
-        check_calibration(calibration)
-    size, device = len(split.names), segmenter.text_features.device
-    confusions: list[Tensor] = [torch.zeros(size, size, dtype=torch.int64) for _ in calibrations]
-    classifier = TextClassifier(segmenter.text_features)
-    segmenter.eval()
-    for sample in samples:
-        prediction = DensePrediction(segmenter.student, sample.image.unsqueeze(0).to(device), segmenter.settings)
-        seen, other = prediction.best_of((split.seen_ids, split.unseen_ids), classifier)
-        for confusion, calibration in zip(confusions, calibrations, strict=True):
-            labels = torch.where(seen.values - calibration >= other.values, seen.ids, other.ids)[0].cpu()
-            confusion += confusion_matrix(sample.mask, labels, size)
-    return tuple(compute_metrics(confusion, split) for confusion in confusions)
+    confusions, _ = student_predictions(segmenter, samples, split, calibrations)
+    return tuple(compute_metrics(confusions[calibration], split) for calibration in calibrations)
 
 
 def best_calibration(calibrations: Sequence[float], curves: Sequence[Sequence[Scores]]) -> float:

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import torch
 from jsonargparse import ArgumentParser
 
 from clipteacher.app.limits import Limits
 from clipteacher.app.serving import HOST, PORT, check_gradio, check_port, served
-from clipteacher.cli.errors import device, user_errors
+from clipteacher.cli.arguments import add_device, device
+from clipteacher.cli.errors import user_errors
 from clipteacher.segmenter.segmenter import Segmenter
 
 
@@ -28,7 +28,7 @@ def app(arguments: Sequence[str]) -> None:
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--max_megabytes", type=float, default=limits.megabytes, help="largest uploaded file")
     parser.add_argument("--max_megapixels", type=float, default=limits.megapixels, help="largest photo, in millions")
-    parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
+    add_device(parser)
     given = parser.parse_args(list(arguments))
     with user_errors():
         # Checks that fail fast come first, as a model may take a while to load.

@@ -7,23 +7,14 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 from clipteacher.utils.atomic_files import write_atomically, write_json
 
 _SUFFIXES = (".csv", ".json")
 
-
-class Areas(NamedTuple):
-    """How much of a photo each name takes.
-
-    Attributes:
-        shares: Share of the pixels by name, 0..1.
-        none: Share of the pixels that are none of the names, 0..1.
-    """
-
-    shares: Mapping[str, float]
-    none: float
+Areas: TypeAlias = tuple[Mapping[str, float], float]
+"""Of one photo: the share of its pixels by name, and of those that are none of the names, 0..1."""
 
 
 def check_areas_path(path: Path | None, taken: Sequence[Path]) -> None:
@@ -59,14 +50,13 @@ def write_areas(found: Mapping[Path, Areas], names: Sequence[str], path: Path) -
         OSError: The disk refuses the file.
     """
     if path.suffix.lower() == ".json":
-        write_json(path, {_text(photo): {"areas": each.shares, "none": each.none} for photo, each in found.items()})
+        write_json(path, {_text(photo): {"areas": shares, "none": none} for photo, (shares, none) in found.items()})
         return
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["photo", *names, "none of these"])
-    for photo, each in found.items():
-        shares = [*(each.shares[name] for name in names), each.none]
-        table.writerow([_text(photo), *(f"{share:.6f}" for share in shares)])
+    for photo, (shares, none) in found.items():
+        table.writerow([_text(photo), *(f"{share:.6f}" for share in (*(shares[name] for name in names), none))])
     write_atomically(path, lambda temporary: temporary.write_text(text.getvalue(), encoding="utf-8"))
 
 

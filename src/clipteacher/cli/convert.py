@@ -9,12 +9,12 @@ from typing import get_args
 from jsonargparse import ArgumentParser, Namespace
 from rich.progress import Progress
 
+from clipteacher.cli.arguments import NAMES, names
 from clipteacher.cli.errors import user_errors
 from clipteacher.convert.annotated import AnnotatedPhoto, Annotations
 from clipteacher.convert.coco import Crowd, read_coco
 from clipteacher.convert.labelme import read_labelme
 from clipteacher.convert.writing import TRAIN, VAL, merged, split_photos, write_converted
-from clipteacher.protocols.splits import listed_names
 
 
 def convert(arguments: Sequence[str]) -> None:
@@ -24,10 +24,8 @@ def convert(arguments: Sequence[str]) -> None:
     coco = ArgumentParser(description="COCO's JSON of instances: polygons and run lengths.")
     coco.add_argument("--json", type=Path, required=True, help="such as instances_train2017.json")
     coco.add_argument("--images", type=Path, required=True, help="folder of its photos")
-    coco.add_argument(
-        "--val_json", type=Path | None, default=None, help="a second file, to score on; no split is drawn"
-    )
-    coco.add_argument("--val_images", type=Path | None, default=None, help="its photos; default: those of --images")
+    coco.add_argument("--val_json", type=Path | None, help="a second file, to score on; no split is drawn")
+    coco.add_argument("--val_images", type=Path | None, help="its photos; default: those of --images")
     coco.add_argument(
         "--crowd", choices=get_args(Crowd), default="ignore", help="crowd regions: not labelled, or their class"
     )
@@ -38,10 +36,7 @@ def convert(arguments: Sequence[str]) -> None:
         each.add_argument("--val", type=float, default=0.2, help="share of the photos to score on, drawn at random")
         each.add_argument("--seed", type=int, default=0, help="same seed, same split")
         each.add_argument(
-            "--classes",
-            type=list[str] | str | None,
-            default=None,
-            help='"cat, dog": the classes, in the order of their ids; default: all labels',
+            "--classes", type=NAMES, help='"cat, dog": the classes, in the order of their ids; default: all labels'
         )
         each.add_argument("--drop_others", action="store_true", help="ignore all labels that are not among --classes")
         each.add_argument("--skip_missing", action="store_true", help="continue without missing photos")
@@ -58,7 +53,7 @@ def convert(arguments: Sequence[str]) -> None:
                 options.out,
                 splits,
                 read,
-                classes=listed_names(options.classes) if options.classes is not None else None,
+                classes=names(options.classes),
                 drop_others=options.drop_others,
                 link=options.link,
                 progress=lambda done: progress.update(task, completed=done),

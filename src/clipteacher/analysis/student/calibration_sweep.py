@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from clipteacher.evaluation.metrics import Scores, compute_metrics
+from clipteacher.inference.calibration import check_calibration
 from clipteacher.inference.dense_prediction import Best
 from clipteacher.protocols.splits import ClassSplit
 
@@ -45,8 +45,7 @@ def check_calibrations(calibrations: Sequence[float], own: float = 0.0) -> tuple
         (0.0, 0.1, 0.2, 0.3)
     """
     for calibration in calibrations:
-        if not math.isfinite(calibration):
-            raise ValueError(f"calibrations: got {calibration}, expected finite numbers. Try [0,0.1,0.3].")
+        check_calibration(calibration)
     return tuple(sorted({0.0, float(own), *map(float, calibrations)}))
 
 
@@ -69,9 +68,7 @@ def calibrated_labels(seen: Best, unseen: Best, calibration: float) -> Tensor:
     return torch.where(wins, seen.ids, unseen.ids)
 
 
-def calibration_sweep(
-    confusions: Sequence[tuple[float, Tensor]], split: ClassSplit, own: float = 0.0
-) -> CalibrationSweep:
+def calibration_sweep(confusions: Mapping[float, Tensor], split: ClassSplit, own: float = 0.0) -> CalibrationSweep:
     """Score each calibration.
 
     Args:
@@ -82,12 +79,12 @@ def calibration_sweep(
     Returns:
         The sweep.
     """
-    matrix = next(matrix for calibration, matrix in confusions if calibration == own).double()
+    matrix = confusions[own].double()
     return CalibrationSweep(
         calibration=own,
         unseen_as_seen=_share(matrix, split.unseen_ids, split.seen_ids),
         seen_as_unseen=_share(matrix, split.seen_ids, split.unseen_ids),
-        curve=tuple((calibration, compute_metrics(each, split)) for calibration, each in confusions),
+        curve=tuple((calibration, compute_metrics(each, split)) for calibration, each in confusions.items()),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,32 +18,10 @@ from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
 
 
-@dataclass(frozen=True, eq=False)
-class StudentPredictions:
-    """Predictions of the student, pooled over the test photos.
-
-    Attributes:
-        confusions: Each calibration, ascending, with its confusion matrix (N, N), int64, rows = truth.
-        cosines: Cosines of each class's features.
-        photos: Number of photos.
-        calibration: The model's own calibration, one of those in `confusions`.
-    """
-
-    confusions: tuple[tuple[float, Tensor], ...]
-    cosines: tuple[ClassCosines, ...]
-    photos: int
-    calibration: float
-
-    @property
-    def confusion(self) -> Tensor:
-        """The confusion matrix that `evaluate` scores, at the model's own calibration, (N, N), int64, rows = truth."""
-        return next(matrix for calibration, matrix in self.confusions if calibration == self.calibration)
-
-
 @torch.inference_mode()
 def student_predictions(
     segmenter: Segmenter, samples: Iterable[Sample], split: ClassSplit, calibrations: Sequence[float] = (0.0,)
-) -> StudentPredictions:
+) -> tuple[dict[float, Tensor], tuple[ClassCosines, ...]]:
     """Run the student over test photos.
 
     Args:
@@ -54,14 +31,15 @@ def student_predictions(
         calibrations: Values of γ to try; 0 and the model's own are added.
 
     Returns:
-        The pooled predictions.
+        The confusion matrix (N, N), int64, rows = truth, pooled over the photos, by calibration, ascending: that of the
+        model's own is the one that `evaluate` scores. And the cosines of each class's features.
 
     Raises:
         ValueError: A calibration is not finite, or there are no photos.
     """
-    own, size, count = float(segmenter.settings.calibration), len(split.names), 0
-    calibrations = check_calibrations(calibrations, own)
-    matrices = [torch.zeros(size, size, dtype=torch.int64) for _ in calibrations]
+    size, count = len(split.names), 0
+    calibrations = check_calibrations(calibrations, segmenter.settings.calibration)
+    confusions = {calibration: torch.zeros(size, size, dtype=torch.int64) for calibration in calibrations}
     sums = CosineSums(segmenter.text_features)
     segmenter.eval()
     classifier = TextClassifier(segmenter.text_features)  # without the model's calibration: the sweep applies its own
@@ -69,7 +47,7 @@ def student_predictions(
         images = sample.image.unsqueeze(0).to(segmenter.text_features.device)
         prediction = DensePrediction(segmenter.student, images, segmenter.settings)
         seen, unseen = prediction.best_of((split.seen_ids, split.unseen_ids), classifier)
-        for calibration, matrix in zip(calibrations, matrices, strict=True):
+        for calibration, matrix in confusions.items():
             matrix += confusion_matrix(sample.mask, calibrated_labels(seen, unseen, calibration)[0].cpu(), size)
         sizes = [(each.shape[2], each.shape[3]) for each in prediction.features]
         truths = window_labels(sample.mask.long(), sizes, segmenter.settings, ignore=split.ignore)
@@ -78,4 +56,4 @@ def student_predictions(
         count += 1
     if not count:
         raise ValueError("photos: got none, expected at least one")
-    return StudentPredictions(tuple(zip(calibrations, matrices, strict=True)), sums.means(split), count, own)
+    return confusions, sums.means(split)
