@@ -1,8 +1,9 @@
-"""One picture that compares segmenters: photo, truth and each prediction side by side, one photo a row."""
+"""One picture that compares segmenters: photo, truth and each prediction side by side; and the choice of its photos."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,9 +12,9 @@ from PIL import Image, ImageDraw
 
 from clipteacher.pictures.colours import class_colours
 from clipteacher.pictures.legend import LegendEntry, draw_legend, hatching
-from clipteacher.pictures.overlays import check_labels, check_photo, paint
+from clipteacher.pictures.overlays import check_labels, paint
 from clipteacher.pictures.typesetting import lettering, wrapped, write
-from clipteacher.protocols.splits import IGNORE
+from clipteacher.protocols.splits import IGNORE, ClassSplit
 
 _OPACITY: Final = 0.78  # of the colours over the greyed photo
 
@@ -30,6 +31,31 @@ class ReportRow(NamedTuple):
     photo: NDArray[np.uint8]
     truth: NDArray[np.integer[Any]]
     predictions: tuple[NDArray[np.integer[Any]], ...]
+
+
+def report_rows(masks: Iterable[NDArray[np.integer[Any]]], split: ClassSplit, rows: int) -> list[int]:
+    """Choose the photos of a report by their truth alone.
+
+    The unseen classes take turns; each puts forward photos in which it is large, from its median share down. Other
+    photos fill the remaining rows, in order. No prediction is looked at, so none is picked for its success.
+
+    Args:
+        masks: Truth of every photo, (H, W), integer, values 0..N-1 or ignore; one is in memory at a time.
+        split: The classes.
+        rows: Number of photos.
+
+    Returns:
+        Indices, at most `rows`, all different.
+    """
+    shares = [[np.mean(mask == unseen) for unseen in split.unseen_ids] for mask in masks]
+    queues = []
+    for of_class in map(np.array, zip(*shares, strict=True)):
+        holders = [int(index) for index in np.argsort(-of_class, kind="stable")[: np.count_nonzero(of_class)]]
+        # Starting at the median share: neither the class's easiest view nor a sliver of it.
+        queues.append(holders[len(holders) // 2 :])
+    by_turns = [index for turn in zip_longest(*queues) for index in turn if index is not None]
+    # A dict keeps the first place of each index.
+    return list(dict.fromkeys([*by_turns, *range(len(shares))]))[:rows]
 
 
 def report(
@@ -86,8 +112,7 @@ def report(
 def _titles(columns: Sequence[str], panel_width: int, gap: int, size: int) -> Image.Image:
     """Draw the titles of the columns, each broken into lines where it is long, on a common last line."""
     lettered = [lettering(title, "", size) for title in columns]
-    titles = [(wrapped(text, font, panel_width - 4), font) for text, font in lettered]
-    line_height = round(1.3 * size)
+    titles, line_height = [(wrapped(text, font, panel_width - 4), font) for text, font in lettered], round(1.3 * size)
     height = line_height * max(len(lines) for lines, _ in titles)
     picture = Image.new("RGB", (len(columns) * (panel_width + gap) - gap, height), "white")
     draw = ImageDraw.Draw(picture)
@@ -122,10 +147,9 @@ def _check(
     if strangers:
         raise ValueError(f"unseen: got {strangers[0]!r}, expected names of the class list. Correct the name.")
     for position, row in enumerate(rows):
-        check_photo(row.photo)
-        check_labels(f"rows[{position}].truth", row.truth, row.photo, len(class_names), ignore)
-        for number, labels in enumerate(row.predictions):
-            check_labels(f"rows[{position}].predictions[{number}]", labels, row.photo, len(class_names), ignore)
+        fields = {"truth": row.truth, **{f"predictions[{i}]": each for i, each in enumerate(row.predictions)}}
+        for field, labels in fields.items():
+            check_labels(f"rows[{position}].{field}", labels, row.photo, len(class_names), ignore)
 
 
 def _panels(row: ReportRow, width: int, colours: NDArray[np.uint8], ignore: int) -> list[Image.Image]:
