@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def teacher_check(arguments: Sequence[str]) -> None:
                 "of": photos.total,
                 "teacher": f"{type(teacher).__module__}.{type(teacher).__qualname__}",
                 "unseen": list(_unseen(given)),
-                "names": [each.to_dict() for each in metrics],
+                "names": [asdict(each) | {"predicted_as": dict(each.predicted_as)} for each in metrics],
                 "near": [pair._asdict() for pair in near_pairs(photos.class_names, text_features)],
                 "advice": list(advice),
             }
