@@ -94,7 +94,14 @@ def report(
     titles = _titles(columns, panel_width, gap, round(1.15 * size))
     colours = class_colours(class_names)
     panels = [_panels(row, panel_width, colours, ignore) for row in rows]
-    legend = draw_legend(_entries(rows, class_names, unseen, colours, ignore), inner, size)
+    present = {int(i) for row in rows for labels in (row.truth, *row.predictions) for i in np.unique(labels)}
+    entries = [
+        LegendEntry(class_names[i], colours[i].tolist(), unseen=class_names[i] in unseen, fallback=f"class {i}")
+        for i in sorted(present - {ignore}, key=lambda i: (class_names[i] in unseen, i))
+    ]
+    if ignore in present:
+        entries.append(LegendEntry("not labelled", None))
+    legend = draw_legend(entries, inner, size)
 
     below_titles = margin + titles.height + gap
     below_rows = below_titles + sum(row[0].height + gap for row in panels)
@@ -138,13 +145,10 @@ def _check(
     if len(counts) > 1 or not counts[0]:
         raise ValueError(f"rows: got {counts} predictions a row, expected the same number in each, at least one.")
     if isinstance(columns, str) or len(columns) != 2 + counts[0]:
-        raise ValueError(
-            f"columns: got {columns!r}, expected {2 + counts[0]} titles: photo, truth and each prediction."
-        )
+        raise ValueError(f"columns: got {columns!r}, expected {2 + counts[0]} titles: photo, truth, each prediction.")
     if panel_width < 120:
         raise ValueError(f"panel_width: got {panel_width}, expected at least 120 pixels, to have room for type.")
-    strangers = [name for name in unseen if name not in class_names]
-    if strangers:
+    if strangers := [name for name in unseen if name not in class_names]:
         raise ValueError(f"unseen: got {strangers[0]!r}, expected names of the class list. Correct the name.")
     for position, row in enumerate(rows):
         fields = {"truth": row.truth, **{f"predictions[{i}]": each for i, each in enumerate(row.predictions)}}
@@ -158,29 +162,10 @@ def _panels(row: ReportRow, width: int, colours: NDArray[np.uint8], ignore: int)
     photo = Image.fromarray(row.photo).resize((width, height), Image.Resampling.LANCZOS)
     # Over a grey photo the colours stay those of the legend.
     grey = np.asarray(photo.convert("L").convert("RGB"))
-    # Ids are picked, never blended, by nearest neighbour.
-    down = ((np.arange(height) + 0.5) * row.photo.shape[0] / height).astype(np.int64)
-    across = ((np.arange(width) + 0.5) * row.photo.shape[1] / width).astype(np.int64)
     stripes = hatching(height, width, max(6, width // 40))
     panels = [photo]
     for full in (row.truth, *row.predictions):
-        labels = full[down[:, None], across[None]]
+        labels = np.asarray(Image.fromarray(full.astype(np.int32)).resize(photo.size, Image.Resampling.NEAREST))
         painted = paint(grey, labels, colours, opacity=_OPACITY, ignore=ignore)
         panels.append(Image.fromarray(np.where((labels == ignore)[..., None], stripes, painted)))
     return panels
-
-
-def _entries(
-    rows: Sequence[ReportRow],
-    class_names: Sequence[str],
-    unseen: Sequence[str],
-    colours: NDArray[np.uint8],
-    ignore: int,
-) -> list[LegendEntry]:
-    """List the classes that appear, seen ones first, and the hatching if there is any."""
-    present = {int(i) for row in rows for labels in (row.truth, *row.predictions) for i in np.unique(labels)}
-    entries = [
-        LegendEntry(class_names[i], colours[i].tolist(), unseen=class_names[i] in unseen, fallback=f"class {i}")
-        for i in sorted(present - {ignore}, key=lambda i: (class_names[i] in unseen, i))
-    ]
-    return [*entries, LegendEntry("not labelled", None)] if ignore in present else entries
