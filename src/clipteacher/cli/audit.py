@@ -24,18 +24,11 @@ def audit(arguments: Sequence[str]) -> None:
     """Show the histogram of ids, the classes that never occur, and known mistakes with their fixes."""
     parser = ArgumentParser(prog="clipteacher audit", description=audit.__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
-    parser.add_argument(
-        "--protocol",
-        type=str | None,
-        help="such as voc12-15-5, whose data set is then read as released; default: a folder with classes.txt, images/ "
-        "and masks/",
-    )
+    released = "such as voc12-15-5, read as released; default: a folder with classes.txt, images/ and masks/"
+    parser.add_argument("--protocol", type=str | None, help=released)
     parser.add_argument("--split", type=str, default="train", help="which masks")
-    parser.add_argument(
-        "--unseen",
-        type=NAMES,
-        help='"cat, car": names held back in a folder of your own, which need not occur in any mask',
-    )
+    held_back = '"cat, car": names held back in a folder of your own, which need not occur in any mask'
+    parser.add_argument("--unseen", type=NAMES, help=held_back)
     given = parser.parse_args(list(arguments))
     console = Console()
     with user_errors():

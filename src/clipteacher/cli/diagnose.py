@@ -52,25 +52,13 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="clipteacher diagnose", description=diagnose.__doc__)
     parser.add_argument("--model", type=Path, required=True, help="folder of a run, or its model/")
     add_test_data(parser)
-    parser.add_argument(
-        "--photos", type=NonNegativeInt, default=0, help="use at most this many photos, evenly spread; 0: all"
-    )
-    parser.add_argument(
-        "--teacher", type=bool, default=True, help="false: the student alone, and config.yaml is not opened"
-    )
-    parser.add_argument(
-        "--calibrations",
-        type=list[float],
-        default=list(CALIBRATIONS),
-        help="calibrations to sweep, in units of a logit; 0 and the model's own are added",
-    )
+    parser.add_argument("--photos", type=NonNegativeInt, default=0, help="at most so many, evenly spread; 0: all")
+    parser.add_argument("--teacher", type=bool, default=True, help="false: the student alone; config.yaml stays closed")
+    sweep = "calibrations to try, in units of a logit; 0 and the model's own are added"
+    parser.add_argument("--calibrations", type=list[float], default=list(CALIBRATIONS), help=sweep)
     parser.add_argument("--top", type=PositiveInt, default=3, help="wrong names to list per class")
-    parser.add_argument(
-        "--min_area",
-        type=ClosedUnitInterval,
-        default=MIN_AREA,
-        help="share of a photo that an unseen class must cover for its pseudo label to be judged",
-    )
+    judged = "share of a photo that an unseen class must cover for its pseudo label to be judged"
+    parser.add_argument("--min_area", type=ClosedUnitInterval, default=MIN_AREA, help=judged)
     parser.add_argument("--report_rows", type=PositiveInt, default=6, help="photos in attention.png")
     parser.add_argument("--out", type=Path | None, help="folder for diagnosis.json and the pictures")
     return parser

@@ -24,11 +24,8 @@ def evaluate(arguments: Sequence[str]) -> None:
     parser = ArgumentParser(prog="clipteacher evaluate", description=evaluate.__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
     add_test_data(parser)
-    parser.add_argument(
-        "--calibration",
-        type=float | None,
-        help="taken from the scores of names that the model was trained on; default: what the model was saved with",
-    )
+    calibration_help = "taken from the logits of names that the model was trained on; default: the model's own"
+    parser.add_argument("--calibration", type=float | None, help=calibration_help)
     parser.add_argument("--out", type=Path | None, help="JSON file for the scores")
     given = parser.parse_args(list(arguments))
     with user_errors():

@@ -17,7 +17,7 @@ from torch import nn
 from clipteacher.analysis.student.run_options import read_config
 from clipteacher.analysis.teacher.advice import advise, near_pairs
 from clipteacher.analysis.teacher.metrics import HIGH, NameMetrics, name_metrics
-from clipteacher.analysis.teacher.photos import CheckPhotos, open_photos
+from clipteacher.analysis.teacher.photos import open_photos
 from clipteacher.analysis.teacher.predict import teacher_predictions
 from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import user_errors
@@ -38,21 +38,28 @@ def teacher_check(arguments: Sequence[str]) -> None:
     parser = _parser(defaults)
     given = parser.parse_args(list(arguments))
     console = Console()
+    unseen = tuple(filter(None, names(given.unseen) or ()))
     with user_errors():
-        photos = _open_photos(given)
-        teacher = _teacher(parser, given)
+        for name in ("teacher", "data"):
+            if given[name] is None:
+                raise ValueError(f"{name}: got none, expected --{name}, or --config with a configuration of `fit`")
+        options = {"protocol": given.protocol, "class_names": names(given.classes), "limit": given.photos}
+        photos = open_photos(given.data, given.split, unseen=unseen, **options)
+        teacher = parser.instantiate(given).teacher
+        check_teacher(teacher)
+        teacher.to(device(given.device))
         with Progress(console=console, transient=True) as progress:
             tracked = progress.track(photos, total=len(photos), description="Teacher")
             predictions = teacher_predictions(teacher, photos.class_names, tracked, given.short_side)
         metrics, text_features = name_metrics(photos.class_names, predictions), predictions.text_features
-        advice = advise(metrics, text_features, _unseen(given), photos=len(photos))
+        advice = advise(metrics, text_features, unseen, photos=len(photos))
         if given.out is not None:
             result = {
                 "data": photos.title,
                 "photos": len(photos),
                 "of": photos.total,
                 "teacher": f"{type(teacher).__module__}.{type(teacher).__qualname__}",
-                "unseen": list(_unseen(given)),
+                "unseen": list(unseen),
                 "names": [asdict(each) | {"predicted_as": dict(each.predicted_as)} for each in metrics],
                 "near": [pair._asdict() for pair in near_pairs(photos.class_names, text_features)],
                 "advice": list(advice),
@@ -60,7 +67,7 @@ def teacher_check(arguments: Sequence[str]) -> None:
             write_json(given.out, result)
     for table in _tables(metrics, f"{photos.title}: {len(photos)} of {photos.total} photos"):
         console.print(table)
-    unused = [name for name in photos.class_names if name in _unseen(given)]
+    unused = [name for name in photos.class_names if name in unseen]
     if unused and photos.has_masks:
         print(f"Masks not used, because training will not see them: {', '.join(unused)}. --unseen '' uses all.")
     for piece in advice or ("none: the teacher knows these names on these photos.",):
@@ -70,61 +77,23 @@ def teacher_check(arguments: Sequence[str]) -> None:
 def _parser(defaults: dict[str, Any]) -> ArgumentParser:
     """Build the parser."""
     parser = ArgumentParser(prog="clipteacher teacher-check", description=teacher_check.__doc__)
-    parser.add_argument(
-        "--config", type=Path | None, help="a configuration of `clipteacher fit`, for teacher, data and unseen classes"
-    )
+    parser.add_argument("--config", type=Path | None, help="of `clipteacher fit`, for teacher, data and unseen classes")
     teacher_help = "as model.teacher of `fit`: a class, and --teacher.NAME for its arguments"
     parser.add_subclass_arguments(nn.Module, "teacher", required=False, help=teacher_help)
     parser.add_argument("--data", type=Path | None, help="folder of the data set, or of photos alone")
     parser.add_argument("--split", type=str, default="train", help="which of its photos")
     parser.add_argument("--protocol", type=str | None, help="a benchmark such as voc12-15-5")
     parser.add_argument(
-        "--classes",
-        type=NAMES,
-        help='class names, such as "cat, old chair", with masks or without; default: those of classes.txt',
+        "--classes", type=NAMES, help='"cat, old chair": with masks or without; default: classes.txt\'s'
     )
-    parser.add_argument(
-        "--unseen",
-        type=NAMES,
-        help='classes that training will not see; their masks are not used. "" with --config: use all masks',
-    )
+    unseen_help = 'classes that training will not see; their masks are not used. "" with --config: use all masks'
+    parser.add_argument("--unseen", type=NAMES, help=unseen_help)
     parser.add_argument("--photos", type=int, default=300, help="use at most this many photos, evenly spread; 0: all")
-    parser.add_argument(
-        "--short_side",
-        type=int | None,
-        help="resize photos to this shorter side for the teacher; default: their own size",
-    )
+    parser.add_argument("--short_side", type=int | None, help="of the photos for the teacher; default: their own size")
     parser.add_argument("--out", type=Path | None, help="JSON file for all metrics")
     add_device(parser)
     parser.set_defaults(defaults)
     return parser
-
-
-def _unseen(given: Any) -> tuple[str, ...]:  # noqa: ANN401 (jsonargparse's namespace)
-    """Names whose masks are not used."""
-    return tuple(filter(None, names(given.unseen) or ()))
-
-
-def _open_photos(given: Any) -> CheckPhotos:  # noqa: ANN401
-    """Open the photos."""
-    for name in ("teacher", "data"):
-        if given[name] is None:
-            raise ValueError(f"{name}: got none, expected --{name}, or --config with a configuration of `fit`")
-    return open_photos(
-        given.data,
-        given.split,
-        protocol=given.protocol,
-        class_names=names(given.classes),
-        unseen=_unseen(given),
-        limit=given.photos,
-    )
-
-
-def _teacher(parser: ArgumentParser, given: Any) -> Any:  # noqa: ANN401 (a teacher that is a module)
-    """Build the teacher on its device."""
-    teacher = parser.instantiate(given).teacher
-    check_teacher(teacher)
-    return teacher.to(device(given.device))
 
 
 def _tables(metrics: Sequence[NameMetrics], title: str) -> list[Table]:
