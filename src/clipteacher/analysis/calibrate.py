@@ -8,11 +8,9 @@ from typing import Final
 
 import torch
 
-from clipteacher.analysis.student.predict import student_predictions
 from clipteacher.data.dataset import Sample
-from clipteacher.evaluation.metrics import Scores, compute_metrics
+from clipteacher.evaluation.metrics import Scores
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter.segmenter import Segmenter
 
 CALIBRATIONS: Final = tuple(round(0.05 * step, 2) for step in range(21))
 """Values that are tried by default: 0 to 1, in units of a logit."""
@@ -69,27 +67,6 @@ def without_classes(samples: Iterable[Sample], names: Sequence[str], split: Clas
         table[before.names.index(name)] = index
     for sample in samples:
         yield sample._replace(mask=table[sample.mask.long()])
-
-
-def calibration_scores(
-    segmenter: Segmenter, samples: Iterable[Sample], split: ClassSplit, calibrations: Sequence[float] = CALIBRATIONS
-) -> tuple[Scores, ...]:
-    """Score a model with several calibrations; its network runs once for each photo.
-
-    Args:
-        segmenter: The model, with `split.names` as its class names; its own calibration plays no part.
-        samples: Test samples: image (3, H, W), uint8 or float in [0, 1]; mask (H, W), integer in 0..N-1 or ignore.
-        split: The N classes; the unseen ones are those that the model was trained without.
-        calibrations: Values of γ, see `TestSettings.calibration`.
-
-    Returns:
-        The scores with each value, to rounding those that `clipteacher evaluate --calibration` has.
-
-    Raises:
-        ValueError: A value is not finite, or there are no samples.
-    """
-    confusions, _ = student_predictions(segmenter, samples, split, calibrations)
-    return tuple(compute_metrics(confusions[calibration], split) for calibration in calibrations)
 
 
 def best_calibration(calibrations: Sequence[float], curves: Sequence[Sequence[Scores]]) -> float:

@@ -12,20 +12,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from clipteacher.analysis.calibrate import (
-    CALIBRATIONS,
-    best_calibration,
-    calibration_scores,
-    held_out_split,
-    without_classes,
-)
+from clipteacher.analysis.calibrate import CALIBRATIONS, best_calibration, held_out_split, without_classes
+from clipteacher.analysis.student.predict import student_predictions
 from clipteacher.analysis.student.run_options import find_model
 from clipteacher.cli.arguments import NAMES, add_device, device, tracked
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import numbers
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
-from clipteacher.evaluation.metrics import Scores
+from clipteacher.evaluation.metrics import Scores, compute_metrics
 from clipteacher.protocols.splits import ClassSplit, listed_names
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_json
@@ -77,7 +72,8 @@ def _scored(folder: Path, given: Any, progress: Progress) -> tuple[ClassSplit, t
     split = held_out_split(source.names, segmenter.seen, listed_names(given.unseen))
     dataset = SegmentationDataset(source, ClassSplit(source.names, ()), training=False)
     samples = without_classes(tracked(dataset, progress, folder.name), source.names, split)
-    return split, calibration_scores(segmenter.with_names(split.names), samples, split, given.calibrations)
+    confusions, _ = student_predictions(segmenter.with_names(split.names), samples, split, given.calibrations)
+    return split, tuple(compute_metrics(confusions[each], split) for each in given.calibrations)
 
 
 def _table(calibrations: Sequence[float], curves: Sequence[Sequence[Scores]]) -> Table:

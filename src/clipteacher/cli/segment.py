@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jsonargparse import ArgumentParser, Namespace
 from rich.progress import Progress
 
-from clipteacher.cli.areas import Areas, check_areas_path, write_areas
 from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import user_errors
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
@@ -21,6 +23,7 @@ from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import ignore_id
 from clipteacher.segmenter.segmentation import NONE
 from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.utils.atomic_files import write_atomically, write_json
 
 
 def segment(arguments: Sequence[str]) -> None:
@@ -34,9 +37,9 @@ def segment(arguments: Sequence[str]) -> None:
         segmenter, background = _segmenter(given)
         photos = _photos(given.photos)
         results, none = _results(photos, given.out), ignore_id(len(segmenter.class_names))
-        check_areas_path(given.areas, [*photos, *(path for pair in results for path in pair)])
+        _check_areas(given.areas, [*photos, *(path for pair in results for path in pair)])
         given.out.mkdir(parents=True, exist_ok=True)
-        found: dict[Path, Areas] = {}
+        found: dict[Path, tuple[dict[str, float], float]] = {}
         failed: list[DataError] = []
         with Progress() as progress:
             jobs = list(zip(photos, results, strict=True))
@@ -53,7 +56,7 @@ def segment(arguments: Sequence[str]) -> None:
                 save_id_png(np.where(ids == NONE, none, ids), numbered)
                 found[photo] = result.areas, result.none_area
         if given.areas is not None:
-            write_areas(found, segmenter.class_names, given.areas)
+            _write_areas(found, segmenter.class_names, given.areas)
     listed = ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.class_names))
     none_too = given.threshold is not None or any(name not in segmenter.class_names for name in background)
     print(_shown(f"Ids: {listed}" + (f", {none} none of these" if none_too else "")))
@@ -142,3 +145,33 @@ def _results(photos: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
         if flat.count(path) > 1:
             raise ValueError(f"out: two results would share {path}; rename a photo")
     return results
+
+
+def _check_areas(path: Path | None, taken: Sequence[Path]) -> None:
+    """Check the file for areas, which may be no photo and no picture."""
+    if path is None:
+        return
+    if path.suffix.lower() not in (".csv", ".json") or path.is_dir():
+        raise ValueError(f"areas: got {str(path)!r}, expected a file .csv or .json. Call it areas.csv.")
+    if path.resolve() in {other.resolve() for other in taken}:
+        raise ValueError(f"areas: {path} is one of the photos or pictures; name another file")
+
+
+def _write_areas(
+    found: Mapping[Path, tuple[Mapping[str, float], float]], class_names: Sequence[str], path: Path
+) -> None:
+    """Write for each photo the share of each name, 0..1, and of what is none of them, whole or not at all.
+
+    CSV: a line a photo, its path first, none of the names last. JSON: for each path "areas" by name, and "none".
+    """
+    # Bytes of a path that are no UTF-8 are marked.
+    rows = {os.fsencode(photo).decode("utf-8", "replace"): areas for photo, areas in found.items()}
+    if path.suffix.lower() == ".json":
+        write_json(path, {photo: {"areas": shares, "none": none} for photo, (shares, none) in rows.items()})
+        return
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["photo", *class_names, "none of these"])
+    for photo, (shares, none) in rows.items():
+        table.writerow([photo, *(f"{share:.6f}" for share in (*(shares[name] for name in class_names), none))])
+    write_atomically(path, lambda temporary: temporary.write_text(text.getvalue(), encoding="utf-8"))

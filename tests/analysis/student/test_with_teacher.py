@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.analysis.student.attention import PhotoAttention, attention_metrics, glm_weights, photo_attention
+from clipteacher.analysis.student.predict import window_labels
 from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics, mask_matches, pseudo_label_metrics
 from clipteacher.analysis.student.run_options import RunOptions
-from clipteacher.analysis.student.window_labels import window_labels
 from clipteacher.analysis.student.with_teacher import diagnose_photo, diagnose_with_teacher
 from clipteacher.inference import TestSettings
 from clipteacher.method.config import MethodConfig

@@ -6,16 +6,19 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from clipteacher.analysis.student.calibration_sweep import calibrated_labels, check_calibrations
 from clipteacher.analysis.student.cosines import ClassCosines, CosineSums
-from clipteacher.analysis.student.window_labels import window_labels
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.metrics import confusion_matrix
 from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.placement import resized_size, windows
+from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.utils.nearest import resize_labels
 
 
 @torch.inference_mode()
@@ -57,3 +60,27 @@ def student_predictions(
     if not count:
         raise ValueError("photos: got none, expected at least one")
     return confusions, sums.means(split)
+
+
+def window_labels(mask: Tensor, sizes: Sequence[tuple[int, int]], settings: TestSettings, ignore: int) -> list[Tensor]:
+    """Bring a photo's labels to the features of each window, by nearest neighbour as training does.
+
+    A pixel in overlapping windows appears in each of them.
+
+    Args:
+        mask: Labels of the photo (H, W), int64, class ids or `ignore`.
+        sizes: Height and width of each window's features, in the order of `placement.windows`.
+        settings: Size, windows and padding in which the network sees the photo.
+        ignore: Label of pixels that do not count; padding gets it.
+
+    Returns:
+        Labels (h, w), int64, of each window.
+    """
+    pipeline, multiple = settings.pipeline, settings.pad_multiple
+    size = resized_size(mask.shape[0], mask.shape[1], pipeline.short_side)
+    resized = resize_labels(mask, size)
+    labels = []
+    for (top, left, bottom, right), own in zip(windows(*size, pipeline), sizes, strict=True):
+        padding = (0, -(right - left) % multiple, 0, -(bottom - top) % multiple)
+        labels.append(resize_labels(F.pad(resized[top:bottom, left:right], padding, value=ignore), own))
+    return labels

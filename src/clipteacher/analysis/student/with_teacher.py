@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from clipteacher.analysis.student.attention import PhotoAttention, glm_weights, photo_attention
+from clipteacher.analysis.student.predict import window_labels
 from clipteacher.analysis.student.pseudo_labels import (
     MIN_AREA,
     MaskMatch,
@@ -18,7 +19,6 @@ from clipteacher.analysis.student.pseudo_labels import (
     pseudo_label_metrics,
 )
 from clipteacher.analysis.student.run_options import RunOptions
-from clipteacher.analysis.student.window_labels import window_labels
 from clipteacher.data.dataset import Sample
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import float_images
