@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from jsonargparse import ArgumentParser
 
@@ -37,7 +36,8 @@ def app(arguments: Sequence[str]) -> None:
         check_port(given.host, given.port)
         # A visitor's words are not kept on disk.
         segmenter = Segmenter.from_pretrained(given.model, text_cache=False).to(device(given.device))
-    signal.signal(signal.SIGTERM, _stop)
+    # SIGTERM alone would leave the uploads.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         with user_errors():
             page = served(segmenter, title=_title(given.model), host=given.host, port=given.port, limits=limits)
@@ -58,8 +58,3 @@ def _title(name: str) -> str:
 def _wait() -> None:
     """Wait for a signal."""
     threading.Event().wait()
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """End the process in a way that deletes the uploads, which SIGTERM alone would leave."""
-    raise SystemExit(128 + number)

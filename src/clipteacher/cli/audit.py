@@ -37,7 +37,7 @@ def audit(arguments: Sequence[str]) -> None:
             task = progress.add_task("Counting", total=len(data.source))
             counts = kept_counts(data.source, recount=True, progress=lambda done: progress.update(task, completed=done))
         found = audit_labels(data.source, counts, () if data.released else data.class_split.unseen)
-    console.print(histogram(data.source, counts, f"{data.protocol}, {given.split}: {counts.total} masks"))
+    console.print(_histogram(data.source, counts, f"{data.protocol}, {given.split}: {counts.total} masks"))
     for kind, texts in (("fault", found.faults), ("warning", found.warnings)):
         for text in texts:
             print(f"{kind}: {text}")
@@ -46,17 +46,8 @@ def audit(arguments: Sequence[str]) -> None:
     print("No fault found." if found.warnings else "No fault found, and every class occurs.")
 
 
-def histogram(source: Source, counts: ValueCounts, title: str) -> Table:
-    """Make the table of ids.
-
-    Args:
-        source: The masks.
-        counts: What they contain.
-        title: Title of the table.
-
-    Returns:
-        A row for each class, one for ignored pixels, and one for values that are no class.
-    """
+def _histogram(source: Source, counts: ValueCounts, title: str) -> Table:
+    """Make a row for each class, one for ignored pixels, and one for values that are no class."""
     table = Table(*numbers("id"), "class", *numbers("masks", "pixels, %"), title=title)
     total = max(1, int(counts.pixels.sum()))
     pixels = counts.class_pixels(source)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-import torch
 from torch import Tensor
 
 from clipteacher.evaluation.metrics import Scores, compute_metrics
 from clipteacher.inference.calibration import check_calibration
-from clipteacher.inference.dense_prediction import Best
 from clipteacher.protocols.splits import ClassSplit
 
 CALIBRATIONS: Final = (-0.5, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
@@ -47,25 +45,6 @@ def check_calibrations(calibrations: Sequence[float], own: float = 0.0) -> tuple
     for calibration in calibrations:
         check_calibration(calibration)
     return tuple(sorted({0.0, float(own), *map(float, calibrations)}))
-
-
-def calibrated_labels(seen: Best, unseen: Best, calibration: float) -> Tensor:
-    """Label pixels at a calibration, as `TestSettings.calibration` does, up to rounding.
-
-    Source: calibrated stacking, arXiv 1605.04253.
-
-    Args:
-        seen: The best seen name of every pixel, uncalibrated: values and ids, (B, H, W).
-        unseen: The best unseen name, (B, H, W).
-        calibration: γ, subtracted from the values of `seen`.
-
-    Returns:
-        Class ids (B, H, W), int64.
-    """
-    lowered = seen.values - calibration
-    # Of equal logits the first name wins, as in `DensePrediction.labels`.
-    wins = (lowered > unseen.values) | ((lowered == unseen.values) & (seen.ids < unseen.ids))
-    return torch.where(wins, seen.ids, unseen.ids)
 
 
 def calibration_sweep(confusions: Mapping[float, Tensor], split: ClassSplit, own: float = 0.0) -> CalibrationSweep:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipteacher.analysis.student.calibration_sweep import calibrated_labels, check_calibrations
+from clipteacher.analysis.student.calibration_sweep import check_calibrations
 from clipteacher.analysis.student.cosines import ClassCosines, CosineSums
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.metrics import confusion_matrix
@@ -51,7 +51,10 @@ def student_predictions(
         prediction = DensePrediction(segmenter.student, images, segmenter.settings)
         seen, unseen = prediction.best_of((split.seen_ids, split.unseen_ids), classifier)
         for calibration, matrix in confusions.items():
-            matrix += confusion_matrix(sample.mask, calibrated_labels(seen, unseen, calibration)[0].cpu(), size)
+            lowered = seen.values - calibration
+            # Of equal logits the first name wins, as in `DensePrediction.labels`.
+            wins = (lowered > unseen.values) | ((lowered == unseen.values) & (seen.ids < unseen.ids))
+            matrix += confusion_matrix(sample.mask, torch.where(wins, seen.ids, unseen.ids)[0].cpu(), size)
         sizes = [(each.shape[2], each.shape[3]) for each in prediction.features]
         truths = window_labels(sample.mask.long(), sizes, segmenter.settings, ignore=split.ignore)
         for features, truth in zip(prediction.features, truths, strict=True):
