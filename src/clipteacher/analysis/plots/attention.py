@@ -43,8 +43,7 @@ def attention_figure(rows: Sequence[AttentionRow], split: ClassSplit, title: str
     """
     heights = [_PANEL * sample.mask.shape[0] / sample.mask.shape[1] for sample, _ in rows]
     width, total = 3 * _PANEL + 2 * _GAP, sum(heights) + _CAPTION * len(rows)
-    figure = Figure(figsize=(width, total), facecolor="white")
-    top = total
+    figure, top = Figure(figsize=(width, total), facecolor="white"), total
     for row, height in zip(rows, heights, strict=True):
         top -= height
         lefts = [column * (_PANEL + _GAP) / width for column in range(3)]

@@ -55,10 +55,7 @@ def confusion_table(confusion: Tensor, split: ClassSplit, most: int = MOST_CLASS
     groups: list[list[int]] = []
     names: list[str] = []
     collective, sizes = set(), []
-    for ids, room, kind in (
-        (split.unseen_ids, unseen_room, "unseen"),
-        (split.seen_ids, most - unseen_room, "seen"),
-    ):
+    for ids, room, kind in ((split.unseen_ids, unseen_room, "unseen"), (split.seen_ids, most - unseen_room, "seen")):
         order = sorted(ids, key=lambda index: -flow[index])
         kept = sorted(order[:room])
         groups += [[index] for index in kept]

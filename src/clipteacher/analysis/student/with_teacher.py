@@ -33,11 +33,7 @@ SAME_SPACE: Final = 0.99
 
 
 def diagnose_with_teacher(
-    segmenter: Segmenter,
-    options: RunOptions,
-    samples: Iterable[Sample],
-    split: ClassSplit,
-    min_area: float = MIN_AREA,
+    segmenter: Segmenter, options: RunOptions, samples: Iterable[Sample], split: ClassSplit, min_area: float = MIN_AREA
 ) -> tuple[PseudoLabelMetrics | None, tuple[PhotoAttention, ...]]:
     """Apply PLM and GLM to test photos, each whole and at the size of the test.
 
