@@ -71,12 +71,10 @@ def open_test_data(given: Any, segmenter: Segmenter) -> tuple[OpenedData, Segmen
         DataError: A file or folder is missing or wrong.
         ValueError: Names, protocol or device are wrong.
     """
-
-    def never_trained_on(class_names: tuple[str, ...]) -> tuple[str, ...]:
-        """Names that were held back from the model, or that it never had."""
-        return tuple(name for name in class_names if name not in segmenter.seen)
-
-    data = open_data(given.data, given.split, given.protocol, names(given.unseen), never_trained_on)
+    data = open_data(
+        *(given.data, given.split, given.protocol, names(given.unseen)),
+        lambda class_names: [name for name in class_names if name not in segmenter.seen],
+    )
     renamed = segmenter.with_names(data.class_split.names).to(device(given.device))
     known = known_protocol(given.protocol)
     return data, renamed if known is None else renamed.with_settings(pipeline=known.test)

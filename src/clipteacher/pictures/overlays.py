@@ -145,15 +145,11 @@ def check_labels(
 def _borders(labels: NDArray[np.integer[Any]], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels (H, W), bool, beside another class or an ignored region; a pixel wide, wider in large photos."""
     border = np.zeros(labels.shape, dtype=bool)
-    for this, other in (
-        ((slice(None, -1),), (slice(1, None),)),
-        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-    ):
-        differs = labels[this] != labels[other]
-        border[this] |= differs & known[this]
-        border[other] |= differs & ~known[this]
-    wider = round(min(labels.shape) / 1000)
-    if wider:
+    for ids, edge, inside in ((labels, border, known), (labels.T, border.T, known.T)):
+        differs = ids[:-1] != ids[1:]
+        edge[:-1] |= differs & inside[:-1]
+        edge[1:] |= differs & ~inside[:-1]
+    if wider := round(min(labels.shape) / 1000):
         grown = Image.fromarray(border.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * wider + 1))
         border = np.asarray(grown, dtype=bool)
     return border & known

@@ -17,12 +17,7 @@ PALE_INK: Final = (110, 110, 116)
 
 # Fonts of Linux, macOS and Windows that have many scripts; Pillow looks for them in the system's folders.
 _FONTS: Final = (
-    "DejaVuSans.ttf",
-    "NotoSansCJK-Regular.ttc",
-    "Arial Unicode.ttf",
-    "arial.ttf",
-    "msyh.ttc",
-    "malgun.ttf",
+    *("DejaVuSans.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "arial.ttf", "msyh.ttc", "malgun.ttf"),
 )
 
 # What Unicode does not take apart into a letter and its accent.
