@@ -58,9 +58,9 @@ def build_page(segmenter: Segmenter, limits: Limits, folder: Path, examples: Seq
                         info="Where one of them fits better than yours, the pixel has no word.",
                         elem_id="ct-compete",
                     )
-                    info = "Where the cosine to every word is lower, the pixel has no word. 0 is off; try 0.3."
+                    text = "Where the cosine to every word is lower, the pixel has no word. 0 is off; try 0.3."
                     least = gr.Slider(
-                        0, 1, 0, step=0.01, label="Least likeness", info=info, buttons=[], elem_id="ct-least"
+                        0, 1, 0, step=0.01, label="Least likeness", info=text, buttons=[], elem_id="ct-least"
                     )
                 button = gr.Button("Segment", variant="primary", size="lg", elem_id="ct-segment")
             with gr.Column(scale=5, min_width=420):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from rich.progress import Progress
 from torch.utils.data import Dataset
 
@@ -57,7 +57,7 @@ def add_test_data(parser: ArgumentParser) -> None:
     add_device(parser)
 
 
-def open_test_data(given: Any, segmenter: Segmenter) -> tuple[OpenedData, Segmenter]:  # noqa: ANN401
+def open_test_data(given: Namespace, segmenter: Segmenter) -> tuple[OpenedData, Segmenter]:
     """Open the data, and set up the segmenter for it: class names, test pipeline, device.
 
     Args:
@@ -71,13 +71,11 @@ def open_test_data(given: Any, segmenter: Segmenter) -> tuple[OpenedData, Segmen
         DataError: A file or folder is missing or wrong.
         ValueError: Names, protocol or device are wrong.
     """
-    data = open_data(
-        *(given.data, given.split, given.protocol, names(given.unseen)),
-        lambda class_names: [name for name in class_names if name not in segmenter.seen],
-    )
+    unseen, seen = names(given.unseen), segmenter.seen
+    data = open_data(given.data, given.split, given.protocol, unseen, lambda known: [n for n in known if n not in seen])
     renamed = segmenter.with_names(data.class_split.names).to(device(given.device))
-    known = known_protocol(given.protocol)
-    return data, renamed if known is None else renamed.with_settings(pipeline=known.test)
+    protocol = known_protocol(given.protocol)
+    return data, renamed if protocol is None else renamed.with_settings(pipeline=protocol.test)
 
 
 def tracked(samples: Dataset[Sample], progress: Progress, description: str) -> Iterator[Sample]:

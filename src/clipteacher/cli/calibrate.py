@@ -5,9 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -39,11 +38,9 @@ def calibrate(arguments: Sequence[str]) -> None:
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="runs, or their model/")
     parser.add_argument("--data", type=Path, required=True, help="folder with classes.txt, images/ and masks/")
     parser.add_argument("--split", type=str, default="val", help="which of its photos")
+    parser.add_argument("--unseen", type=NAMES, required=True, help='"cat, car": unseen classes of the task; "": none')
     parser.add_argument(
-        "--unseen", type=NAMES, required=True, help='"cat, car": the unseen classes of the task; "" for none'
-    )
-    parser.add_argument(
-        "--calibrations", type=list[float], default=list(CALIBRATIONS), help="values to try, in units of a logit"
+        "--calibrations", type=list[float], default=list(CALIBRATIONS), help="to try, in units of a logit"
     )
     parser.add_argument("--out", type=Path | None, help="JSON file for the scores")
     add_device(parser)
@@ -65,7 +62,7 @@ def calibrate(arguments: Sequence[str]) -> None:
         print("It is the smallest or largest value tried: try further ones with --calibrations.")
 
 
-def _scored(folder: Path, given: Any, progress: Progress) -> tuple[ClassSplit, tuple[Scores, ...]]:  # noqa: ANN401
+def _scored(folder: Path, given: Namespace, progress: Progress) -> tuple[ClassSplit, tuple[Scores, ...]]:
     """Score one model with every calibration, and return the classes on which it was scored too."""
     segmenter = Segmenter.from_pretrained(find_model(folder)[0]).to(device(given.device))
     source = open_data(given.data, given.split, None, ()).source

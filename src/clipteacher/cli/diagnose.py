@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 from rich.console import Console
 from rich.progress import Progress
@@ -64,7 +63,7 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _diagnosed(given: Any, console: Console) -> tuple[Diagnosis, list[AttentionRow]]:  # noqa: ANN401
+def _diagnosed(given: Namespace, console: Console) -> tuple[Diagnosis, list[AttentionRow]]:
     """Run student and teacher over the photos; also return the photos of attention.png."""
     if given.out is not None and given.out.exists() and not given.out.is_dir():
         raise ValueError(f"out: {given.out} is a file, expected a folder. Name another --out.")
@@ -115,10 +114,7 @@ def _diagnosed(given: Any, console: Console) -> tuple[Diagnosis, list[AttentionR
 
 
 def _run_options(
-    given: Any,  # noqa: ANN401
-    segmenter: Segmenter,
-    model: Path,
-    config: Path | None,
+    given: Namespace, segmenter: Segmenter, model: Path, config: Path | None
 ) -> tuple[RunOptions | None, dict[str, str]]:
     """Build the teacher of the run, unless both parts that need it are skipped; also say why a part is."""
     if not given.teacher or config is None:

@@ -77,9 +77,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder for <photo>.png and <photo>_ids.png")
     parser.add_argument("--threshold", type=float | None, help="least cosine of a pixel to its class, else it is none")
     parser.add_argument("--background_prompts", type=NAMES, help="words that compete and are none of the classes")
-    parser.add_argument(
-        "--background_own", action="store_true", help="the model's own names are background prompts too"
-    )
+    parser.add_argument("--background_own", action="store_true", help="the model's own names are such prompts too")
     parser.add_argument("--areas", type=Path | None, help="a .csv or .json of each photo's areas by name")
     parser.add_argument("--opacity", type=float, default=0.55, help="of the colours over the photo, 0..1")
     parser.add_argument("--max_pixels", type=int, default=MAX_PIXELS, help="photos of more are not read")

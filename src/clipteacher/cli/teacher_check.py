@@ -83,9 +83,7 @@ def _parser(defaults: dict[str, Any]) -> ArgumentParser:
     parser.add_argument("--data", type=Path | None, help="folder of the data set, or of photos alone")
     parser.add_argument("--split", type=str, default="train", help="which of its photos")
     parser.add_argument("--protocol", type=str | None, help="a benchmark such as voc12-15-5")
-    parser.add_argument(
-        "--classes", type=NAMES, help='"cat, old chair": with masks or without; default: classes.txt\'s'
-    )
+    parser.add_argument("--classes", type=NAMES, help='"cat, old chair": with masks or without; default: classes.txt')
     unseen_help = 'classes that training will not see; their masks are not used. "" with --config: use all masks'
     parser.add_argument("--unseen", type=NAMES, help=unseen_help)
     parser.add_argument("--photos", type=int, default=300, help="use at most this many photos, evenly spread; 0: all")

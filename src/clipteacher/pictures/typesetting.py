@@ -42,9 +42,7 @@ def typeface(size: int) -> ImageFont.FreeTypeFont:
     """
     font = ImageFont.load_default(size=size)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise RuntimeError(
-            "Pillow: got a build without FreeType, expected one that sets type. Run `pip install pillow`."
-        )
+        raise RuntimeError("Pillow: got a build without FreeType, expected one with it. Run `pip install pillow`.")
     return font
 
 

@@ -60,9 +60,7 @@ def cosine_figure(cosines: Sequence[ClassCosines], split: ClassSplit, title: str
     _label(axes, drawn, split)
     left_out = sum(each.positions > 0 for each in cosines) - len(drawn)
     more = f"\n{left_out} more classes are only in diagnosis.json." if left_out else ""
-    axes.set_xlabel(
-        f"mean cosine on the class's own pixels; red names: unseen in training{more}", loc="left", color=PALE_INK
-    )
+    axes.set_xlabel(f"mean cosine on the class's own pixels; red: unseen in training{more}", loc="left", color=PALE_INK)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
     set_heading(axes, title, "cosine of pixel features to text features", pad=30)
     return figure

@@ -66,9 +66,7 @@ def read_config(config: Path) -> dict[str, Any]:
     teacher = model.get("teacher") if isinstance(model, dict) else None
     if not teacher or (isinstance(teacher, dict) and "class_path" not in teacher):
         why = ", because the run was started from Python: add class_path and init_args" if teacher else ""
-        raise ValueError(
-            f"config: {config} has no class for model.teacher{why}, expected a configuration of `clipteacher fit`"
-        )
+        raise ValueError(f"config: {config} has no class for model.teacher{why}, expected one of `clipteacher fit`")
     return settings
 
 

@@ -107,7 +107,7 @@ def _reader_with_masks(source: Source, names: tuple[str, ...], unseen: Sequence[
     for name in unseen:
         if name not in names and name not in labelled:
             raise ValueError(
-                f"unseen: got {name!r}, expected names of the class list. {suggestion(name, (*labelled, *names))}"
+                f"unseen: got {name!r}, expected names of the list. {suggestion(name, (*labelled, *names))}"
             )
     class_ids = np.full(source.ignore + 1, ignore_id(len(names)), dtype=np.int64)
     for label, name in enumerate(labelled):
