@@ -73,7 +73,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
             return known
         return replace(known, test=TestPipeline(short_side=64, mode="slide", crop=64, stride=48))
 
-    for module in ("training.configured", "cli.test_data"):
+    for module in ("training.configured", "cli.arguments"):
         monkeypatch.setattr(f"clipteacher.{module}.known_protocol", small)
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from clipteacher.analysis.calibrate import best_calibration, calibration_scores, held_out_split, without_classes
+from clipteacher.analysis.calibrate import best_calibration, held_out_split, without_classes
+from clipteacher.analysis.student.predict import student_predictions
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.evaluation.metrics import Scores, compute_metrics
@@ -40,7 +41,8 @@ def test_one_pass_is_a_pass_for_each_value() -> None:
     split = ClassSplit(NAMES, ("sky", "old chair"))
     student, text_features = nn.Conv2d(3, 16, 3, stride=4, padding=1), F.normalize(torch.randn(5, 16), dim=1)
     model = Segmenter(student, NAMES, text_features, unseen=split.unseen, settings=TestSettings(calibration=0.07))
-    found = calibration_scores(model, samples(), split, VALUES)
+    confusions, _ = student_predictions(model, samples(), split, VALUES)
+    found = [compute_metrics(confusions[value], split) for value in VALUES]
     for value, each in zip(VALUES, found, strict=True):
         expected = compute_metrics(pooled_confusion(model.with_settings(calibration=value), samples()), split)
         assert each.pAcc == pytest.approx(expected.pAcc, abs=1e-3)
@@ -48,7 +50,7 @@ def test_one_pass_is_a_pass_for_each_value() -> None:
     assert len({each.pAcc for each in found}) == len(VALUES)
     assert found[-1].mIoU_seen == 0, "5 is more than any logit"
     with pytest.raises(ValueError, match="got nan"):
-        calibration_scores(model, samples(), split, [math.nan])
+        student_predictions(model, samples(), split, [math.nan])
 
 
 def test_unseen_classes_are_ignored_pixels() -> None:

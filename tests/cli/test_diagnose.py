@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from PIL import Image
 from tests.conftest import NAMES, write_folder
 from tests.data.tiny_copies import write_voc12
 
-from clipteacher.analysis.student.predict import StudentPredictions
 from clipteacher.cli.main import main
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.protocols import VOC12_15_5
@@ -191,7 +190,7 @@ def test_a_known_protocol_is_tested_in_its_own_way(
 ) -> None:
     pipelines = []
 
-    def spy(segmenter: Segmenter, *others: object) -> StudentPredictions:
+    def spy(segmenter: Segmenter, *others: object) -> NoReturn:
         pipelines.append(segmenter.settings.pipeline)
         raise ValueError("enough")
 
@@ -211,7 +210,7 @@ def test_a_known_protocol_is_tested_in_its_own_way(
         (["--top", "0"], "top"),
         (["--report_rows", "0"], "report_rows"),
         (["--min_area", "2"], "min_area"),
-        (["--calibrations", "[.inf]"], "calibrations: got inf"),
+        (["--calibrations", "[.inf]"], "calibration: got inf"),
         (["--split", "test"], "no such folder"),
         (["--out", "a_file"], "is a file"),
         (["--protocol", "voc12-15-5", "--unseen", "sun"], "Leave out one of the two"),
@@ -245,7 +244,7 @@ def test_no_unseen_class(trained: tuple[Path, Path], tmp_path: Path, capsys: pyt
     ("text", "message"),
     [
         ("a: [", "is no YAML"),
-        ("[1]", "has no model.teacher"),
+        ("[1]", "has no class for model.teacher"),
         ("model: {teacher: {class_path: torch.nn.Identity}}", "Identity without width"),
         ("model: {teacher: {class_path: no.such.Thing}}", "no.such"),
         ("model: {teacher: {class_path: torch.nn.Identity}, method: {glm: {scal: 1}}}", "scal"),

@@ -121,6 +121,7 @@ def test_a_configuration_of_fit(tmp_path: Path, tiny_config: Path, capsys: pytes
     result = json.loads(out.read_text())
     assert result["unseen"] == ["sun"]
     assert by_name(result)["sun"]["IoU"] is None
+    assert all(isinstance(each["predicted_as"], dict) for each in result["names"])
     assert check("--config", tiny_config, "--unseen", "", "--split", "val", "--out", out) == 0
     result = json.loads(out.read_text())
     assert (result["unseen"], result["photos"]) == ([], 3)

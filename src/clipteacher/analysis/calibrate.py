@@ -7,15 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import torch
-from torch import Tensor
 
 from clipteacher.data.dataset import Sample
-from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
-from clipteacher.inference.calibration import check_calibration
-from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.evaluation.metrics import Scores
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter.segmenter import Segmenter
 
 CALIBRATIONS: Final = tuple(round(0.05 * step, 2) for step in range(21))
 """Values that are tried by default: 0 to 1, in units of a logit."""
@@ -72,41 +67,6 @@ def without_classes(samples: Iterable[Sample], names: Sequence[str], split: Clas
         table[before.names.index(name)] = index
     for sample in samples:
         yield sample._replace(mask=table[sample.mask.long()])
-
-
-@torch.inference_mode()
-def calibration_scores(
-    segmenter: Segmenter, samples: Iterable[Sample], split: ClassSplit, calibrations: Sequence[float] = CALIBRATIONS
-) -> tuple[Scores, ...]:
-    """Score a model with several calibrations; its network runs once for each photo.
-
-    A calibration moves all seen logits alike, so the best class is the best seen one or the best of the others.
-
-    Args:
-        segmenter: The model, with `split.names` as its class names; its own calibration plays no part.
-        samples: Test samples: image (3, H, W), uint8 or float in [0, 1]; mask (H, W), integer in 0..N-1 or ignore.
-        split: The N classes; the unseen ones are those that the model was trained without.
-        calibrations: Values of γ, see `TestSettings.calibration`.
-
-    Returns:
-        The scores with each value, to rounding those that `clipteacher evaluate --calibration` has.
-
-    Raises:
-        ValueError: A value is not finite.
-    """
-    for calibration in calibrations:
-        check_calibration(calibration)
-    size, device = len(split.names), segmenter.text_features.device
-    confusions: list[Tensor] = [torch.zeros(size, size, dtype=torch.int64) for _ in calibrations]
-    classifier = TextClassifier(segmenter.text_features)
-    segmenter.eval()
-    for sample in samples:
-        prediction = DensePrediction(segmenter.student, sample.image.unsqueeze(0).to(device), segmenter.settings)
-        seen, other = prediction.best_of((split.seen_ids, split.unseen_ids), classifier)
-        for confusion, calibration in zip(confusions, calibrations, strict=True):
-            labels = torch.where(seen.values - calibration >= other.values, seen.ids, other.ids)[0].cpu()
-            confusion += confusion_matrix(sample.mask, labels, size)
-    return tuple(compute_metrics(confusion, split) for confusion in confusions)
 
 
 def best_calibration(calibrations: Sequence[float], curves: Sequence[Sequence[Scores]]) -> float:

@@ -81,9 +81,7 @@ def _read(file: Path | None, name: str, limits: Limits) -> NDArray[np.uint8] | N
         raise ValueError("Photo: got none, expected one. Drop one, or choose an example.")
     if not file.exists():
         minutes = limits.kept_seconds // 60
-        raise ValueError(
-            f"Photo: {name} is no longer here. Uploads are deleted after {minutes} minutes. Drop it again."
-        )
+        raise ValueError(f"Photo: {name} is no longer here. Uploads are kept for {minutes} minutes. Drop it again.")
     try:
         return read_photo(file, max_pixels=int(limits.megapixels * 1e6))
     except DataError as error:

@@ -15,12 +15,11 @@ SCENES: Final = (25, 37, 16)
 _SEED, _SPLIT = 0, 1  # the test scenes of the quickstart's world
 
 
-def write_examples(folder: Path, size: int = 128) -> list[Path]:
-    """Draw the scenes.
+def write_examples(folder: Path) -> list[Path]:
+    """Draw the scenes, of 128 pixels, the size that the quickstart's student is trained on.
 
     Args:
         folder: Folder for the files; it is created.
-        size: Side of the pictures in pixels. The quickstart's student is trained on scenes of 128.
 
     Returns:
         Paths of the PNGs; the same bytes each time.
@@ -29,5 +28,5 @@ def write_examples(folder: Path, size: int = 128) -> list[Path]:
     paths = []
     for number in SCENES:
         paths.append(folder / f"scene_{number}.png")
-        Image.fromarray(draw_scene(scene_generator(_SEED, _SPLIT, number), size).image).save(paths[-1])
+        Image.fromarray(draw_scene(scene_generator(_SEED, _SPLIT, number)).image).save(paths[-1])
     return paths

@@ -1,20 +1,24 @@
-"""The page in Gradio's components."""
+"""The page in Gradio's components, and its button: whatever a browser sends is answered with a picture or a message."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
-from clipteacher.app.handlers import press
+from clipteacher.app.answer import answered, shown
 from clipteacher.app.limits import Limits
 from clipteacher.app.words import words_text
 from clipteacher.segmenter.segmenter import Segmenter
 
 _PICTURE = "Segmented photo"
+_log = logging.getLogger(__name__)
 
 
 def theme() -> gr.themes.Base:
@@ -47,7 +51,17 @@ def build_page(segmenter: Segmenter, limits: Limits, folder: Path, examples: Seq
         with gr.Row():
             with gr.Column(scale=2, min_width=340):
                 photo, words = _question(segmenter, limits, examples)
-                compete, least = _none_of_these()
+                with gr.Accordion("None of these", open=False, elem_id="ct-none-part"):
+                    compete = gr.Checkbox(
+                        False,
+                        label="The model's own words compete",
+                        info="Where one of them fits better than yours, the pixel has no word.",
+                        elem_id="ct-compete",
+                    )
+                    text = "Where the cosine to every word is lower, the pixel has no word. 0 is off; try 0.3."
+                    least = gr.Slider(
+                        0, 1, 0, step=0.01, label="Least likeness", info=text, buttons=[], elem_id="ct-least"
+                    )
                 button = gr.Button("Segment", variant="primary", size="lg", elem_id="ct-segment")
             with gr.Column(scale=5, min_width=420):
                 outputs = _outputs()
@@ -70,6 +84,67 @@ def build_page(segmenter: Segmenter, limits: Limits, folder: Path, examples: Seq
         )
     page.queue(max_size=limits.waiting, default_concurrency_limit=1, api_open=False)
     return page
+
+
+def press(
+    segmenter: Segmenter, limits: Limits, folder: Path, photo: object, text: object, compete: object, least: object
+) -> tuple[Any, ...]:
+    """Answer a press of the button; the last four arguments are what the browser sent, unchecked.
+
+    Args:
+        segmenter: A trained student.
+        limits: Limits of the page.
+        folder: Folder for PNGs of ids.
+        photo: Gradio's description of the upload, or None.
+        text: The words.
+        compete: Whether the model's own words compete.
+        least: Least cosine of a pixel to its word; 0 is none.
+
+    Returns:
+        Updates of the picture, the table and the download button.
+
+    Raises:
+        gradio.Error: There is no answer. The browser shows its message, which is HTML with all text escaped.
+    """
+    given = photo if isinstance(photo, Mapping) else {}
+    path, name = given.get("path"), given.get("orig_name")
+    try:
+        if isinstance(least, bool) or not isinstance(least, int | float):
+            raise ValueError(f"Least likeness: got {least!r}, expected a number. Move the slider.")
+        found, ids = answered(
+            segmenter,
+            Path(path) if isinstance(path, str) and path else None,
+            name if isinstance(name, str) and name else "the photo",
+            text if isinstance(text, str) else "",
+            limits=limits,
+            folder=Path(tempfile.mkdtemp(dir=folder)),
+            compete=bool(compete),
+            threshold=least or None,
+        )
+        picture, masks, colours, rows = shown(found, segmenter.unseen, limits.shown_side)
+    except Exception as error:  # the page goes on, whatever a network or a disk does
+        message = "This did not work; the reason is in the terminal where clipteacher app runs. Try a smaller photo."
+        if isinstance(error, ConnectionError | FileNotFoundError | ImportError):
+            message = (
+                "Words: the text tower, which new words need, cannot be loaded where clipteacher app runs; the reason "
+                "is in its terminal. The model's own words still work."
+            )
+        if isinstance(error, ValueError):
+            message = str(error)
+        else:
+            _log.exception("clipteacher app: a photo could not be segmented")
+        raise gr.Error(html.escape(message), duration=30, print_exception=False) from error
+    present = sum(area > 0 for area in found.areas.values())
+    height, width = found.labels.shape
+    return (
+        gr.AnnotatedImage(
+            (picture, masks),
+            label=f"{present} of {len(found.class_names)} words found in {width} x {height} pixels",
+            color_map=colours,
+        ),
+        rows,
+        gr.DownloadButton(value=str(ids), interactive=True),
+    )
 
 
 def _question(segmenter: Segmenter, limits: Limits, examples: Sequence[Path]) -> tuple[gr.Image, gr.Textbox]:
@@ -106,28 +181,6 @@ def _question(segmenter: Segmenter, limits: Limits, examples: Sequence[Path]) ->
     reset = gr.Button("The model's own words", size="sm", elem_id="ct-own")
     reset.click(lambda: own, None, words, api_visibility="private", show_progress="hidden")
     return photo, words
-
-
-def _none_of_these() -> tuple[gr.Checkbox, gr.Slider]:
-    """Lay out what leaves a pixel without a word."""
-    with gr.Accordion("None of these", open=False, elem_id="ct-none-part"):
-        compete = gr.Checkbox(
-            False,
-            label="The model's own words compete",
-            info="Where one of them fits better than yours, the pixel has no word.",
-            elem_id="ct-compete",
-        )
-        least = gr.Slider(
-            0,
-            1,
-            0,
-            step=0.01,
-            label="Least likeness",
-            info="Where the cosine to every word is lower, the pixel has no word. 0 is off; try 0.3.",
-            buttons=[],
-            elem_id="ct-least",
-        )
-    return compete, least
 
 
 def _outputs() -> tuple[gr.AnnotatedImage, gr.Dataframe, gr.DownloadButton]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,7 +93,7 @@ def served(
     limits = limits or Limits()
     with tempfile.TemporaryDirectory(prefix="clipteacher-app-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with _environment(_private(folder)):
+        with _private(folder):
             from starlette.middleware import Middleware
 
             from clipteacher.app.example import write_examples
@@ -146,29 +146,21 @@ class NoFetching:
         await self.app(scope, receive, send)
 
 
-def _private(folder: Path) -> dict[str, str | None]:
-    """Environment variables that keep Gradio private; None removes one."""
-    # Gradio checks that its own address answers; that request must not go through a proxy.
-    proxies = {name: ",".join(filter(None, (os.environ.get(name), _LOCAL))) for name in ("NO_PROXY", "no_proxy")}
-    return proxies | {
+@contextmanager
+def _private(folder: Path) -> Iterator[None]:
+    """Set the environment variables that keep Gradio private within the block."""
+    before = dict(os.environ)
+    for name in ("GRADIO_ALLOWED_PATHS", "GRADIO_SHARE", "GRADIO_NUM_WORKERS"):
+        os.environ.pop(name, None)
+    os.environ |= {
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "GRADIO_TEMP_DIR": str(folder / "files"),
         "GRADIO_EXAMPLES_CACHE": str(folder / "cache"),
-        "GRADIO_ALLOWED_PATHS": None,
-        "GRADIO_SHARE": None,
-        "GRADIO_NUM_WORKERS": None,
     }
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Set environment variables within the block."""
-    before = dict(os.environ)
-    for name, value in variables.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
+    # Gradio checks that its own address answers; that request must not go through a proxy.
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (before.get(name), _LOCAL)))
     try:
         yield
     finally:

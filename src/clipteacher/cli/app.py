@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
-import torch
 from jsonargparse import ArgumentParser
 
 from clipteacher.app.limits import Limits
 from clipteacher.app.serving import HOST, PORT, check_gradio, check_port, served
-from clipteacher.cli.errors import device, user_errors
+from clipteacher.cli.arguments import add_device, device
+from clipteacher.cli.errors import user_errors
 from clipteacher.segmenter.segmenter import Segmenter
 
 
@@ -28,7 +27,7 @@ def app(arguments: Sequence[str]) -> None:
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--max_megabytes", type=float, default=limits.megabytes, help="largest uploaded file")
     parser.add_argument("--max_megapixels", type=float, default=limits.megapixels, help="largest photo, in millions")
-    parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
+    add_device(parser)
     given = parser.parse_args(list(arguments))
     with user_errors():
         # Checks that fail fast come first, as a model may take a while to load.
@@ -37,7 +36,8 @@ def app(arguments: Sequence[str]) -> None:
         check_port(given.host, given.port)
         # A visitor's words are not kept on disk.
         segmenter = Segmenter.from_pretrained(given.model, text_cache=False).to(device(given.device))
-    signal.signal(signal.SIGTERM, _stop)
+    # SIGTERM alone would leave the uploads.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         with user_errors():
             page = served(segmenter, title=_title(given.model), host=given.host, port=given.port, limits=limits)
@@ -58,8 +58,3 @@ def _title(name: str) -> str:
 def _wait() -> None:
     """Wait for a signal."""
     threading.Event().wait()
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """End the process in a way that deletes the uploads, which SIGTERM alone would leave."""
-    raise SystemExit(128 + number)

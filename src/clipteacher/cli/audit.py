@@ -10,43 +10,34 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from clipteacher.cli.arguments import NAMES, names
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.table import numbers
 from clipteacher.data.audit import audit_labels
 from clipteacher.data.opened import open_data
 from clipteacher.data.source import Source
 from clipteacher.data.value_counts import ValueCounts, kept_counts
 from clipteacher.evaluation.metrics import percent
-from clipteacher.protocols.splits import listed_names
 
 
 def audit(arguments: Sequence[str]) -> None:
     """Show the histogram of ids, the classes that never occur, and known mistakes with their fixes."""
     parser = ArgumentParser(prog="clipteacher audit", description=audit.__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
-    parser.add_argument(
-        "--protocol",
-        type=str | None,
-        default=None,
-        help="such as voc12-15-5, whose data set is then read as released; default: a folder with classes.txt, images/ "
-        "and masks/",
-    )
+    released = "such as voc12-15-5, read as released; default: a folder with classes.txt, images/ and masks/"
+    parser.add_argument("--protocol", type=str | None, help=released)
     parser.add_argument("--split", type=str, default="train", help="which masks")
-    parser.add_argument(
-        "--unseen",
-        type=list[str] | str | None,
-        default=None,
-        help='"cat, car": names held back in a folder of your own, which need not occur in any mask',
-    )
+    held_back = '"cat, car": names held back in a folder of your own, which need not occur in any mask'
+    parser.add_argument("--unseen", type=NAMES, help=held_back)
     given = parser.parse_args(list(arguments))
     console = Console()
     with user_errors():
-        unseen = listed_names(given.unseen) if given.unseen is not None else None
-        data = open_data(given.data, given.split, given.protocol, unseen)
+        data = open_data(given.data, given.split, given.protocol, names(given.unseen))
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("Counting", total=len(data.source))
             counts = kept_counts(data.source, recount=True, progress=lambda done: progress.update(task, completed=done))
         found = audit_labels(data.source, counts, () if data.released else data.class_split.unseen)
-    console.print(histogram(data.source, counts, f"{data.protocol}, {given.split}: {counts.total} masks"))
+    console.print(_histogram(data.source, counts, f"{data.protocol}, {given.split}: {counts.total} masks"))
     for kind, texts in (("fault", found.faults), ("warning", found.warnings)):
         for text in texts:
             print(f"{kind}: {text}")
@@ -55,20 +46,9 @@ def audit(arguments: Sequence[str]) -> None:
     print("No fault found." if found.warnings else "No fault found, and every class occurs.")
 
 
-def histogram(source: Source, counts: ValueCounts, title: str) -> Table:
-    """Make the table of ids.
-
-    Args:
-        source: The masks.
-        counts: What they contain.
-        title: Title of the table.
-
-    Returns:
-        A row for each class, one for ignored pixels, and one for values that are no class.
-    """
-    table = Table(title=title)
-    for column in ("id", "class", "masks", "pixels, %"):
-        table.add_column(column, justify="left" if column == "class" else "right")
+def _histogram(source: Source, counts: ValueCounts, title: str) -> Table:
+    """Make a row for each class, one for ignored pixels, and one for values that are no class."""
+    table = Table(*numbers("id"), "class", *numbers("masks", "pixels, %"), title=title)
     total = max(1, int(counts.pixels.sum()))
     pixels = counts.class_pixels(source)
     for label, name in enumerate(source.names):

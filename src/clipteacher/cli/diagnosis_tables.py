@@ -14,7 +14,7 @@ from clipteacher.analysis.student.confusions import ClassConfusion
 from clipteacher.analysis.student.cosines import ClassCosines
 from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics
 from clipteacher.analysis.student.report import Diagnosis
-from clipteacher.cli.table import print_scores
+from clipteacher.cli.table import numbers, print_scores
 from clipteacher.evaluation.metrics import percent
 
 _LISTED_FROM: Final = 0.01  # share of its pixels that a seen class loses to unseen names
@@ -52,18 +52,8 @@ def _tables(diagnosis: Diagnosis) -> Iterator[Table | str]:
         yield from _attention(diagnosis.attention)
 
 
-def _table(title: str, first: str, *numbers: str, last: str | None = None) -> Table:
-    table = Table(title=title or None)
-    table.add_column(first)
-    for head in numbers:
-        table.add_column(head, justify="right")
-    if last is not None:
-        table.add_column(last)
-    return table
-
-
 def _confusions(title: str, confusions: Sequence[ClassConfusion]) -> Table:
-    table = _table(title, "class", "right", "other seen", "other unseen", last="predicted as")
+    table = Table("class", *numbers("right", "other seen", "other unseen"), "predicted as", title=title)
     for each in confusions:
         wrong = ", ".join(f"{name} {percent(share)}" for name, share in each.predicted_as)
         table.add_row(each.name, *map(percent, (each.recall, each.to_seen, each.to_unseen)), wrong)
@@ -71,15 +61,13 @@ def _confusions(title: str, confusions: Sequence[ClassConfusion]) -> Table:
 
 
 def _cosines(cosines: Sequence[ClassCosines]) -> Table:
-    table = _table(
-        "Cosine of features to text features, on each class's own pixels (* unseen)",
-        *("class", "own name", "best other", "margin", "own is best, %"),
-        last="nearest other name",
-    )
+    title = "Cosine of features to text features, on each class's own pixels (* unseen)"
+    heads = numbers("own name", "best other", "margin", "own is best, %")
+    table = Table("class", *heads, "nearest other name", title=title)
     for each in cosines:
-        numbers = (f"{value:.3f}" if value == value else "absent" for value in (each.own, each.best_other, each.margin))
+        values = (f"{value:.3f}" if value == value else "absent" for value in (each.own, each.best_other, each.margin))
         name = f"* {each.name}" if each.unseen else each.name
-        table.add_row(name, *numbers, percent(each.wins), each.nearest_other or "")
+        table.add_row(name, *values, percent(each.wins), each.nearest_other or "")
     return table
 
 
@@ -89,7 +77,7 @@ def _calibration(sweep: CalibrationSweep) -> tuple[str, Table]:
         f"{_share(sweep.seen_as_unseen)} of seen pixels an unseen name. At other calibrations (measured on the test "
         "labels: a diagnosis, not a way to choose):"
     )
-    table = _table("", "calibration", "U", "hIoU", "S", "pAcc")
+    table = Table("calibration", *numbers("U", "hIoU", "S", "pAcc"))
     for calibration, scores in sweep.curve:
         shares = (scores.mIoU_unseen, scores.hIoU, scores.mIoU_seen, scores.pAcc)
         table.add_row(f"{calibration:g}", *map(percent, shares))
@@ -98,12 +86,12 @@ def _calibration(sweep: CalibrationSweep) -> tuple[str, Table]:
 
 def _pseudo_labels(found: PseudoLabelMetrics) -> Table:
     title = f"Pseudo labels on unseen pixels, %; {found.masks_per_photo:.1f} latent masks per photo"
-    table = _table(title, "class", "masks", "purity", "recall", "right name", last="most frequent wrong name")
+    heads = numbers("masks", "purity", "recall", "right name")
+    table = Table("class", *heads, "most frequent wrong name", title=title)
     for each in (*found.classes, found.total):
-        numbers = map(percent, (each.purity, each.recall, each.right_name))
-        table.add_row(
-            each.name, str(each.masks), *numbers, each.wrong_name or "", end_section=each is found.classes[-1]
-        )
+        shares = map(percent, (each.purity, each.recall, each.right_name))
+        last = each is found.classes[-1]
+        table.add_row(each.name, str(each.masks), *shares, each.wrong_name or "", end_section=last)
     return table
 
 
@@ -114,7 +102,7 @@ def _attention(found: AttentionMetrics) -> tuple[str, Table]:
             f"In photos that show unseen classes, these cover {_share(found.unseen_area)} of the area and get "
             f"{_share(found.unseen_mass)} of the attention."
         )
-    table = _table("", "class", "photos", "attention / area")
+    table = Table("class", *numbers("photos", "attention / area"))
     for name, photos, gain in (*found.classes, ("all unseen", found.photos_with_unseen, found.gain)):
         table.add_row(name, str(photos), f"{gain:.2f}" if gain == gain else "absent")
     return sentence, table

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 
 @contextmanager
 def user_errors() -> Iterator[None]:
@@ -21,15 +19,3 @@ def user_errors() -> Iterator[None]:
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"clipteacher: error: {error}", file=sys.stderr)
         raise SystemExit(2) from error
-
-
-def device(name: str) -> torch.device:
-    """Return a device by its name.
-
-    Raises:
-        ValueError: Torch knows no such device, or cannot use it here.
-    """
-    try:
-        return torch.empty(0, device=name).device
-    except (AssertionError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"device: got {name!r}, expected one that torch can use here, such as cpu: {error}") from error

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
+from clipteacher.cli.arguments import NAMES, names
 from clipteacher.cli.errors import user_errors
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.onnx.export import OPSET, OPSETS, export_onnx
-from clipteacher.protocols.splits import listed_names
 from clipteacher.segmenter.segmenter import Segmenter
 
 
@@ -18,17 +18,15 @@ def export(arguments: Sequence[str]) -> None:
     """Write a trained student as one ONNX file, from photos to ids, checked against PyTorch before it appears."""
     parser = ArgumentParser(prog="clipteacher export", description=export.__doc__)
     parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
-    parser.add_argument(
-        "--classes", type=list[str] | str | None, default=None, help='"cat, grass, sky"; default: the model\'s own'
-    )
+    parser.add_argument("--classes", type=NAMES, help='"cat, grass, sky"; default: the model\'s own')
     parser.add_argument("--onnx", type=Path, required=True, help="file to write, such as student.onnx")
     parser.add_argument("--text-input", action="store_true", help="take the text vectors as a second input")
     parser.add_argument("--opset", type=int, default=OPSET, help=f"version of ONNX's operators, one of {OPSETS}")
     given = parser.parse_args(list(arguments))
     with user_errors():
         segmenter = Segmenter.from_pretrained(given.model)
-        if given.classes is not None:
-            segmenter = segmenter.with_names(listed_names(given.classes))
+        if (classes := names(given.classes)) is not None:
+            segmenter = segmenter.with_names(classes)
         share = export_onnx(segmenter, given.onnx, text_input=given.text_input, opset=given.opset)
     print("Ids: " + ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.class_names)))
     print(f"As PyTorch: {100 * share:.3f} % of the pixels or more, at three sizes")
@@ -37,12 +35,7 @@ def export(arguments: Sequence[str]) -> None:
             "The graph takes a whole image at its own size. This model is tested at another size or in windows: "
             "`clipteacher segment --onnx` does that, and so must who runs the graph alone."
         )
-    calibration = segmenter.settings.calibration
-    if calibration:
-        where = (
-            "not in the graph's own outputs, see docs/guides/onnx.md"
-            if given.text_input
-            else "in the scores and labels"
-        )
-        print(f"Calibration {calibration:g}: {where}")
+    if calibration := segmenter.settings.calibration:
+        outside = "not in the graph's own outputs, see docs/guides/onnx.md"
+        print(f"Calibration {calibration:g}: {outside if given.text_input else 'in the scores and labels'}")
     print(f"Written: {given.onnx}, {given.onnx.stat().st_size / 1e6:.1f} MB")

@@ -34,30 +34,23 @@ def training_faults(run: RunFolder | None) -> Iterator[None]:
     """
     try:
         yield
-    except NonFiniteLossError as error:
-        _say(f"{error}" + ("" if run is None else f"\nLeft: {_left(run)}"))
-        raise SystemExit(1) from error
-    except DataError as error:
-        fault = str(error).split("DataError: ")[-1].strip()  # a worker puts its traceback before it
-        _say(f"{fault}\nFix it{_resume(run, ', then ')}")
-        raise SystemExit(1) from error
-    except OSError as error:
-        if error.errno not in _ADVICE:
+    except (NonFiniteLossError, DataError, OSError, KeyboardInterrupt) as error:
+        if isinstance(error, NonFiniteLossError):
+            left = "no checkpoint, for none was due yet"
+            if run is not None and run.last_checkpoint.exists():
+                left = f"{run.last_checkpoint}, from before"
+            message = f"{error}" + ("" if run is None else f"\nLeft: {left}")
+        elif isinstance(error, DataError):
+            fault = str(error).split("DataError: ")[-1].strip()  # a worker puts its traceback before it
+            message = f"{fault}\nFix it{_resume(run, ', then ')}"
+        elif isinstance(error, OSError) and error.errno in _ADVICE:
+            message = f"{error}\n{_ADVICE[error.errno]}{_resume(run, ', then ')}"
+        elif isinstance(error, KeyboardInterrupt) and run is not None:
+            message = _resume(run, "stopped: ")
+        else:
             raise
-        _say(f"{error}\n{_ADVICE[error.errno]}{_resume(run, ', then ')}")
+        print(f"clipteacher: {message}", file=sys.stderr)
         raise SystemExit(1) from error
-    except KeyboardInterrupt:
-        if run is None:
-            raise
-        _say(_resume(run, "stopped: "))
-        raise SystemExit(1) from None
-
-
-def _left(run: RunFolder) -> str:
-    """Say which checkpoint there is."""
-    if run.last_checkpoint.exists():
-        return f"{run.last_checkpoint}, from before"
-    return "no checkpoint, for none was due yet"
 
 
 def _resume(run: RunFolder | None, before: str) -> str:
@@ -68,7 +61,3 @@ def _resume(run: RunFolder | None, before: str) -> str:
     if not (run.last_checkpoint.exists() or run.previous_checkpoint.exists()):
         return f"{what} starts from the beginning, for no checkpoint was due yet."
     return f"{what} goes on from {run.last_checkpoint}."
-
-
-def _say(message: str) -> None:
-    print(f"clipteacher: {message}", file=sys.stderr)

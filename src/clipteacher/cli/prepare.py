@@ -18,9 +18,7 @@ from clipteacher.protocols.named import PROTOCOLS
 def prepare(arguments: Sequence[str]) -> None:
     """Check a data set's folder: parts, numbers of photos, checksums. Nothing is downloaded, nothing is written."""
     parser = ArgumentParser(prog="clipteacher prepare", description=prepare.__doc__)
-    parser.add_argument(
-        "name", type=str, metavar="NAME", help=f"{', '.join(RELEASES)}; or a protocol, such as voc12-15-5"
-    )
+    parser.add_argument("name", type=str, metavar="NAME", help=f"{', '.join(RELEASES)}; or a protocol, as voc12-15-5")
     parser.add_argument("--root", type=Path, required=True, help="the data set's folder")
     given = parser.parse_args(list(arguments))
     with user_errors():

@@ -18,9 +18,8 @@ from clipteacher.demo.quickstart.out_folder import check_empty
 def quickstart(arguments: Sequence[str]) -> None:
     """Train a student alone and under a tiny CLIP on a drawn world; compare them and the CLIP itself."""
     parser = ArgumentParser(prog="clipteacher quickstart", description=quickstart.__doc__)
-    parser.add_argument(
-        "--out", type=Path, default=Path("clipteacher-quickstart"), help="folder to write, new or empty"
-    )
+    folder = Path("clipteacher-quickstart")
+    parser.add_argument("--out", type=Path, default=folder, help="folder to write, new or empty")
     parser.add_argument("--seed", type=NonNegativeInt, default=0, help="of the world and of training")
     given = parser.parse_args(list(arguments))
     with user_errors():

@@ -1,12 +1,17 @@
-"""The table of scores: U and hIoU first, S and pAcc beside them, the protocol's name over them."""
+"""Tables: columns of numbers, and the table of scores, U and hIoU first, S and pAcc beside them."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from clipteacher.evaluation.metrics import Scores, percent
 from clipteacher.protocols.splits import ClassSplit
+
+
+def numbers(*titles: str) -> list[Column]:
+    """Return columns of a `rich.table.Table` whose cells are set to the right."""
+    return [Column(title, justify="right") for title in titles]
 
 
 def print_scores(result: Scores, split: ClassSplit, protocol: str, calibration: float = 0.0) -> None:
@@ -19,17 +24,13 @@ def print_scores(result: Scores, split: ClassSplit, protocol: str, calibration: 
         calibration: What was taken from the scores of seen names; printed where it is not 0.
     """
     console = Console()
-    table = Table(title=protocol + (f", calibration {calibration:g}" if calibration else ""))
     columns = {"U": result.mIoU_unseen, "hIoU": result.hIoU, "S": result.mIoU_seen, "pAcc": result.pAcc}
     if not split.unseen:  # S is then the mean over all classes
         columns = {"mIoU": result.mIoU_seen, "pAcc": result.pAcc}
-    for title in columns:
-        table.add_column(title, justify="right")
+    table = Table(*numbers(*columns), title=protocol + (f", calibration {calibration:g}" if calibration else ""))
     table.add_row(*map(percent, columns.values()))
     console.print(table)
-    classes = Table(title="IoU by class (* unseen)")
-    classes.add_column("class")
-    classes.add_column("IoU", justify="right")
+    classes = Table("class", *numbers("IoU"), title="IoU by class (* unseen)")
     for name in (*split.unseen, *split.seen):
         classes.add_row(f"* {name}" if name in split.unseen else name, percent(result.IoU[name]))
     console.print(classes)

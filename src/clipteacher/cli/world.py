@@ -23,12 +23,6 @@ def world(arguments: Sequence[str]) -> None:
     given = parser.parse_args(list(arguments))
     with user_errors(), Progress() as progress:
         task = progress.add_task("Drawing", total=given.train + given.val)
-        write_world(
-            given.out,
-            seed=given.seed,
-            train=given.train,
-            val=given.val,
-            size=given.size,
-            progress=lambda done: progress.update(task, completed=done),
-        )
+        options = {key: given[key] for key in ("seed", "train", "val", "size")}
+        write_world(given.out, **options, progress=lambda done: progress.update(task, completed=done))
     print(f"Written: {given.out}. Its unseen classes: --data.unseen '[{', '.join(UNSEEN)}]'")

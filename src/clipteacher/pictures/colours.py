@@ -17,15 +17,7 @@ IGNORE_COLOUR: Final = (75, 75, 75)
 _TABLE: Final = np.frombuffer(bytes.fromhex(COLOURS), dtype=np.uint8).reshape(-1, 3)
 # Words with natural colours, which the table begins with.
 _WORDS: Final = (
-    "sky",
-    "water sea river lake",
-    "sun",
-    "grass",
-    "tree",
-    "sand beach",
-    "road street",
-    "snow",
-    "soil ground",
+    *("sky", "water sea river lake", "sun", "grass", "tree", "sand beach", "road street", "snow", "soil ground"),
 )
 _NATURAL: Final = {word: slot for slot, words in enumerate(_WORDS) for word in words.split()}
 _NATURE: Final = len(_WORDS)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from clipteacher.pictures.colours import IGNORE_COLOUR
 from clipteacher.pictures.typesetting import INK, PALE_INK, lettering, typeface, wrapped, write
@@ -40,15 +40,6 @@ class LegendEntry(NamedTuple):
     fallback: str = "unnamed"
 
 
-class _Block(NamedTuple):
-    """An entry that is set in type: the lines of its name, their font, and its whole width in pixels."""
-
-    entry: LegendEntry
-    lines: list[str]
-    font: ImageFont.FreeTypeFont
-    width: int
-
-
 def hatching(height: int, width: int, period: int) -> NDArray[np.uint8]:
     """Draw the striped grey that stands for ignored pixels.
 
@@ -77,66 +68,44 @@ def draw_legend(entries: Sequence[LegendEntry], width: int, size: int) -> Image.
     Returns:
         An RGB picture of that width, as high as the legend needs.
     """
-    blocks = [_set(entry, width, size) for entry in entries]
-    step = max((block.width for block in blocks), default=width) + 2 * size
-    rows = max(1, math.ceil(len(blocks) / max(1, (width + 2 * size) // step)))
-    columns = [blocks[start : start + rows] for start in range(0, len(blocks), rows)]
-    line_height = _line_height(size)
-    height = line_height * max((sum(len(block.lines) for block in column) for column in columns), default=0)
-    picture = Image.new("RGB", (width, max(1, height)), "white")
+    parts = [_drawn(entry, width, size) for entry in entries]
+    step = max((part.width for part in parts), default=width) + 2 * size
+    rows = max(1, math.ceil(len(parts) / max(1, (width + 2 * size) // step)))
+    columns = [parts[start : start + rows] for start in range(0, len(parts), rows)]
+    height = max((sum(part.height for part in column) for column in columns), default=1)
+    picture = Image.new("RGB", (width, height), "white")
     for number, column in enumerate(columns):
         top = 0
-        for block in column:
-            _draw(picture, block, (number * step, top), size)
-            top += len(block.lines) * line_height
+        for part in column:
+            picture.paste(part, (number * step, top))
+            top += part.height
     return picture
 
 
-def _set(entry: LegendEntry, width: int, size: int) -> _Block:
-    """Choose letters and line breaks of an entry."""
-    text, font = lettering(entry.name, entry.fallback, size)
-    gap = size // 2
-    others: float = size + gap + 4
-    if entry.unseen:
-        others += 2 * gap + _tag_face(size).getlength("unseen")
-    if entry.detail:
-        others += gap + typeface(size).getlength(entry.detail)
+def _drawn(entry: LegendEntry, width: int, size: int) -> Image.Image:
+    """Draw an entry, at most `width` wide: swatch, name in lines, and behind the last line the mark and the detail."""
+    (text, font), gap = lettering(entry.name, entry.fallback, size), size // 2
+    tag = typeface(max(8, round(0.78 * size)))
+    tag_width = 2 * gap + tag.getlength("unseen") if entry.unseen else 0
+    detail_width = gap + typeface(size).getlength(entry.detail) if entry.detail else 0
+    others, line_height = size + gap + 4 + tag_width + detail_width, round(1.5 * size)
     lines = wrapped(text, font, min(_WIDEST * size, width - others))
-    return _Block(entry, lines, font, math.ceil(others + max(map(font.getlength, lines))))
-
-
-def _draw(picture: Image.Image, block: _Block, corner: tuple[int, int], size: int) -> None:
-    """Draw an entry: swatch, name, and behind its last line the mark and the detail."""
-    entry, gap, draw = block.entry, size // 2, ImageDraw.Draw(picture)
-    left, top = corner
-    x, baseline = left + size + gap, top + round(1.08 * size)
-    _swatch(picture, entry.colour, (left, top + round(0.24 * size)), size)
-    for number, line in enumerate(block.lines):
-        write(draw, (x, baseline + number * _line_height(size)), line, block.font, bold=entry.unseen)
-    end: float = x + block.font.getlength(block.lines[-1]) + 2
-    baseline += (len(block.lines) - 1) * _line_height(size)
+    full_width = math.ceil(others + max(map(font.getlength, lines)))
+    picture = Image.new("RGB", (full_width, len(lines) * line_height), "white")
+    draw, top, baseline = ImageDraw.Draw(picture), round(0.24 * size), round(1.08 * size)
+    if entry.colour is None:
+        picture.paste(Image.fromarray(hatching(size, size, max(3, size // 3))), (0, top))
+    fill = None if entry.colour is None else tuple(entry.colour)
+    draw.rectangle((0, top, size - 1, top + size - 1), fill=fill, outline=INK)
+    for number, line in enumerate(lines):
+        write(draw, (size + gap, baseline + number * line_height), line, font, bold=entry.unseen)
+    baseline += (len(lines) - 1) * line_height
+    end: float = size + gap + font.getlength(lines[-1]) + 2
     if entry.unseen:
-        font = _tag_face(size)
-        tag = font.getlength("unseen")
-        box = (end + 0.7 * gap, baseline - 0.95 * font.size, end + 1.5 * gap + tag, baseline + 0.32 * font.size)
-        draw.rounded_rectangle(box, radius=0.35 * font.size, outline=UNSEEN_INK, width=max(1, size // 16))
-        write(draw, (end + 1.1 * gap, baseline - 0.04 * font.size), "unseen", font, colour=UNSEEN_INK)
-        end += tag + 2 * gap
+        box = (end + 0.7 * gap, baseline - 0.95 * tag.size, end + tag_width - 0.5 * gap, baseline + 0.32 * tag.size)
+        draw.rounded_rectangle(box, radius=0.35 * tag.size, outline=UNSEEN_INK, width=max(1, size // 16))
+        write(draw, (end + 1.1 * gap, baseline - 0.04 * tag.size), "unseen", tag, colour=UNSEEN_INK)
+        end += tag_width
     if entry.detail:
         write(draw, (end + gap, baseline), entry.detail, typeface(size), colour=PALE_INK)
-
-
-def _swatch(picture: Image.Image, colour: Sequence[int] | None, corner: tuple[int, int], size: int) -> None:
-    """Draw a square of a colour, or of hatching, with a thin dark outline."""
-    if colour is None:
-        picture.paste(Image.fromarray(hatching(size, size, max(3, size // 3))), corner)
-    box = (*corner, corner[0] + size - 1, corner[1] + size - 1)
-    ImageDraw.Draw(picture).rectangle(box, fill=None if colour is None else tuple(colour), outline=INK)
-
-
-def _line_height(size: int) -> int:
-    return round(1.5 * size)
-
-
-def _tag_face(size: int) -> ImageFont.FreeTypeFont:
-    return typeface(max(8, round(0.78 * size)))
+    return picture

@@ -48,8 +48,9 @@ def overlay(
     size = min(96, max(13, round(0.024 * math.sqrt(height * width))))
     margin = round(0.8 * size)
     counts = np.bincount(labels[labels != ignore].ravel(), minlength=len(class_names))
+    shares = [f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %" for share in counts / labels.size]
     entries = [
-        LegendEntry(class_names[i], colours[i].tolist(), share_text(counts[i] / labels.size), fallback=f"class {i}")
+        LegendEntry(class_names[i], colours[i].tolist(), shares[i], fallback=f"class {i}")
         for i in np.argsort(-counts, kind="stable")
         if counts[i]
     ]
@@ -86,7 +87,6 @@ def paint(
     Raises:
         ValueError: A shape, a type, an id, `ignore` or `opacity` is not as above.
     """
-    check_photo(photo)
     check_labels("labels", labels, photo, len(colours), ignore)
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity: got {opacity}, expected 0 (the photo alone) to 1 (colours alone). Try 0.55.")
@@ -102,34 +102,26 @@ def paint(
     return np.asarray(Image.composite(*(Image.fromarray(array) for array in (painted, photo, weight))))
 
 
-def check_photo(photo: NDArray[np.uint8]) -> None:
-    """Check that an array is a photo (H, W, 3), uint8, of at least one pixel.
+def check_labels(
+    field: str, labels: NDArray[np.integer[Any]], photo: NDArray[np.uint8], num_classes: int, ignore: int
+) -> None:
+    """Check a photo, and that an array holds its class ids.
+
+    Args:
+        field: Name of the array in messages.
+        labels: Class ids (H, W), integer, values 0..N-1 or `ignore`.
+        photo: The photo (H, W, 3), uint8, of at least one pixel.
+        num_classes: Number N of classes.
+        ignore: Id of pixels without a class.
 
     Raises:
-        ValueError: It is not.
+        ValueError: A shape, a type or an id is not as above, or `ignore` is a class id.
     """
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
         raise ValueError(
             f"photo: got shape {photo.shape} of {photo.dtype}, expected (H, W, 3) of uint8, RGB. Put the channels "
             "last, and scale values to 0..255."
         )
-
-
-def check_labels(
-    field: str, labels: NDArray[np.integer[Any]], photo: NDArray[np.uint8], num_classes: int, ignore: int
-) -> None:
-    """Check that an array holds the class ids of a photo.
-
-    Args:
-        field: Name of the array in messages.
-        labels: Class ids (H, W), integer, values 0..N-1 or `ignore`.
-        photo: The photo (H, W, 3).
-        num_classes: Number N of classes.
-        ignore: Id of pixels without a class.
-
-    Raises:
-        ValueError: Its shape, its type or an id is not as above, or `ignore` is a class id.
-    """
     if labels.shape != photo.shape[:2]:
         raise ValueError(
             f"{field}: got shape {labels.shape}, expected {photo.shape[:2]} as the photo. Resize the ids to the "
@@ -150,34 +142,14 @@ def check_labels(
         )
 
 
-def share_text(share: float) -> str:
-    """Write a share in whole per cent.
-
-    Args:
-        share: A part of 1, above 0.
-
-    Returns:
-        Such as "12 %", or "< 1 %".
-
-    Example:
-        >>> share_text(0.5), share_text(0.001)
-        ('50 %', '< 1 %')
-    """
-    return f"{share * 100:.0f} %" if share >= 0.005 else "< 1 %"
-
-
 def _borders(labels: NDArray[np.integer[Any]], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels (H, W), bool, beside another class or an ignored region; a pixel wide, wider in large photos."""
     border = np.zeros(labels.shape, dtype=bool)
-    for this, other in (
-        ((slice(None, -1),), (slice(1, None),)),
-        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-    ):
-        differs = labels[this] != labels[other]
-        border[this] |= differs & known[this]
-        border[other] |= differs & ~known[this]
-    wider = round(min(labels.shape) / 1000)
-    if wider:
+    for ids, edge, inside in ((labels, border, known), (labels.T, border.T, known.T)):
+        differs = ids[:-1] != ids[1:]
+        edge[:-1] |= differs & inside[:-1]
+        edge[1:] |= differs & ~inside[:-1]
+    if wider := round(min(labels.shape) / 1000):
         grown = Image.fromarray(border.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * wider + 1))
         border = np.asarray(grown, dtype=bool)
     return border & known

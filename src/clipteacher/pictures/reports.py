@@ -1,8 +1,9 @@
-"""One picture that compares segmenters: photo, truth and each prediction side by side, one photo a row."""
+"""One picture that compares segmenters: photo, truth and each prediction side by side; and the choice of its photos."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,9 +12,9 @@ from PIL import Image, ImageDraw
 
 from clipteacher.pictures.colours import class_colours
 from clipteacher.pictures.legend import LegendEntry, draw_legend, hatching
-from clipteacher.pictures.overlays import check_labels, check_photo, paint
+from clipteacher.pictures.overlays import check_labels, paint
 from clipteacher.pictures.typesetting import lettering, wrapped, write
-from clipteacher.protocols.splits import IGNORE
+from clipteacher.protocols.splits import IGNORE, ClassSplit
 
 _OPACITY: Final = 0.78  # of the colours over the greyed photo
 
@@ -30,6 +31,31 @@ class ReportRow(NamedTuple):
     photo: NDArray[np.uint8]
     truth: NDArray[np.integer[Any]]
     predictions: tuple[NDArray[np.integer[Any]], ...]
+
+
+def report_rows(masks: Iterable[NDArray[np.integer[Any]]], split: ClassSplit, rows: int) -> list[int]:
+    """Choose the photos of a report by their truth alone.
+
+    The unseen classes take turns; each puts forward photos in which it is large, from its median share down. Other
+    photos fill the remaining rows, in order. No prediction is looked at, so none is picked for its success.
+
+    Args:
+        masks: Truth of every photo, (H, W), integer, values 0..N-1 or ignore; one is in memory at a time.
+        split: The classes.
+        rows: Number of photos.
+
+    Returns:
+        Indices, at most `rows`, all different.
+    """
+    shares = [[np.mean(mask == unseen) for unseen in split.unseen_ids] for mask in masks]
+    queues = []
+    for of_class in map(np.array, zip(*shares, strict=True)):
+        holders = [int(index) for index in np.argsort(-of_class, kind="stable")[: np.count_nonzero(of_class)]]
+        # Starting at the median share: neither the class's easiest view nor a sliver of it.
+        queues.append(holders[len(holders) // 2 :])
+    by_turns = [index for turn in zip_longest(*queues) for index in turn if index is not None]
+    # A dict keeps the first place of each index.
+    return list(dict.fromkeys([*by_turns, *range(len(shares))]))[:rows]
 
 
 def report(
@@ -68,7 +94,14 @@ def report(
     titles = _titles(columns, panel_width, gap, round(1.15 * size))
     colours = class_colours(class_names)
     panels = [_panels(row, panel_width, colours, ignore) for row in rows]
-    legend = draw_legend(_entries(rows, class_names, unseen, colours, ignore), inner, size)
+    present = {int(i) for row in rows for labels in (row.truth, *row.predictions) for i in np.unique(labels)}
+    entries = [
+        LegendEntry(class_names[i], colours[i].tolist(), unseen=class_names[i] in unseen, fallback=f"class {i}")
+        for i in sorted(present - {ignore}, key=lambda i: (class_names[i] in unseen, i))
+    ]
+    if ignore in present:
+        entries.append(LegendEntry("not labelled", None))
+    legend = draw_legend(entries, inner, size)
 
     below_titles = margin + titles.height + gap
     below_rows = below_titles + sum(row[0].height + gap for row in panels)
@@ -86,8 +119,7 @@ def report(
 def _titles(columns: Sequence[str], panel_width: int, gap: int, size: int) -> Image.Image:
     """Draw the titles of the columns, each broken into lines where it is long, on a common last line."""
     lettered = [lettering(title, "", size) for title in columns]
-    titles = [(wrapped(text, font, panel_width - 4), font) for text, font in lettered]
-    line_height = round(1.3 * size)
+    titles, line_height = [(wrapped(text, font, panel_width - 4), font) for text, font in lettered], round(1.3 * size)
     height = line_height * max(len(lines) for lines, _ in titles)
     picture = Image.new("RGB", (len(columns) * (panel_width + gap) - gap, height), "white")
     draw = ImageDraw.Draw(picture)
@@ -113,19 +145,15 @@ def _check(
     if len(counts) > 1 or not counts[0]:
         raise ValueError(f"rows: got {counts} predictions a row, expected the same number in each, at least one.")
     if isinstance(columns, str) or len(columns) != 2 + counts[0]:
-        raise ValueError(
-            f"columns: got {columns!r}, expected {2 + counts[0]} titles: photo, truth and each prediction."
-        )
+        raise ValueError(f"columns: got {columns!r}, expected {2 + counts[0]} titles: photo, truth, each prediction.")
     if panel_width < 120:
         raise ValueError(f"panel_width: got {panel_width}, expected at least 120 pixels, to have room for type.")
-    strangers = [name for name in unseen if name not in class_names]
-    if strangers:
+    if strangers := [name for name in unseen if name not in class_names]:
         raise ValueError(f"unseen: got {strangers[0]!r}, expected names of the class list. Correct the name.")
     for position, row in enumerate(rows):
-        check_photo(row.photo)
-        check_labels(f"rows[{position}].truth", row.truth, row.photo, len(class_names), ignore)
-        for number, labels in enumerate(row.predictions):
-            check_labels(f"rows[{position}].predictions[{number}]", labels, row.photo, len(class_names), ignore)
+        fields = {"truth": row.truth, **{f"predictions[{i}]": each for i, each in enumerate(row.predictions)}}
+        for field, labels in fields.items():
+            check_labels(f"rows[{position}].{field}", labels, row.photo, len(class_names), ignore)
 
 
 def _panels(row: ReportRow, width: int, colours: NDArray[np.uint8], ignore: int) -> list[Image.Image]:
@@ -134,29 +162,10 @@ def _panels(row: ReportRow, width: int, colours: NDArray[np.uint8], ignore: int)
     photo = Image.fromarray(row.photo).resize((width, height), Image.Resampling.LANCZOS)
     # Over a grey photo the colours stay those of the legend.
     grey = np.asarray(photo.convert("L").convert("RGB"))
-    # Ids are picked, never blended, by nearest neighbour.
-    down = ((np.arange(height) + 0.5) * row.photo.shape[0] / height).astype(np.int64)
-    across = ((np.arange(width) + 0.5) * row.photo.shape[1] / width).astype(np.int64)
     stripes = hatching(height, width, max(6, width // 40))
     panels = [photo]
     for full in (row.truth, *row.predictions):
-        labels = full[down[:, None], across[None]]
+        labels = np.asarray(Image.fromarray(full.astype(np.int32)).resize(photo.size, Image.Resampling.NEAREST))
         painted = paint(grey, labels, colours, opacity=_OPACITY, ignore=ignore)
         panels.append(Image.fromarray(np.where((labels == ignore)[..., None], stripes, painted)))
     return panels
-
-
-def _entries(
-    rows: Sequence[ReportRow],
-    class_names: Sequence[str],
-    unseen: Sequence[str],
-    colours: NDArray[np.uint8],
-    ignore: int,
-) -> list[LegendEntry]:
-    """List the classes that appear, seen ones first, and the hatching if there is any."""
-    present = {int(i) for row in rows for labels in (row.truth, *row.predictions) for i in np.unique(labels)}
-    entries = [
-        LegendEntry(class_names[i], colours[i].tolist(), unseen=class_names[i] in unseen, fallback=f"class {i}")
-        for i in sorted(present - {ignore}, key=lambda i: (class_names[i] in unseen, i))
-    ]
-    return [*entries, LegendEntry("not labelled", None)] if ignore in present else entries

@@ -45,13 +45,9 @@ def save_id_png(labels: NDArray[np.integer[Any]], path: str | Path) -> None:
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise ValueError(
-            f"path: got {str(path)!r}, expected .png, as other formats may change ids. Call it {path.stem}.png."
-        )
+        raise ValueError(f"path: got {str(path)!r}, expected .png: other formats change ids. Call it {path.stem}.png.")
     if labels.ndim != 2 or not labels.size:
-        raise ValueError(
-            f"labels: got shape {labels.shape}, expected (H, W), not empty. Save one photo's ids at a time."
-        )
+        raise ValueError(f"labels: got shape {labels.shape}, expected (H, W), not empty. Save one photo's ids alone.")
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels: got {labels.dtype}, expected an integer type with class ids. Take the argmax.")
     lowest, highest = int(labels.min()), int(labels.max())

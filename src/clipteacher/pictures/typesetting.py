@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from functools import lru_cache
 from typing import Final
@@ -16,12 +17,7 @@ PALE_INK: Final = (110, 110, 116)
 
 # Fonts of Linux, macOS and Windows that have many scripts; Pillow looks for them in the system's folders.
 _FONTS: Final = (
-    "DejaVuSans.ttf",
-    "NotoSansCJK-Regular.ttc",
-    "Arial Unicode.ttf",
-    "arial.ttf",
-    "msyh.ttc",
-    "malgun.ttf",
+    *("DejaVuSans.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "arial.ttf", "msyh.ttc", "malgun.ttf"),
 )
 
 # What Unicode does not take apart into a letter and its accent.
@@ -46,9 +42,7 @@ def typeface(size: int) -> ImageFont.FreeTypeFont:
     """
     font = ImageFont.load_default(size=size)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise RuntimeError(
-            "Pillow: got a build without FreeType, expected one that sets type. Run `pip install pillow`."
-        )
+        raise RuntimeError("Pillow: got a build without FreeType, expected one with it. Run `pip install pillow`.")
     return font
 
 
@@ -117,21 +111,12 @@ def wrapped(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
     Returns:
         The lines, at least one.
     """
-    lines: list[str] = []
-    line = ""
-    for word in text.split():
-        joined = f"{line} {word}" if line else word
-        if font.getlength(joined) <= width:
-            line = joined
-            continue
-        if line:
-            lines.append(line)
-        while len(word) > 1 and font.getlength(word) > width:
-            fitting = next(n for n in range(1, len(word)) if font.getlength(word[: n + 1]) > width)
-            lines.append(word[:fitting])
-            word = word[fitting:]
-        line = word
-    return [*lines, line] if line or not lines else lines
+    lines = [text]
+    for letters in range(len(text), 0, -1):
+        lines = textwrap.wrap(text, letters)
+        if all(font.getlength(line) <= width for line in lines):
+            break
+    return lines
 
 
 def write(
@@ -142,19 +127,16 @@ def write(
     *,
     colour: tuple[int, int, int] = INK,
     bold: bool = False,
-    anchor: str = "ls",
 ) -> None:
     """Write one line of type.
 
     Args:
         draw: The drawing to write on.
-        position: Point (x, y) of the anchor in pixels.
+        position: Left end (x, y) of the baseline in pixels.
         text: The line.
         font: Its typeface.
         colour: Its colour, RGB.
         bold: Whether to draw it twice, half a pixel or more apart, as Pillow's typeface has one weight.
-        anchor: Point of the line that is at `position`, as in Pillow; "ls" is left on the baseline.
     """
-    draw.text(position, text, fill=colour, font=font, anchor=anchor)
-    if bold:
-        draw.text((position[0] + max(0.6, font.size / 28), position[1]), text, fill=colour, font=font, anchor=anchor)
+    for shift in (0, max(0.6, font.size / 28)) if bold else (0,):
+        draw.text((position[0] + shift, position[1]), text, fill=colour, font=font, anchor="ls")

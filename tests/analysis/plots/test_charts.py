@@ -18,7 +18,7 @@ from PIL import Image
 from tests.analysis.student.worlds import SPLIT
 
 from clipteacher.analysis.plots import style
-from clipteacher.analysis.plots.attention import AttentionRow, attention_figure
+from clipteacher.analysis.plots.attention import attention_figure
 from clipteacher.analysis.plots.calibration import calibration_figure
 from clipteacher.analysis.plots.confusion import confusion_figure
 from clipteacher.analysis.plots.cosines import cosine_figure, drawn_classes
@@ -26,6 +26,7 @@ from clipteacher.analysis.plots.style import BASE_FONT, RIGHT, UNSEEN, WRONG, dr
 from clipteacher.analysis.student.attention import photo_attention
 from clipteacher.analysis.student.calibration_sweep import CalibrationSweep
 from clipteacher.analysis.student.cosines import ClassCosines
+from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.metrics import Scores
 from clipteacher.protocols.splits import ClassSplit
 
@@ -130,10 +131,9 @@ def test_curves_in_per_cent_and_none_of_what_is_undefined(tmp_path: Path) -> Non
 def test_rows_of_different_sizes_and_nothing_labelled(tmp_path: Path) -> None:
     rows = []
     for height, width, label in ((40, 60, 1), (80, 30, 255)):
-        truth = np.full((height, width), label)
-        weights = torch.full((4, 6), 1 / 24)
-        attention = photo_attention(weights, torch.full((4, 6), label), SPLIT)
-        rows.append(AttentionRow(np.zeros((height, width, 3), np.uint8), truth, attention))
+        photo = Sample(torch.zeros(3, height, width, dtype=torch.uint8), torch.full((height, width), label), "photo")
+        attention = photo_attention(torch.full((4, 6), 1 / 24), torch.full((4, 6), label), SPLIT)
+        rows.append((photo, attention))
     figure = attention_figure(rows, SPLIT, "a protocol")
     captions = [axes.get_xlabel() for axes in figure.axes if "effective" in axes.get_xlabel()]
     assert ["unseen: 100 % of the labelled area" in captions[0], "nothing is labelled" in captions[1]] == [True, True]
@@ -147,9 +147,8 @@ def test_rows_of_different_sizes_and_nothing_labelled(tmp_path: Path) -> None:
 
 def test_a_uniform_share_of_attention_is_white() -> None:
     weights = torch.tensor([[0.25, 0.25], [0.5, 0.0]])
-    truth = np.zeros((2, 2), np.int64)
-    attention = photo_attention(weights, torch.from_numpy(truth), SPLIT)
-    figure = attention_figure([AttentionRow(np.zeros((2, 2, 3), np.uint8), truth, attention)], SPLIT, "a protocol")
+    photo = Sample(torch.zeros(3, 2, 2, dtype=torch.uint8), torch.zeros(2, 2, dtype=torch.int64), "photo")
+    figure = attention_figure([(photo, photo_attention(weights, photo.mask, SPLIT))], SPLIT, "a protocol")
     heat: Any = figure.axes[2].images[1]
     uniform, *more = heat.cmap(heat.norm(np.array([1.0, 4.0, 9.0])))
     assert uniform == pytest.approx(1, abs=0.01)

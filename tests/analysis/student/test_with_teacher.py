@@ -9,11 +9,11 @@ from tests.analysis.student.worlds import SPLIT, WIDTH, samples, segmenter, text
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.analysis.student.attention import attention_metrics, glm_weights, photo_attention
-from clipteacher.analysis.student.pseudo_labels import mask_matches, pseudo_label_metrics
+from clipteacher.analysis.student.attention import PhotoAttention, attention_metrics, glm_weights, photo_attention
+from clipteacher.analysis.student.predict import window_labels
+from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics, mask_matches, pseudo_label_metrics
 from clipteacher.analysis.student.run_options import RunOptions
-from clipteacher.analysis.student.window_labels import window_labels
-from clipteacher.analysis.student.with_teacher import TeacherDiagnosis, diagnose_photo, diagnose_with_teacher
+from clipteacher.analysis.student.with_teacher import diagnose_photo, diagnose_with_teacher
 from clipteacher.inference import TestSettings
 from clipteacher.method.config import MethodConfig
 from clipteacher.method.glm import GLMConfig
@@ -166,18 +166,17 @@ def test_padding_is_no_position_of_the_photo() -> None:
 
 
 def test_what_the_run_had_is_measured_and_no_more() -> None:
-    def diagnosed(**method: Any) -> TeacherDiagnosis:  # noqa: ANN401
+    def diagnosed(**method: Any) -> tuple[PseudoLabelMetrics | None, tuple[PhotoAttention, ...]]:  # noqa: ANN401
         return diagnose_with_teacher(segmenter(), RunOptions(Teacher(), MethodConfig(**method)), samples(), SPLIT)
 
-    both = diagnosed(plm=PLM)
-    assert both.attention is not None
-    assert both.attention.photos == len(both.photos) == 2
-    assert both.pseudo_labels is not None
-    assert both.pseudo_labels.total.masks == 4
-    glm = diagnosed(plm=None)
-    assert (glm.pseudo_labels, glm.attention) == (None, both.attention)
-    plm = diagnosed(glm=None, plm=PLM)
-    assert (plm.pseudo_labels, plm.attention, plm.photos) == (both.pseudo_labels, None, ())
+    pseudo_labels, attention = diagnosed(plm=PLM)
+    assert len(attention) == 2
+    assert pseudo_labels is not None
+    assert pseudo_labels.total.masks == 4
+    no_labels, alone = diagnosed(plm=None)
+    assert no_labels is None
+    assert attention_metrics(alone, SPLIT.unseen) == attention_metrics(attention, SPLIT.unseen)
+    assert diagnosed(glm=None, plm=PLM) == (pseudo_labels, ())
 
 
 def test_a_teacher_of_another_space() -> None:

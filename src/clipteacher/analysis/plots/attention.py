@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,11 +11,11 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
 from PIL import Image
 
 from clipteacher.analysis.plots.style import INK, PALE_INK, RIGHT, UNSEEN, WRONG, class_labels, set_heading
 from clipteacher.analysis.student.attention import PhotoAttention
+from clipteacher.data.dataset import Sample
 from clipteacher.pictures.colours import IGNORE_COLOUR, class_colours
 from clipteacher.pictures.overlays import paint
 from clipteacher.protocols.splits import ClassSplit
@@ -26,19 +26,8 @@ STRONGEST: Final = 4.0
 _COLOURS: Final = LinearSegmentedColormap.from_list("attention", [RIGHT, "white", WRONG])
 _PANEL, _GAP, _CAPTION = 2.7, 0.08, 0.3  # inches
 
-
-class AttentionRow(NamedTuple):
-    """One photo of the chart.
-
-    Attributes:
-        photo: The photo (H, W, 3), uint8, RGB.
-        truth: Class ids (H, W), integer, 0..N-1 or ignore.
-        attention: GLM's attention on it.
-    """
-
-    photo: NDArray[np.uint8]
-    truth: NDArray[np.integer[Any]]
-    attention: PhotoAttention
+AttentionRow: TypeAlias = tuple[Sample, PhotoAttention]
+"""A photo (3, H, W), uint8, with its mask (H, W), integer, 0..N-1 or ignore; and GLM's attention on it."""
 
 
 def attention_figure(rows: Sequence[AttentionRow], split: ClassSplit, title: str) -> Figure:
@@ -52,10 +41,9 @@ def attention_figure(rows: Sequence[AttentionRow], split: ClassSplit, title: str
     Returns:
         The figure.
     """
-    heights = [_PANEL * row.photo.shape[0] / row.photo.shape[1] for row in rows]
+    heights = [_PANEL * sample.mask.shape[0] / sample.mask.shape[1] for sample, _ in rows]
     width, total = 3 * _PANEL + 2 * _GAP, sum(heights) + _CAPTION * len(rows)
-    figure = Figure(figsize=(width, total), facecolor="white")
-    top = total
+    figure, top = Figure(figsize=(width, total), facecolor="white"), total
     for row, height in zip(rows, heights, strict=True):
         top -= height
         lefts = [column * (_PANEL + _GAP) / width for column in range(3)]
@@ -76,16 +64,17 @@ def attention_figure(rows: Sequence[AttentionRow], split: ClassSplit, title: str
 
 def _draw_row(panels: Sequence[Axes], row: AttentionRow, split: ClassSplit) -> AxesImage:
     """Draw one photo into three panels, with the caption below; returns the attention."""
+    (sample, found) = row
+    photo, mask = sample.image.permute(1, 2, 0).numpy(), sample.mask.numpy()
     # Over a grey photo the colours stay those of the legend.
-    grey = np.asarray(Image.fromarray(row.photo).convert("L").convert("RGB"))
-    painted = paint(grey, row.truth, class_colours(split.names), opacity=0.78, ignore=split.ignore)
-    truth = np.where((row.truth == split.ignore)[..., None], np.array(IGNORE_COLOUR, dtype=np.uint8), painted)
-    for panel, picture in zip(panels, (row.photo, truth, grey), strict=True):
+    grey = np.asarray(Image.fromarray(photo).convert("L").convert("RGB"))
+    painted = paint(grey, mask, class_colours(split.names), opacity=0.78, ignore=split.ignore)
+    truth = np.where((mask == split.ignore)[..., None], np.array(IGNORE_COLOUR, dtype=np.uint8), painted)
+    for panel, picture in zip(panels, (photo, truth, grey), strict=True):
         panel.imshow(picture, aspect="auto")
         panel.set(xticks=[], yticks=[])
         panel.spines[:].set_visible(False)
-    height, width = row.truth.shape
-    found, weights = row.attention, row.attention.weights.numpy()
+    (height, width), weights = mask.shape, found.weights.numpy()
     area, mass = 100 * float(found.area.sum()), 100 * float(found.mass.sum())
     shares = f"unseen: {area:.0f} % of the labelled area, {mass:.0f} % of its attention"
     text = f"effective positions {100 * found.effective:.0f} %;  {shares if area == area else 'nothing is labelled'}"
@@ -104,7 +93,7 @@ def _draw_row(panels: Sequence[Axes], row: AttentionRow, split: ClassSplit) -> A
 
 def _legend(figure: Figure, rows: Sequence[AttentionRow], split: ClassSplit, top: float) -> None:
     """List the classes of the truth below the photos, seen ones first, unseen ones red."""
-    present = {int(each) for row in rows for each in np.unique(row.truth)}
+    present = {int(each) for sample, _ in rows for each in np.unique(sample.mask.numpy())}
     ids = sorted(present - {split.ignore}, key=lambda each: (each in split.unseen_ids, each))
     labels, families = class_labels(split.names, split)
     colours = class_colours(split.names) / 255

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -55,10 +54,7 @@ def confusion_table(confusion: Tensor, split: ClassSplit, most: int = MOST_CLASS
     groups: list[list[int]] = []
     names: list[str] = []
     collective, sizes = set(), []
-    for ids, room, kind in (
-        (split.unseen_ids, unseen_room, "unseen"),
-        (split.seen_ids, most - unseen_room, "seen"),
-    ):
+    for ids, room, kind in ((split.unseen_ids, unseen_room, "unseen"), (split.seen_ids, most - unseen_room, "seen")):
         order = sorted(ids, key=lambda index: -flow[index])
         kept = sorted(order[:room])
         groups += [[index] for index in kept]
@@ -95,9 +91,7 @@ def confusion_figure(confusion: Tensor, split: ClassSplit, title: str) -> Figure
     shares = np.divide(table.counts, totals, out=np.zeros_like(table.counts), where=totals > 0)
     axes.imshow(_colours(shares, table.collective), aspect="equal", interpolation="nearest")
     for row in np.flatnonzero(totals[:, 0] == 0):
-        axes.add_patch(
-            Rectangle((-0.5, row - 0.5), count, 1, facecolor="#f4f4f5", edgecolor=RULE, hatch="////", linewidth=0)
-        )
+        axes.axhspan(row - 0.5, row + 0.5, facecolor="#f4f4f5", edgecolor=RULE, hatch="////", linewidth=0)
     if large:
         for row, column in np.argwhere(shares >= 0.005):
             ink = "white" if shares[row, column] > 0.45 else INK
@@ -111,8 +105,7 @@ def confusion_figure(confusion: Tensor, split: ClassSplit, title: str) -> Figure
 def _colours(shares: NDArray[np.float64], collective: frozenset[int]) -> NDArray[np.float64]:
     """Colours (M, M, 3) of shares (M, M): blue on the diagonal, orange elsewhere, grey for right and wrong together."""
     full = np.tile(np.array(to_rgb(WRONG)), (*shares.shape, 1))
-    for index in range(len(shares)):
-        full[index, index] = to_rgb(PALE_INK if index in collective else RIGHT)
+    full[np.diag_indices(len(shares))] = [to_rgb(PALE_INK if i in collective else RIGHT) for i in range(len(shares))]
     # A square root makes a few per cent visible.
     colours: NDArray[np.float64] = 1 + (full - 1) * np.sqrt(shares)[..., None]
     return colours

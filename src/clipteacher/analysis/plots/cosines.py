@@ -49,11 +49,9 @@ def cosine_figure(cosines: Sequence[ClassCosines], split: ClassSplit, title: str
     figure = Figure(figsize=(5.2, max(1.0, 0.3 * len(drawn))), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
     rows = np.arange(len(drawn))
-    for values, offset, colour, label in (
-        ([each.own for each in drawn], -0.19, RIGHT, "own name"),
-        ([each.best_other for each in drawn], 0.19, WRONG, "best other name"),
-    ):
-        axes.barh(rows + offset, values, height=0.34, color=colour, label=label, zorder=2)
+    own, best_other = [each.own for each in drawn], [each.best_other for each in drawn]
+    axes.barh(rows - 0.19, own, height=0.34, color=RIGHT, label="own name", zorder=2)
+    axes.barh(rows + 0.19, best_other, height=0.34, color=WRONG, label="best other name", zorder=2)
     axes.axvline(0, color=INK, linewidth=0.8, zorder=3)
     axes.grid(axis="x", color=RULE, linewidth=0.6)
     axes.set_ylim(max(len(drawn), 1) - 0.5, -0.5)
@@ -62,9 +60,7 @@ def cosine_figure(cosines: Sequence[ClassCosines], split: ClassSplit, title: str
     _label(axes, drawn, split)
     left_out = sum(each.positions > 0 for each in cosines) - len(drawn)
     more = f"\n{left_out} more classes are only in diagnosis.json." if left_out else ""
-    axes.set_xlabel(
-        f"mean cosine on the class's own pixels; red names: unseen in training{more}", loc="left", color=PALE_INK
-    )
+    axes.set_xlabel(f"mean cosine on the class's own pixels; red: unseen in training{more}", loc="left", color=PALE_INK)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
     set_heading(axes, title, "cosine of pixel features to text features", pad=30)
     return figure
@@ -82,9 +78,8 @@ def _label(axes: Axes, drawn: Sequence[ClassCosines], split: ClassSplit) -> None
         if each.unseen:
             tick.set_color(UNSEEN)
         if each.nearest_other is not None:
-            axes.text(
-                1.03, row, f"{each.margin:+.2f}", **aside | {"color": WRONG if each.margin < 0 else INK}, va="center"
-            )
+            ink = {"color": WRONG if each.margin < 0 else INK}
+            axes.text(1.03, row, f"{each.margin:+.2f}", **aside | ink, va="center")
             other = labels[each.nearest_other]
             axes.text(1.16, row, other, **aside, fontfamily=families, fontsize=9, va="center")
         if row and each.unseen != drawn[row - 1].unseen:

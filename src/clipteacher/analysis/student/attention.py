@@ -122,17 +122,18 @@ def attention_metrics(photos: Iterable[PhotoAttention], unseen: Sequence[str]) -
     """
     photos = list(photos)
     showing = [photo for photo in photos if photo.area.sum() > 0]
-    area = _mean([float(photo.area.sum()) for photo in showing])
-    mass = _mean([float(photo.mass.sum()) for photo in showing])
+    area = mean([float(photo.area.sum()) for photo in showing])
+    mass = mean([float(photo.mass.sum()) for photo in showing])
     classes = []
     for number, name in enumerate(unseen):
-        pairs = [(float(each.mass[number]), float(each.area[number])) for each in showing]
-        pairs = [pair for pair in pairs if pair[1] > 0]
-        gain = _mean([pair[0] for pair in pairs]) / _mean([pair[1] for pair in pairs])
-        classes.append(ClassAttention(name, len(pairs), gain))
-    effective = _mean([photo.effective for photo in photos])
+        holders = [each for each in showing if each.area[number] > 0]
+        total = sum(float(each.area[number]) for each in holders)
+        gain = sum(float(each.mass[number]) for each in holders) / total if holders else math.nan
+        classes.append(ClassAttention(name, len(holders), gain))
+    effective = mean([photo.effective for photo in photos])
     return AttentionMetrics(len(photos), effective, len(showing), area, mass, mass / area, tuple(classes))
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
+    """Return the mean; NaN without values."""
     return sum(values) / len(values) if values else math.nan

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-import torch
 from torch import Tensor
 
 from clipteacher.evaluation.metrics import Scores, compute_metrics
-from clipteacher.inference.dense_prediction import Best
+from clipteacher.inference.calibration import check_calibration
 from clipteacher.protocols.splits import ClassSplit
 
 CALIBRATIONS: Final = (-0.5, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
@@ -45,33 +43,11 @@ def check_calibrations(calibrations: Sequence[float], own: float = 0.0) -> tuple
         (0.0, 0.1, 0.2, 0.3)
     """
     for calibration in calibrations:
-        if not math.isfinite(calibration):
-            raise ValueError(f"calibrations: got {calibration}, expected finite numbers. Try [0,0.1,0.3].")
+        check_calibration(calibration)
     return tuple(sorted({0.0, float(own), *map(float, calibrations)}))
 
 
-def calibrated_labels(seen: Best, unseen: Best, calibration: float) -> Tensor:
-    """Label pixels at a calibration, as `TestSettings.calibration` does, up to rounding.
-
-    Source: calibrated stacking, arXiv 1605.04253.
-
-    Args:
-        seen: The best seen name of every pixel, uncalibrated: values and ids, (B, H, W).
-        unseen: The best unseen name, (B, H, W).
-        calibration: γ, subtracted from the values of `seen`.
-
-    Returns:
-        Class ids (B, H, W), int64.
-    """
-    lowered = seen.values - calibration
-    # Of equal logits the first name wins, as in `DensePrediction.labels`.
-    wins = (lowered > unseen.values) | ((lowered == unseen.values) & (seen.ids < unseen.ids))
-    return torch.where(wins, seen.ids, unseen.ids)
-
-
-def calibration_sweep(
-    confusions: Sequence[tuple[float, Tensor]], split: ClassSplit, own: float = 0.0
-) -> CalibrationSweep:
+def calibration_sweep(confusions: Mapping[float, Tensor], split: ClassSplit, own: float = 0.0) -> CalibrationSweep:
     """Score each calibration.
 
     Args:
@@ -82,12 +58,12 @@ def calibration_sweep(
     Returns:
         The sweep.
     """
-    matrix = next(matrix for calibration, matrix in confusions if calibration == own).double()
+    matrix = confusions[own].double()
     return CalibrationSweep(
         calibration=own,
         unseen_as_seen=_share(matrix, split.unseen_ids, split.seen_ids),
         seen_as_unseen=_share(matrix, split.seen_ids, split.unseen_ids),
-        curve=tuple((calibration, compute_metrics(each, split)) for calibration, each in confusions),
+        curve=tuple((calibration, compute_metrics(each, split)) for calibration, each in confusions.items()),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -78,13 +77,9 @@ def class_confusions(confusion: Tensor, split: ClassSplit, top: int = 3) -> tupl
                 unseen=unseen,
                 pixels=int(pixels),
                 recall=float(shares[index]),
-                to_seen=_sum(wrong, split.seen_ids) if pixels else math.nan,
-                to_unseen=_sum(wrong, split.unseen_ids) if pixels else math.nan,
+                to_seen=float(wrong[list(split.seen_ids)].sum()) if pixels else math.nan,
+                to_unseen=float(wrong[list(split.unseen_ids)].sum()) if pixels else math.nan,
                 predicted_as=tuple(PredictedAs(names[i], float(listed[i])) for i in order if listed[i] > 0),
             )
         )
     return tuple(entries)
-
-
-def _sum(shares: Tensor, ids: Sequence[int]) -> float:
-    return float(shares[list(ids)].sum())

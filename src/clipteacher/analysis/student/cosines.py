@@ -46,8 +46,8 @@ class CosineSums:
     def __init__(self, text_features: Tensor) -> None:
         size = len(text_features)
         self._text_features = text_features.float()
-        self._own, self._other = torch.zeros(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
-        self._wins = torch.zeros(size, dtype=torch.int64)
+        # Sums over each class's positions: own cosine, best other cosine, wins, and the nearest other name.
+        self._own, self._other, self._wins = torch.zeros(3, size, dtype=torch.float64)
         self._nearest = torch.zeros(size, size, dtype=torch.int64)
 
     def add(self, features: Tensor, truth: Tensor) -> None:
@@ -73,22 +73,13 @@ class CosineSums:
 
     def means(self, split: ClassSplit) -> tuple[ClassCosines, ...]:
         """Return the means of each class, unseen classes first."""
-        entries, counts = [], self._nearest.sum(dim=1)
-        alone = len(split.names) == 1
+        entries, counts, alone = [], self._nearest.sum(dim=1), len(split.names) == 1
         for index in (*split.unseen_ids, *split.seen_ids):
-            count = int(counts[index])
-            own = float(self._own[index]) / count if count else math.nan
-            other = float(self._other[index]) / count if count and not alone else math.nan
-            entries.append(
-                ClassCosines(
-                    name=split.names[index],
-                    unseen=index in split.unseen_ids,
-                    positions=count,
-                    own=own,
-                    best_other=other,
-                    margin=own - other,
-                    wins=int(self._wins[index]) / count if count else math.nan,
-                    nearest_other=split.names[int(self._nearest[index].argmax())] if count and not alone else None,
-                )
-            )
+            count = counts[index]  # 0/0 is NaN
+            own, wins = float(self._own[index] / count), float(self._wins[index] / count)
+            other = math.nan if alone else float(self._other[index] / count)
+            nearest = split.names[int(self._nearest[index].argmax())] if count and not alone else None
+            unseen = index in split.unseen_ids
+            entry = ClassCosines(split.names[index], unseen, int(count), own, other, own - other, wins, nearest)
+            entries.append(entry)
         return tuple(entries)

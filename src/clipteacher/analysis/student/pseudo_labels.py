@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.analysis.student.attention import mean
 from clipteacher.method.plm.fused_labels import fuse_labels
 from clipteacher.method.plm.module import PLMConfig, latent_masks, region_tokens
 from clipteacher.protocols.splits import ClassSplit
@@ -100,14 +100,14 @@ def mask_matches(
         pixels = truth == index
         if not pixels.any() or pixels.sum() < min_area * truth.numel():
             continue
-        ids, counts = fused.labels[pixels].unique(return_counts=True)  # type: ignore[no-untyped-call]
-        mask = fused.labels == ids[counts.argmax()]
+        label = fused.labels[pixels].mode().values
+        mask = fused.labels == label
         yield MaskMatch(
             name=name,
             purity=float(pixels[mask].float().mean()),
-            recall=float(counts.max() / counts.sum()),
+            recall=float(mask[pixels].float().mean()),
             masks=int(fused.valid_mask.sum()),
-            latent=int(ids[counts.argmax()]) - len(split.seen),
+            latent=int(label) - len(split.seen),
             token=region_tokens(dense, mask.long() - 1, 0, 1)[0, 0],
         )
 
@@ -134,7 +134,7 @@ def pseudo_label_metrics(
         for match in matches
     ]
     return PseudoLabelMetrics(
-        masks_per_photo=_mean([matches[0].masks for matches in photos]),
+        masks_per_photo=mean([matches[0].masks for matches in photos]),
         total=_metrics("all", named),
         classes=tuple(_metrics(name, [each for each in named if each[0].name == name]) for name in unseen),
     )
@@ -145,12 +145,8 @@ def _metrics(name: str, named: Sequence[tuple[MaskMatch, str]]) -> MaskMetrics:
     return MaskMetrics(
         name=name,
         masks=len(named),
-        purity=_mean([match.purity for match, _ in named]),
-        recall=_mean([match.recall for match, _ in named]),
-        right_name=_mean([nearest == match.name for match, nearest in named]),
+        purity=mean([match.purity for match, _ in named]),
+        recall=mean([match.recall for match, _ in named]),
+        right_name=mean([nearest == match.name for match, nearest in named]),
         wrong_name=wrong.most_common(1)[0][0] if wrong else None,
     )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else math.nan

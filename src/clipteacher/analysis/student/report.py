@@ -23,8 +23,7 @@ from clipteacher.evaluation.metrics import Scores
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.utils.atomic_files import write_json
 
-METRICS = "diagnosis.json"
-CONFUSION, COSINES, CALIBRATION, ATTENTION = "confusion.png", "cosines.png", "calibration.png", "attention.png"
+_FILES = ("confusion.png", "cosines.png", "calibration.png", "attention.png", "diagnosis.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,21 +86,21 @@ def write_diagnosis(diagnosis: Diagnosis, rows: Sequence[AttentionRow], folder: 
     Raises:
         OSError: The disk refuses a file.
     """
-    title = diagnosis.protocol
-    figures = {
-        CONFUSION: confusion_figure(diagnosis.confusion, diagnosis.split, title),
-        COSINES: cosine_figure(diagnosis.cosines, diagnosis.split, title),
-        CALIBRATION: calibration_figure(diagnosis.calibration_sweep, title),
-    }
-    if rows:
-        figures[ATTENTION] = attention_figure(rows, diagnosis.split, title)
+    split, title = diagnosis.split, diagnosis.protocol
+    figures = [
+        confusion_figure(diagnosis.confusion, split, title),
+        cosine_figure(diagnosis.cosines, split, title),
+        calibration_figure(diagnosis.calibration_sweep, title),
+        *([attention_figure(rows, split, title)] if rows else []),
+    ]
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (METRICS, CONFUSION, COSINES, CALIBRATION, ATTENTION):
-        (folder / name).unlink(missing_ok=True)  # leftovers would pass for this diagnosis's
-    for name, figure in figures.items():
-        save_figure(figure, folder / name)
-    write_json(folder / METRICS, diagnosis.to_dict())
-    return [*(folder / name for name in figures), folder / METRICS]
+    *pictures, metrics = (folder / name for name in _FILES)
+    for path in (metrics, *pictures):
+        path.unlink(missing_ok=True)  # leftovers would pass for this diagnosis's
+    for figure, path in zip(figures, pictures, strict=False):
+        save_figure(figure, path)
+    write_json(metrics, diagnosis.to_dict())
+    return [*pictures[: len(figures)], metrics]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 (named tuples, or what JSON may hold)

@@ -43,6 +43,33 @@ def find_model(path: str | Path) -> tuple[Path, Path | None]:
     return model, config if config.is_file() else None
 
 
+def read_config(config: Path) -> dict[str, Any]:
+    """Read a configuration of `clipteacher fit`.
+
+    Args:
+        config: The file.
+
+    Returns:
+        Its values, in which `model.teacher` names a class.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no YAML, or names no class for model.teacher.
+    """
+    if not config.is_file():
+        raise FileNotFoundError(f"config: no file {config}, expected a configuration of `clipteacher fit`")
+    try:
+        settings: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"config: {config} is no YAML ({error})") from error
+    model = settings.get("model") if isinstance(settings, dict) else None
+    teacher = model.get("teacher") if isinstance(model, dict) else None
+    if not teacher or (isinstance(teacher, dict) and "class_path" not in teacher):
+        why = ", because the run was started from Python: add class_path and init_args" if teacher else ""
+        raise ValueError(f"config: {config} has no class for model.teacher{why}, expected one of `clipteacher fit`")
+    return settings
+
+
 def read_run_options(config: Path) -> RunOptions:
     """Build the teacher of a run and read its method. The file names a class to import: open only runs you trust.
 
@@ -53,26 +80,15 @@ def read_run_options(config: Path) -> RunOptions:
         Teacher and method. Options that the file leaves out are those of its preset.
 
     Raises:
+        FileNotFoundError, ValueError: As `read_config`; or the teacher cannot be built.
         ImportError: The teacher's class, or a package that it needs, is not installed.
         TypeError: It is no teacher.
-        ValueError: The file is not YAML or no configuration of `fit`, the run was started from Python, or the teacher
-            cannot be built.
     """
     try:
-        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"config: {config} is no YAML ({error}). Skip the teacher with --teacher false.") from error
-    model = settings.get("model") if isinstance(settings, dict) else None
-    if not isinstance(model, dict) or not model.get("teacher"):
-        raise ValueError(
-            f"config: {config} has no model.teacher, expected the config.yaml of a run. Skip the teacher with "
-            "--teacher false."
-        )
-    if isinstance(model["teacher"], dict) and "class_path" not in model["teacher"]:
-        raise ValueError(
-            f"config: {config} names no class for model.teacher, because the run was started from Python, not by "
-            "`clipteacher fit`. Skip the teacher with --teacher false, or add class_path and init_args to the file."
-        )
+        settings = read_config(config)
+    except ValueError as error:
+        raise ValueError(f"{error}. Skip the teacher with --teacher false.") from error
+    model = settings["model"]
     if older := sorted({"glm", "plm", "losses"} & set(model)):
         raise ValueError(
             f"config: {config} has model.{older[0]}, expected the parts of the method under model.method, where "

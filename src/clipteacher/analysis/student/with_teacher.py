@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import torch
 from torch.nn import functional as F
 
-from clipteacher.analysis.student.attention import (
-    AttentionMetrics,
-    PhotoAttention,
-    attention_metrics,
-    glm_weights,
-    photo_attention,
-)
+from clipteacher.analysis.student.attention import PhotoAttention, glm_weights, photo_attention
+from clipteacher.analysis.student.predict import window_labels
 from clipteacher.analysis.student.pseudo_labels import (
     MIN_AREA,
     MaskMatch,
@@ -24,7 +19,6 @@ from clipteacher.analysis.student.pseudo_labels import (
     pseudo_label_metrics,
 )
 from clipteacher.analysis.student.run_options import RunOptions
-from clipteacher.analysis.student.window_labels import window_labels
 from clipteacher.data.dataset import Sample
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import float_images
@@ -38,28 +32,9 @@ SAME_SPACE: Final = 0.99
 """Least cosine between two text features of one name that counts as the same tower in another precision."""
 
 
-@dataclass(frozen=True, eq=False)
-class TeacherDiagnosis:
-    """Teacher and student on the test photos.
-
-    Attributes:
-        pseudo_labels: Metrics of PLM's pseudo labels; None where the run had no PLM.
-        attention: Metrics of GLM's attention; None where the run had no GLM.
-        photos: GLM's attention on each photo; empty where the run had no GLM.
-    """
-
-    pseudo_labels: PseudoLabelMetrics | None
-    attention: AttentionMetrics | None
-    photos: tuple[PhotoAttention, ...]
-
-
 def diagnose_with_teacher(
-    segmenter: Segmenter,
-    options: RunOptions,
-    samples: Iterable[Sample],
-    split: ClassSplit,
-    min_area: float = MIN_AREA,
-) -> TeacherDiagnosis:
+    segmenter: Segmenter, options: RunOptions, samples: Iterable[Sample], split: ClassSplit, min_area: float = MIN_AREA
+) -> tuple[PseudoLabelMetrics | None, tuple[PhotoAttention, ...]]:
     """Apply PLM and GLM to test photos, each whole and at the size of the test.
 
     Training sees a batch of rescaled crops at a time, so these values are close to those of training, not the same.
@@ -72,22 +47,17 @@ def diagnose_with_teacher(
         min_area: Share of the photo that an unseen class must cover to be judged.
 
     Returns:
-        The metrics of what the run had.
+        Metrics of PLM's pseudo labels, None where the run had no PLM; and GLM's attention on each photo, empty where it
+        had no GLM.
 
     Raises:
         ValueError: The teacher's joint space is not the student's.
     """
     check_space(segmenter, options)
     photos = [diagnose_photo(segmenter, options, sample, split, min_area) for sample in samples]
-    attention = tuple(each for _, each in photos if each is not None)
     matches = [each for each, _ in photos]
-    return TeacherDiagnosis(
-        pseudo_label_metrics(matches, segmenter.text_features, split.names, split.unseen)
-        if options.method.plm
-        else None,
-        attention_metrics(attention, split.unseen) if options.method.glm else None,
-        attention,
-    )
+    pooled = pseudo_label_metrics(matches, segmenter.text_features, split.names, split.unseen)
+    return pooled if options.method.plm else None, tuple(each for _, each in photos if each is not None)
 
 
 @torch.inference_mode()

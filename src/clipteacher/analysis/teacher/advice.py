@@ -84,18 +84,15 @@ def near_pairs(class_names: Sequence[str], text_features: NDArray[np.float32]) -
     """
     if len(class_names) < MIN_NAMES:
         return ()
-    cosines = cosine_matrix(text_features)
     rows, columns = np.triu_indices(len(class_names), 1)
-    distances = 1 - cosines[rows, columns]
+    distances = 1 - cosine_matrix(text_features)[rows, columns]
     median = float(np.median(distances))
     # Words that the teacher never read may all have one text feature, up to rounding.
     ratios = distances / median if median > _EQUAL else np.zeros_like(distances)
     return tuple(
-        NearPair(class_names[row], class_names[column], float(cosines[row, column]), ratio)
-        for row, column, ratio in sorted(
-            zip(rows.tolist(), columns.tolist(), ratios.tolist(), strict=True), key=lambda pair: pair[2]
-        )
-        if ratio < NEAR
+        NearPair(class_names[rows[i]], class_names[columns[i]], float(1 - distances[i]), float(ratios[i]))
+        for i in np.argsort(ratios, kind="stable")
+        if ratios[i] < NEAR
     )
 
 
@@ -119,11 +116,10 @@ def advise(
     """
     masked = [each for each in metrics if each.photos]
     unmasked = [each for each in metrics if not each.photos]
-    rare = unmasked if photos >= MIN_PHOTOS else []
+    rare, large = unmasked if photos >= MIN_PHOTOS else [], max(LARGE, 2 / max(1, len(metrics)))
     pairs = near_pairs([each.name for each in metrics], text_features)
     pieces = [
-        _few_seen(sum(each.name not in unseen for each in masked)) if masked else "",
-        *_with_masks(masked),
+        *(_with_masks(masked, unseen) if masked else ()),
         _listing(
             f"without masks: the CLS token ranks these names high on fewer than {100 * RARE:.0f} % of the photos: "
             "{}. Either the photos do not show them, or the teacher does not know the words.",
@@ -132,11 +128,7 @@ def advise(
         _listing(
             "without masks: these names get many pixels: {}. If they do not cover that much of your photos, they take "
             "pixels of other classes: use narrower words.",
-            [
-                f"{each.name} ({100 * each.pixels:.0f} %)"
-                for each in unmasked
-                if each.pixels >= max(LARGE, 2 / len(metrics))
-            ],
+            [f"{each.name} ({100 * each.pixels:.0f} %)" for each in unmasked if each.pixels >= large],
         ),
         _listing(
             "nearly the same to the teacher: {}. Which of them a pixel gets is chance. Keep one, or use words that "
@@ -147,38 +139,32 @@ def advise(
     return tuple(piece for piece in pieces if piece)
 
 
-def _few_seen(count: int) -> str:
-    if count >= FEW_SEEN:
-        return ""
-    return (
-        f"{count} classes have masks to learn from, fewer than {FEW_SEEN}: the student learns the space of the names "
+def _with_masks(masked: Sequence[NameMetrics], unseen: Collection[str]) -> list[str]:
+    """Advice on names with masks."""
+    seen = sum(each.name not in unseen for each in masked)
+    few = (
+        f"{seen} classes have masks to learn from, fewer than {FEW_SEEN}: the student learns the space of the names "
         "from them, and unseen names suffer (drawn world: U 59 with 15 seen classes, 53 with 8, 47 with 4). Label more "
         "classes, even in a few photos only."
     )
-
-
-def _with_masks(masked: Sequence[NameMetrics]) -> list[str]:
-    """Advice on names with masks."""
     weak = sorted((each for each in masked if each.IoU < WEAK_IOU), key=lambda each: each.IoU)
     mixed = [(each.share, one.name, each.name) for one in masked for each in one.predicted_as if each.share >= MIXED]
+    mixed.sort(reverse=True)
     most = (
         " These are most of the names: another teacher may know these photos better, or this one larger photos "
         "(--short_side, image_size)."
-        if 2 * len(weak) > len(masked)
-        else ""
     )
     return [
+        few if seen < FEW_SEEN else "",
         _listing(
             "the teacher hardly finds these names: {}. A class with masks learns from those; an unseen one would "
-            "hardly be learned. Try other words with --classes, such as a caption of the photo would use." + most,
+            "hardly be learned. Try other words with --classes, such as a caption of the photo would use."
+            + (most if 2 * len(weak) > len(masked) else ""),
             [f"{each.name} (IoU {100 * each.IoU:.1f}{_instead(each)})" for each in weak],
         ),
         _listing(
             "mixed up: {}. Use words that tell them apart (traffic sign, sandy beach), or make them one class.",
-            [
-                f"{name} is predicted as {other} ({100 * share:.0f} % of its pixels)"
-                for share, name, other in sorted(mixed, reverse=True)
-            ],
+            [f"{name} is predicted as {other} ({100 * share:.0f} % of its pixels)" for share, name, other in mixed],
         ),
         _listing(
             "the CLS token ranks these names no higher on photos that show them than on others: {}. They may be small "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from clipteacher.analysis.student.confusions import PredictedAs, class_confusion
 from clipteacher.analysis.teacher.predict import TeacherPredictions
 from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.utils.atomic_files import nan_to_none
 
 HIGH: Final = 0.2
 """Share of all names that rank high by the CLS token: the first of five, or four of twenty. By chance a name ranks high
@@ -51,11 +50,6 @@ class NameMetrics:
     nearest: str | None
     cosine: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; NaN, which JSON lacks, becomes None."""
-        values: dict[str, Any] = nan_to_none({**asdict(self), "predicted_as": dict(self.predicted_as)})
-        return values
-
 
 def name_metrics(class_names: tuple[str, ...], predictions: TeacherPredictions) -> tuple[NameMetrics, ...]:
     """Compute the metrics of every name.
@@ -67,9 +61,9 @@ def name_metrics(class_names: tuple[str, ...], predictions: TeacherPredictions) 
     Returns:
         N entries, in the order of the names.
     """
-    confusion, shown = predictions.confusion, predictions.shown
-    matrix, split = torch.from_numpy(confusion), ClassSplit(class_names, class_names)  # all are new to the teacher
-    scores, predicted = compute_metrics(matrix, split), confusion.sum(axis=0)
+    matrix, shown = torch.from_numpy(predictions.confusion), predictions.shown
+    split = ClassSplit(class_names, class_names)  # all are new to the teacher
+    scores, precision = compute_metrics(matrix, split), matrix.diagonal().double() / matrix.sum(dim=0)  # 0/0 is NaN
     high = predictions.ranks < max(1, round(HIGH * len(class_names)))
     cosines = cosine_matrix(predictions.text_features)
     np.fill_diagonal(cosines, -np.inf)
@@ -82,7 +76,7 @@ def name_metrics(class_names: tuple[str, ...], predictions: TeacherPredictions) 
                 photos=int(shown[:, index].sum()),
                 IoU=scores.IoU[each.name] if each.pixels else math.nan,
                 recall=each.recall,
-                precision=_ratio(confusion[index, index], predicted[index]) if each.pixels else math.nan,
+                precision=float(precision[index]) if each.pixels else math.nan,
                 predicted_as=each.predicted_as,
                 high_shown=_mean(high[shown[:, index], index]),
                 high_other=_mean(high[~shown[:, index], index]),
@@ -100,10 +94,6 @@ def cosine_matrix(text_features: NDArray[np.float32]) -> NDArray[np.float64]:
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     cosines: NDArray[np.float64] = (unit @ unit.T).clip(-1, 1)
     return cosines
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else math.nan
 
 
 def _mean(values: NDArray[np.bool_]) -> float:

@@ -14,6 +14,7 @@ from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import open_data
 from clipteacher.data.photo import read_photo
+from clipteacher.data.source import Source
 from clipteacher.inference.image import image_tensor
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit, ignore_id, suggestion
@@ -80,50 +81,44 @@ def open_photos(
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder, expected one with photos. Correct --data.")
-    if known_protocol(protocol) is not None or (root / "masks" / split).is_dir():
-        return _with_masks(root, split, protocol, class_names, unseen, limit)
-    if class_names is None and not (root / "classes.txt").is_file():
-        raise DataError(f"{root}: no classes.txt, expected class names. Give them: --classes 'cat, old chair'.")
-    names = _checked(class_names if class_names is not None else read_class_names(root))
-    folder = root / "images" / split if (root / "images").is_dir() else root
-    files = _photo_files(folder)
+    if has_masks := known_protocol(protocol) is not None or (root / "masks" / split).is_dir():
+        data = open_data(root, split, protocol, None)
+        names = _checked(data.source.names if class_names is None else class_names)
+        read, total = _reader_with_masks(data.source, names, unseen), len(data.source)
+        # The numbers of seen and unseen classes in a folder's protocol name would be wrong here.
+        title = f"{data.protocol if protocol is not None else root.resolve().name}, {split}"
+    else:
+        if class_names is None and not (root / "classes.txt").is_file():
+            raise DataError(f"{root}: no classes.txt, expected class names. Give them: --classes 'cat, old chair'.")
+        names = _checked(read_class_names(root) if class_names is None else class_names)
+        folder = root / "images" / split if (root / "images").is_dir() else root
+        files = _photo_files(folder)
+        total, title = len(files), str(folder)
 
-    def read(index: int) -> CheckPhoto:
-        return CheckPhoto(image_tensor(read_photo(files[index])), None)
+        def read(index: int) -> CheckPhoto:
+            return CheckPhoto(image_tensor(read_photo(files[index])), None)
 
-    return CheckPhotos(names, read, subsample(len(files), limit), len(files), str(folder), has_masks=False)
+    return CheckPhotos(names, read, subsample(total, limit), total, title, has_masks)
 
 
-def _with_masks(
-    root: Path,
-    split: str,
-    protocol: str | None,
-    class_names: Sequence[str] | None,
-    unseen: Sequence[str],
-    limit: int,
-) -> CheckPhotos:
-    """Open a data set with masks."""
-    data = open_data(root, split, protocol, None)
-    labelled = data.source.names
-    names = _checked(class_names if class_names is not None else labelled)
+def _reader_with_masks(source: Source, names: tuple[str, ...], unseen: Sequence[str]) -> Callable[[int], CheckPhoto]:
+    """Return what reads a photo with its mask, in ids of `names`."""
+    labelled = source.names
     for name in unseen:
         if name not in names and name not in labelled:
             raise ValueError(
-                f"unseen: got {name!r}, expected names of the class list. {suggestion(name, (*labelled, *names))}"
+                f"unseen: got {name!r}, expected names of the list. {suggestion(name, (*labelled, *names))}"
             )
-    class_ids = np.full(data.source.ignore + 1, ignore_id(len(names)), dtype=np.int64)
+    class_ids = np.full(source.ignore + 1, ignore_id(len(names)), dtype=np.int64)
     for label, name in enumerate(labelled):
         if name in names and name not in unseen:
             class_ids[label] = names.index(name)
 
     def read(index: int) -> CheckPhoto:
-        pixels, labels = data.source.read(index)
+        pixels, labels = source.read(index)
         return CheckPhoto(image_tensor(pixels), torch.from_numpy(class_ids[labels]))
 
-    # The numbers of seen and unseen classes in a folder's protocol name would be wrong here.
-    title = f"{data.protocol if protocol is not None else root.resolve().name}, {split}"
-    total = len(data.source)
-    return CheckPhotos(names, read, subsample(total, limit), total, title, has_masks=True)
+    return read
 
 
 def _photo_files(folder: Path) -> tuple[Path, ...]:

@@ -15,8 +15,8 @@ pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clip
 
 import gradio as gr
 
-from clipteacher.app.handlers import press
 from clipteacher.app.limits import Limits
+from clipteacher.app.page import press
 from clipteacher.segmenter.segmenter import Segmenter
 
 Press = Callable[..., tuple[Any, ...]]

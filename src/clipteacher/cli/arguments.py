@@ -1,0 +1,83 @@
+"""Arguments that several commands share: class names, the device, and the photos that a student is tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+from jsonargparse import ArgumentParser, Namespace
+from rich.progress import Progress
+from torch.utils.data import Dataset
+
+from clipteacher.data.dataset import Sample
+from clipteacher.data.opened import OpenedData, open_data
+from clipteacher.protocols.named import known_protocol
+from clipteacher.protocols.splits import listed_names
+from clipteacher.segmenter.segmenter import Segmenter
+
+NAMES: Final = list[str] | str | None
+"""Type of an argument that takes class names, such as "cat, old chair"; `names` reads it."""
+
+
+def names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    """Return the names in an argument of type `NAMES`; None where it is not given."""
+    return None if given is None else listed_names(given)
+
+
+def add_device(parser: ArgumentParser) -> None:
+    """Add `--device`: by default a GPU where there is one."""
+    parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device(name: str) -> torch.device:
+    """Return a device by its name.
+
+    Raises:
+        ValueError: Torch knows no such device, or cannot use it here.
+    """
+    try:
+        return torch.empty(0, device=name).device
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"device: got {name!r}, expected one that torch can use here, such as cpu: {error}") from error
+
+
+def add_test_data(parser: ArgumentParser) -> None:
+    """Add the arguments for photos, classes and device, which `open_test_data` takes."""
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--split", type=str, default="val", help="which of its photos")
+    parser.add_argument("--unseen", type=NAMES, help='"cat, car"; default: all that the model was not trained on')
+    parser.add_argument(
+        "--protocol",
+        type=str | None,
+        help="a benchmark such as voc12-15-5: its data set is read as released and tested in its size and windows; any "
+        "other name stands for a folder with classes.txt, images/ and masks/",
+    )
+    add_device(parser)
+
+
+def open_test_data(given: Namespace, segmenter: Segmenter) -> tuple[OpenedData, Segmenter]:
+    """Open the data, and set up the segmenter for it: class names, test pipeline, device.
+
+    Args:
+        given: Parsed arguments of `add_test_data`.
+        segmenter: The trained student.
+
+    Returns:
+        The data, and the segmenter with the data's class names.
+
+    Raises:
+        DataError: A file or folder is missing or wrong.
+        ValueError: Names, protocol or device are wrong.
+    """
+    unseen, seen = names(given.unseen), segmenter.seen
+    data = open_data(given.data, given.split, given.protocol, unseen, lambda known: [n for n in known if n not in seen])
+    renamed = segmenter.with_names(data.class_split.names).to(device(given.device))
+    protocol = known_protocol(given.protocol)
+    return data, renamed if protocol is None else renamed.with_settings(pipeline=protocol.test)
+
+
+def tracked(samples: Dataset[Sample], progress: Progress, description: str) -> Iterator[Sample]:
+    """Read the samples of a dataset with a progress bar."""
+    return map(samples.__getitem__, progress.track(range(len(samples)), description=description))  # type: ignore[arg-type]
