@@ -8,7 +8,6 @@ from typing import Any
 
 import timm
 import torch
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -118,17 +117,7 @@ class DeepLabV3PlusStudent(DescribedStudent):
         super().__init__()
         if depth not in DEPTHS:
             raise ValueError(f"student: got DeepLabV3+ of depth {depth!r}, expected one of {DEPTHS}")
-        mean, std = mean or IMAGENET_DEFAULT_MEAN, std or IMAGENET_DEFAULT_STD
-        self.describe(
-            {
-                "kind": "deeplabv3plus",
-                "depth": depth,
-                "channels": channels,
-                "mean": list(mean),
-                "std": list(std),
-                "dropout": dropout,
-            }
-        )
+        self.describe(kind="deeplabv3plus", depth=depth, channels=channels, mean=mean, std=std, dropout=dropout)
         tag = weights if weights is not None and Path(weights).suffix not in WEIGHT_FILES else None
         name = f"resnet{depth}c" + (f".{tag}" if tag else "")
         try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import Any
 
 import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 
@@ -21,15 +21,16 @@ class DescribedStudent(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def describe(self, spec: Mapping[str, Any]) -> None:
-        """Keep the description, and the normalisation that it holds; called once, by the constructor.
+    def describe(self, **spec: Any) -> None:  # noqa: ANN401 (what a student is built from)
+        """Keep the description, and the normalisation that it holds; called by the constructor.
 
         Args:
-            spec: "kind", the arguments of the class without its first weights, and of these "mean" and "std", each a
-                list of three numbers.
+            **spec: `kind` and the arguments of the class without its first weights, in the order in which they are
+                saved. Of these `mean` and `std` are three numbers each; None is ImageNet's.
         """
-        self._spec = dict(spec)
-        for name in ("mean", "std"):
+        self._spec = spec
+        for name, default in (("mean", IMAGENET_DEFAULT_MEAN), ("std", IMAGENET_DEFAULT_STD)):
+            spec[name] = list(spec[name] or default)
             self.register_buffer(name, torch.tensor(spec[name]).view(1, 3, 1, 1), persistent=False)
 
     def normalized(self, images: Tensor) -> Tensor:

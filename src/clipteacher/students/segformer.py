@@ -47,11 +47,5 @@ class SegFormerStudent(SMPStudent):
         options = {"decoder_segmentation_channels": DECODER_CHANNELS[size]}
         super().__init__("Segformer", f"mit_{size}", channels, weights=weights, mean=mean, std=std, options=options)
         add_dropout(self.network, dropout)
-        self._spec = {
-            "kind": "segformer",
-            "size": size,
-            "channels": channels,
-            "mean": self._spec["mean"],
-            "std": self._spec["std"],
-            "dropout": dropout,
-        }
+        mean, std = self._spec["mean"], self._spec["std"]
+        self.describe(kind="segformer", size=size, channels=channels, mean=mean, std=std, dropout=dropout)

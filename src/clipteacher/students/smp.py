@@ -10,7 +10,6 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import timm
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models.efficientnet import EfficientNetFeatures
 from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import Tensor, nn
@@ -61,19 +60,9 @@ class SMPStudent(DescribedStudent):
         self.network: Any = _build(architecture, encoder, tag, channels, dict(options or {}))
         tagged = f"{timm_name}.{tag}" if tag and encoder.startswith("tu-") else timm_name.removeprefix("timm-")
         known = timm.models.get_pretrained_cfg(tagged, allow_unregistered=True)
-        mean = mean or (known.mean if known is not None else IMAGENET_DEFAULT_MEAN)
-        std = std or (known.std if known is not None else IMAGENET_DEFAULT_STD)
-        self.describe(
-            {
-                "kind": "smp",
-                "architecture": architecture,
-                "encoder": encoder,
-                "channels": channels,
-                "mean": list(mean),
-                "std": list(std),
-                "options": dict(options or {}),
-            }
-        )
+        mean, std = mean or getattr(known, "mean", None), std or getattr(known, "std", None)
+        spec = {"kind": "smp", "architecture": architecture, "encoder": encoder, "channels": channels}
+        self.describe(**spec, mean=mean, std=std, options=dict(options or {}))
         if weights is not None and tag is None:
             state = lite0_weights() if weights == LITE0_PACKAGE else read_weights(weights)
             load_encoder(self.network.encoder, state, weights)

@@ -60,13 +60,6 @@ class SwinUPerNetStudent(SMPStudent):
         }
         super().__init__("UPerNet", encoder, channels, weights=weights, mean=mean, std=std, options=options)
         add_dropout(self.network, dropout)
-        self._spec = {
-            "kind": "swin_upernet",
-            "size": size,
-            "channels": channels,
-            "mean": self._spec["mean"],
-            "std": self._spec["std"],
-            "drop_path": drop_path,
-            "dropout": dropout,
-            "image_size": image_size,
-        }
+        spec = {"kind": "swin_upernet", "size": size, "channels": channels}
+        spec |= {"mean": self._spec["mean"], "std": self._spec["std"]}
+        self.describe(**spec, drop_path=drop_path, dropout=dropout, image_size=image_size)
