@@ -455,8 +455,9 @@ def test_wrong_weights_name_file_and_entries(tinies: dict[str, Tiny], tmp_path: 
     file = tmp_path / "wrong.pt"
     torch.save({"state_dict": state}, file)
     expected = (
-        rf"{re.escape(str(file))} does not fit {re.escape(str(tiny.config))}: .*1 missing, first visual.conv1.weight; "
-        r"1 unexpected, first surplus; 1 mis-shaped, first visual.proj \(32, 7\) instead of \(32, 24\)"
+        rf"{re.escape(str(file))} given for {re.escape(str(tiny.config))} does not fit CLIP: "
+        r"1 missing \(visual.conv1.weight\); 1 unknown \(surplus\); "
+        r"1 of another shape \(visual.proj: got \(32, 7\), expected \(32, 24\)\)"
     )
     with pytest.raises(ValueError, match=expected):
         OpenClipTeacher(str(tiny.config), str(file))

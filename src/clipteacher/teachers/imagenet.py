@@ -16,7 +16,7 @@ from open_clip import IMAGENET_CLASSNAMES
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, shortened
+from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, too_long
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
 from clipteacher.utils.weights import lite0_weights, package
 
@@ -50,6 +50,9 @@ class MiniLMText(nn.Module):
     Args:
         templates: Prompts with one "{}" for the name; several are averaged.
 
+    Attributes:
+        width: Channels C, 384.
+
     Raises:
         ImportError: The package or transformers is not installed.
         ValueError: A template has not exactly one "{}".
@@ -62,13 +65,8 @@ class MiniLMText(nn.Module):
         self.templates = check_templates(templates)
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         network = transformers.AutoModel.from_pretrained(folder)
-        self._width = int(network.config.hidden_size)
+        self.width = int(network.config.hidden_size)
         self.tower = Frozen(network)
-
-    @property
-    def width(self) -> int:
-        """Channels C, 384."""
-        return self._width
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Encode N names as unit vectors, (N, C), float32.
@@ -81,10 +79,7 @@ class MiniLMText(nn.Module):
         limit = int(self.tokenizer.model_max_length)
         for sentence in sentences:
             if len(self.tokenizer(sentence, truncation=True, max_length=limit + 1).input_ids) > limit:
-                raise ValueError(
-                    f"names: got {shortened(sentence)}, which is longer than the text tower reads, expected at most "
-                    f"{limit} tokens with the prompt. Say it in fewer words."
-                )
+                raise too_long(sentence, limit)
         vectors = [self._encode(sentences[i : i + _TEXT_BATCH]) for i in range(0, len(sentences), _TEXT_BATCH)]
         return ensemble(torch.cat(vectors).view(len(names), len(self.templates), self.width))
 
@@ -110,6 +105,7 @@ class ImageNetTeacher(nn.Module):
 
     Attributes:
         bridge: A, (384, 1280), float32.
+        width: Channels C, 384.
 
     Raises:
         ImportError: The extra `clipteacher[imagenet]` is not installed.
@@ -126,13 +122,9 @@ class ImageNetTeacher(nn.Module):
         self.text = MiniLMText(SINGLE)
         bridge = ridge_bridge(self.text.encode_text(IMAGENET_CLASSNAMES), network.classifier.weight.detach(), ridge)
         self.text.templates = check_templates(templates)
+        self.width = self.text.width
         self.trunk = Frozen(network)
         self.register_buffer("bridge", bridge, persistent=False)
-
-    @property
-    def width(self) -> int:
-        """Channels C, 384."""
-        return self.text.width
 
     def encode_image(self, images: Tensor) -> TeacherTokens:
         """Encode images.

@@ -8,7 +8,6 @@ from typing import Any, cast, get_args
 import torch
 import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from clipteacher.teachers.openclip_build import Precision, build
@@ -65,6 +64,10 @@ class OpenClipTeacher(nn.Module):
             come. In both cases each side is then rounded to a multiple of the patch size (of 32 for a ResNet).
         precision: "fp32", or "bf16" or "fp16" for weights and arithmetic, with layer norms in float32.
 
+    Attributes:
+        width: Channels C of the joint space.
+        step: Pixels from one dense token to the next, down and across.
+
     Raises:
         ConnectionError: A download failed.
         FileNotFoundError: A configuration or weights file is missing.
@@ -99,7 +102,6 @@ class OpenClipTeacher(nn.Module):
         image_size: int | None = None,
         precision: Precision = "fp32",
     ) -> None:
-        """Find, check, build and freeze the two towers."""
         super().__init__()
         if dense not in get_args(Dense):
             raise ValueError(f"dense: got {dense!r}; expected one of {', '.join(get_args(Dense))}.")
@@ -109,17 +111,14 @@ class OpenClipTeacher(nn.Module):
         self.text = TextTower(built, templates, (model, pretrained))
         self.dense: Dense = dense
         self.image_size = image_size
-        self.step = _step(built.visual)
+        self.width = self.text.width
+        resnet = isinstance(built.visual, ModifiedResNet)
+        self.step = (32, 32) if resnet else cast(tuple[int, int], built.visual.patch_size)
         if image_size is not None and image_size < max(self.step):
             raise ValueError(f"image_size: got {image_size}; expected None or at least {max(self.step)}, one patch.")
         # Not persistent: a checkpoint holds nothing of the teacher.
         self.register_buffer("mean", torch.tensor(built.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(built.std).view(3, 1, 1), persistent=False)
-
-    @property
-    def width(self) -> int:
-        """Channels C of the joint space."""
-        return self.text.width
 
     @torch.no_grad()
     def encode_image(self, images: Tensor) -> TeacherTokens:
@@ -156,11 +155,3 @@ class OpenClipTeacher(nn.Module):
     def spec(self) -> dict[str, Any] | None:
         """Describe the text tower in JSON's terms; see `TextTower.spec`."""
         return self.text.spec()
-
-
-def _step(visual: nn.Module) -> tuple[int, int]:
-    """Pixels from one dense token to the next, down and across."""
-    if isinstance(visual, ModifiedResNet):
-        return 32, 32
-    height, width = cast(VisionTransformer, visual).patch_size
-    return int(height), int(width)

@@ -27,14 +27,11 @@ def read_config(model: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read a model's configuration and its preprocessing configuration, which may be empty.
 
     Raises:
-        ConnectionError: The hub's configuration could not be fetched.
-        FileNotFoundError: The JSON file is missing, or the package has none.
-        ImportError: The package is not installed.
+        ConnectionError, FileNotFoundError, ImportError: The hub, the JSON file or the package does not give it.
         ValueError: Unknown name, or a file that holds no configuration.
     """
     if model.startswith(HUB):
-        hub_id = model.removeprefix(HUB)
-        file = _fetch(model, open_clip.pretrained.download_pretrained_from_hf, hub_id, _CONFIG)
+        file = _fetch(model, open_clip.pretrained.download_pretrained_from_hf, model.removeprefix(HUB), _CONFIG)
     elif model.startswith(PACKAGE):
         file = _packaged(model, _CONFIG)
     elif model.endswith(".json"):
@@ -113,9 +110,7 @@ def find_weights(model: str, pretrained: str | None, config: dict[str, Any]) -> 
     """Find a weights file, downloading it if need be, and the tag's preprocessing configuration.
 
     Raises:
-        ConnectionError: The download failed.
-        FileNotFoundError: `pretrained` looks like a path and no file is there, or the package has no weights.
-        ImportError: The package is not installed.
+        ConnectionError, FileNotFoundError, ImportError: The hub, the path or the package does not give it.
         ValueError: `pretrained` is given for a hub id or a package, is an unknown tag, or its QuickGELU is not the
             model's.
     """

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from clipteacher.teachers.openclip_build import Built, Precision, build
 from clipteacher.teachers.openclip_source import anywhere, brings_weights
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, shortened
+from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, too_long
 from clipteacher.teachers.teacher import Frozen
 
 _PROMPTS_AT_ONCE = 256  # bounds memory: 847 classes with 15 templates are 12,705 prompts
@@ -24,22 +24,20 @@ class TextTower(nn.Module):
         templates: P prompt templates, each with one `{}`; a class is the mean of its prompts (see `prompts`).
         source: The `model` and `pretrained` that it was built from.
 
+    Attributes:
+        width: Channels C of the joint space.
+
     Raises:
         TypeError: `templates` is one string.
         ValueError: `templates` is empty or one of them lacks its `{}`.
     """
 
     def __init__(self, built: Built, templates: Sequence[str], source: tuple[str, str | None]) -> None:
-        """Freeze the text half."""
         super().__init__()
         self.templates = check_templates(templates)
         self.tower = Frozen(built.text)
-        self._tokenizer, self._width, self._source = built.tokenizer, built.width, anywhere(*source)
-
-    @property
-    def width(self) -> int:
-        """Channels C of the joint space."""
-        return self._width
+        self.width = built.width
+        self._tokenizer, self._source = built.tokenizer, anywhere(*source)
 
     @torch.no_grad()
     def encode_text(self, names: Sequence[str]) -> Tensor:
@@ -77,10 +75,7 @@ class TextTower(nn.Module):
             last = tokenize(part, context_length=context + 1)[:, -1].tolist()
             cut = [prompt for prompt, token in zip(part, last, strict=True) if token != padding]
             if cut:
-                raise ValueError(
-                    f"names: got {shortened(cut[0])}, which is longer than the text tower reads, expected at most "
-                    f"{context} tokens with the prompt. Say it in fewer words."
-                )
+                raise too_long(cut[0], context)
 
     def spec(self) -> dict[str, Any] | None:
         """Describe the tower in JSON's terms, so that `OpenClipText` can be built again; None for random weights.
@@ -99,15 +94,11 @@ class OpenClipText(TextTower):
     Args:
         model: As for `OpenClipTeacher`.
         pretrained: As for `OpenClipTeacher`.
-        templates: P prompt templates, each with one `{}`; a class is the mean of its prompts (see `prompts`).
+        templates: As for `OpenClipTeacher`.
         precision: As for `OpenClipTeacher`.
 
     Raises:
-        ConnectionError: As for `OpenClipTeacher`.
-        FileNotFoundError: As for `OpenClipTeacher`.
-        ImportError: As for `OpenClipTeacher`.
-        TypeError: `templates` is one string.
-        ValueError: As for `OpenClipTeacher`.
+        ConnectionError, FileNotFoundError, ImportError, TypeError, ValueError: As `OpenClipTeacher`.
 
     Example:
         >>> text = OpenClipText("ViT-S-32-alt", pretrained=None)  # random weights
@@ -123,6 +114,5 @@ class OpenClipText(TextTower):
         templates: Sequence[str] = SINGLE,
         precision: Precision = "fp32",
     ) -> None:
-        """Find, check and build the model; drop its image tower."""
         check_templates(templates)  # before any download
         super().__init__(build(model, pretrained, precision), templates, (model, pretrained))

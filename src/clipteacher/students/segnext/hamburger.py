@@ -99,12 +99,15 @@ class ConvNorm(nn.Sequential):
         activation: Whether there is a ReLU.
     """
 
+    conv: nn.Conv2d
+    gn: nn.GroupNorm
+
     def __init__(self, channels: int, out_channels: int, *, norm: bool = True, activation: bool = True) -> None:
         conv = nn.Conv2d(channels, out_channels, 1, bias=not norm)
         nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
         if conv.bias is not None:
             nn.init.zeros_(conv.bias)
-        super().__init__(OrderedDict[str, nn.Module](conv=conv))
+        super().__init__(OrderedDict(conv=conv))
         if norm:
             self.gn = nn.GroupNorm(GROUPS, out_channels)
         if activation:
