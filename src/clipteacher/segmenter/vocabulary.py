@@ -68,7 +68,8 @@ def check_names(names: Sequence[str]) -> None:
     """
     if isinstance(names, str):
         raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")
-    if not names or any(not isinstance(name, str) or not name.strip() for name in names):
+    blank = any(not isinstance(name, str) or not name.strip() for name in names)
+    if not names or blank or len(set(names)) != len(names):
         raise ValueError(
             f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
         )
@@ -77,10 +78,6 @@ def check_names(names: Sequence[str]) -> None:
         odd = next((sign for sign in name if unicodedata.category(sign) in _NO_TEXT), None)
         if odd is not None:
             raise ValueError(f"classes: got {name!r} with the control character {odd!r}, expected text. Take it out.")
-    if len(set(names)) != len(names):
-        raise ValueError(
-            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
-        )
 
 
 def encode_names(
