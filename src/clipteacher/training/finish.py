@@ -32,15 +32,10 @@ class KeepFirstModel(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write once; a resumed run keeps what it has."""
-        self._write(trainer, pl_module)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write at the end, where there was no validation before."""
-        self._write(trainer, pl_module)
-
-    def _write(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero and not trainer.sanity_checking and not self.folder.exists():
             pl_module.segmenter().save_pretrained(self.folder)  # type: ignore[operator]  # TrainingModule has it
+
+    on_train_end = on_validation_end  # where there was no validation before
 
 
 def finish_run(
@@ -78,14 +73,10 @@ def finish_run(
     title = "supervised baseline" if baseline is not None else "first checkpoint"
     columns = {} if other is None else {title: other.to(segmenter.text_features.device)}
     columns["student"] = segmenter
-    draw_report(run.report, val_set, {_title(title, each): each for title, each in columns.items()}, rows)
+    calibrations = {title: each.settings.calibration for title, each in columns.items()}
+    titles = {title: f"{title}, calibration {value:g}" if value else title for title, value in calibrations.items()}
+    draw_report(run.report, val_set, {titles[title]: each for title, each in columns.items()}, rows)
     return result
-
-
-def _title(title: str, segmenter: Segmenter) -> str:
-    """A column's title with the calibration, where there is one."""
-    calibration = segmenter.settings.calibration
-    return f"{title}, calibration {calibration:g}" if calibration else title
 
 
 def _first_segmenter(folder: Path, segmenter: Segmenter) -> Segmenter | None:
