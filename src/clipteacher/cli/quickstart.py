@@ -11,8 +11,7 @@ from jsonargparse.typing import NonNegativeInt
 from rich.console import Console
 
 from clipteacher.cli.errors import user_errors
-from clipteacher.demo.quickstart.config import QuickstartConfig
-from clipteacher.demo.quickstart.out_folder import check_empty
+from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
 
 
 def quickstart(arguments: Sequence[str]) -> None:

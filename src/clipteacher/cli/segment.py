@@ -16,7 +16,7 @@ from clipteacher.cli.errors import device, user_errors
 from clipteacher.cli.onnx import open_onnx
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.photo import MAX_PIXELS, eight_bits, read_photo
-from clipteacher.inference.rejection import check_threshold
+from clipteacher.inference.text_classifier import check_threshold
 from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import ignore_id, listed_names

@@ -17,8 +17,8 @@ from clipteacher.data.photo import Photo, eight_bits, read_photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction, Network
 from clipteacher.inference.image import float_images, image_tensor
-from clipteacher.inference.rejection import check_threshold
 from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.text_classifier import check_threshold
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.packages import needed
 from clipteacher.segmenter.segmentation import NONE, Segmentation

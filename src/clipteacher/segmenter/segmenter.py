@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from clipteacher.data.photo import Photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.rejection import check_threshold
 from clipteacher.inference.settings import TestSettings
-from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.inference.text_classifier import TextClassifier, check_threshold
 from clipteacher.protocols.splits import check_seen
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
 from clipteacher.segmenter.photo_batches import read_batches, segment_photos

@@ -15,6 +15,9 @@ Colour = tuple[float, float, float]
 Points = Sequence[tuple[float, float]]
 """Corners (x, y)."""
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels."""
+
 _FINER: Final = 4  # shapes are drawn this many times finer and averaged, for soft edges
 
 
@@ -64,8 +67,8 @@ class Canvas:
             texture: (size, size, 3), float32, the region's colours.
             class_id: The region's class.
         """
-        alpha = self._alpha([(x * self.size, y * self.size) for x, y in points], (0, 0, self.size, self.size))
-        self._lay(alpha, (0, 0, self.size, self.size), texture, class_id, 0)
+        corners = [(x * self.size, y * self.size) for x, y in points]
+        self._lay(corners, (0, 0, self.size, self.size), texture, class_id, 0)
 
     def paint(self, points: Points, colour: Colour, class_id: int, number: int, gloss: float = 0.25) -> None:
         """Paint a part of a thing: brighter towards the light, with a little grain.
@@ -78,20 +81,15 @@ class Canvas:
             gloss: How much brighter the lit side is than the other side.
         """
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        box = (
-            max(0, int(min(xs)) - 1),
-            max(0, int(min(ys)) - 1),
-            min(self.size, int(max(xs)) + 2),
-            min(self.size, int(max(ys)) + 2),
-        )
-        left, top, right, bottom = box
+        left, top = (max(0, int(min(values)) - 1) for values in (xs, ys))
+        right, bottom = (min(self.size, int(max(values)) + 2) for values in (xs, ys))
         if left >= right or top >= bottom:
             return
         across = np.linspace(-1, 1, right - left, dtype=np.float32)[None, :] * self.light[0]
         down = np.linspace(-1, 1, bottom - top, dtype=np.float32)[:, None] * self.light[1]
         shade = 1 + gloss * 0.5 * (across + down) + 0.07 * self._grain[top:bottom, left:right]
         fill = shade[..., None] * np.asarray(colour, dtype=np.float32)
-        self._lay(self._alpha(points, box), box, fill, class_id, number)
+        self._lay(points, (left, top, right, bottom), fill, class_id, number)
 
     def darken(self, points: Points, strength: float) -> None:
         """Cast a shadow; labels do not change.
@@ -100,8 +98,7 @@ class Canvas:
             points: Corners in pixels.
             strength: Share of the light removed, in [0, 1].
         """
-        box = (0, 0, self.size, self.size)
-        self.image *= 1 - strength * self._alpha(points, box)[..., None]
+        self.image *= 1 - strength * self._alpha(points, (0, 0, self.size, self.size))[..., None]
 
     def photograph(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Finish the picture: colour of the light, exposure, contrast, and a camera's grain.
@@ -120,23 +117,16 @@ class Canvas:
         image += rng.normal(0, 0.012, image.shape).astype(np.float32)
         return (image.clip(0, 1) * 255).round().astype(np.uint8)
 
-    def _alpha(self, points: Points, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-        """Share of each pixel of a box (left, top, right, bottom) that a polygon covers."""
+    def _alpha(self, points: Points, box: Box) -> NDArray[np.float32]:
+        """Share of each pixel of a box that a polygon covers."""
         left, top, right, bottom = box
         fine = Image.new("L", ((right - left) * _FINER, (bottom - top) * _FINER))
         ImageDraw.Draw(fine).polygon([((x - left) * _FINER, (y - top) * _FINER) for x, y in points], fill=255)
         return np.asarray(fine.reduce(_FINER), dtype=np.float32) / np.float32(255)
 
-    def _lay(
-        self,
-        alpha: NDArray[np.float32],
-        box: tuple[int, int, int, int],
-        fill: NDArray[np.float32],
-        class_id: int,
-        number: int,
-    ) -> None:
-        """Blend a colour into a box, and set its class where it covers at least half of a pixel."""
-        left, top, right, bottom = box
+    def _lay(self, points: Points, box: Box, fill: NDArray[np.float32], class_id: int, number: int) -> None:
+        """Blend a polygon's colour into a box, and set its class where it covers at least half of a pixel."""
+        alpha, (left, top, right, bottom) = self._alpha(points, box), box
         here = np.s_[top:bottom, left:right]
         self.image[here] += alpha[..., None] * (fill - self.image[here])
         covered = alpha >= 0.5

@@ -54,14 +54,8 @@ class Stages:
     def __init__(self, console: Console, count: int) -> None:
         self.seconds: dict[str, float] = {}
         self._console, self._count = console, count
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
-            _Steps(),
-            _Time(),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        columns = TextColumn("{task.description}"), BarColumn(bar_width=16), _State()
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
 
     def __enter__(self) -> Self:
         """Begin to draw."""
@@ -91,28 +85,15 @@ class Stages:
         self._progress.update(task, completed=done, total=done, doing="")
 
 
-class _Steps(ProgressColumn):
-    """Steps done of all, where a stage counts any."""
+class _State(ProgressColumn):
+    """Steps done of all, where a stage counts any; then what it does now, or the time left, so far or taken."""
 
     def render(self, task: Task) -> Text:
         steps = f"{int(task.completed)}/{int(task.total)}" if task.total is not None and task.total > 1 else ""
-        return Text(steps.rjust(7), no_wrap=True)
-
-
-class _Time(ProgressColumn):
-    """What a stage does now; the time left; where it counts no steps, the time so far; at its end the time taken."""
-
-    def render(self, task: Task) -> Text:
+        seconds, word = task.elapsed, ""
         if task.finished:
-            text = f"{_clock(task.finished_time)} taken"
+            seconds, word = task.finished_time, " taken"
         elif task.time_remaining is not None:
-            text = f"{_clock(task.time_remaining)} left"
-        else:
-            text = _clock(task.elapsed)
-        return Text(task.fields["doing"] or text, "green", no_wrap=True)
-
-
-def _clock(seconds: float | None) -> str:
-    """Minutes and seconds."""
-    seconds = seconds or 0.0
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+            seconds, word = task.time_remaining, " left"
+        time = f"{int(seconds or 0) // 60}:{int(seconds or 0) % 60:02d}{word}"
+        return Text.assemble(f"{steps:>7} ", (task.fields["doing"] or time, "green"), no_wrap=True)
