@@ -25,11 +25,6 @@ MOST_WORDS: Final = 4096
 """Words that are kept in memory, 2 kB each with CLIP ViT-B/16: a page that strangers type into must not grow."""
 
 
-def cache_folder() -> Path:
-    """Return the folder of all text vectors: `clipteacher/text_vectors` in `$XDG_CACHE_HOME`, else in `~/.cache`."""
-    return user_cache("text_vectors")
-
-
 class TextCache:
     """The vectors of one text tower, a file for each name.
 
@@ -58,7 +53,7 @@ class TextCache:
             identity = json.dumps([_FORMAT, dict(spec), _contents(spec)], sort_keys=True)
         except (ImportError, OSError, TypeError, ValueError):
             return None
-        return cls(cache_folder() / _digest(identity))
+        return cls(user_cache("text_vectors") / _digest(identity))
 
     def read(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the vectors (C,), float32, of those names that are kept."""

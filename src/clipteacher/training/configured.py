@@ -72,8 +72,7 @@ class ConfiguredTraining(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Refuse what cannot be trained before anything is built."""
         if (known := known_protocol(self.config.data.protocol)) is not None:
-            self._test_as(known)
-            self._prompt_as(known)
+            self._follow(known)
         if self.config.model.ema is not None and self.config.trainer.precision is not None:
             check_precision(str(self.config.trainer.precision))
         if self.config.report_rows < 1:
@@ -94,25 +93,24 @@ class ConfiguredTraining(LightningCLI):
         """Return every option with its value, as `config.yaml` has them."""
         return cast(str, self.parser.dump(self.config, skip_unset=False))
 
-    def _test_as(self, known: Protocol) -> None:
-        """Refuse other sizes and windows than a known protocol's: a score under its name is measured in its way."""
-        given, test = dict(self.config.model.test.pipeline), asdict(known.test)
-        if given != test:
-            raise ValueError(
-                f"model.test.pipeline: got {given} together with protocol {known.name}, which has {test}. Leave one of "
-                "the two out."
-            )
+    def _follow(self, known: Protocol) -> None:
+        """Refuse other sizes and windows than a known protocol's, for a score under its name is measured in its way.
 
-    def _prompt_as(self, known: Protocol) -> None:
-        """Take prompts from a known protocol, where the teacher is one that takes prompts."""
+        Its prompts are taken where the teacher is one that takes prompts.
+        """
+        windows, test = dict(self.config.model.test.pipeline), asdict(known.test)
+        if windows != test:
+            raise ValueError(
+                f"model.test.pipeline: got {windows} together with protocol {known.name}, which has {test}. Leave one "
+                "of the two out."
+            )
         arguments = self.config.model.teacher.get("init_args") or {}
         if "templates" not in arguments:
             return
-        given = tuple(arguments["templates"])
-        if given not in (known.templates, SINGLE):  # SINGLE is a teacher's default
+        if tuple(arguments["templates"]) not in (known.templates, SINGLE):  # SINGLE is a teacher's default
             raise ValueError(
-                f"model.teacher.templates: got {list(given)} together with protocol {known.name}, which has "
-                f"{list(known.templates)}. Leave out one of the two."
+                f"model.teacher.templates: got {list(arguments['templates'])} together with protocol {known.name}, "
+                f"which has {list(known.templates)}. Leave out one of the two."
             )
         arguments["templates"] = list(known.templates)
 

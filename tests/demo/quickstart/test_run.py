@@ -16,7 +16,7 @@ from rich.console import Console
 from clipteacher.cli.main import main
 from clipteacher.data.dataset import FolderDataset
 from clipteacher.demo.drawn_world import CLASSES, UNSEEN
-from clipteacher.demo.quickstart.advice import Command
+from clipteacher.demo.quickstart.advice import Commands
 from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
 from clipteacher.demo.quickstart.results import TITLES, Results
 from clipteacher.demo.quickstart.run import quickstart
@@ -27,7 +27,7 @@ from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
 
-Done = tuple[Path, tuple[Results, list[Command]]]
+Done = tuple[Path, tuple[Results, Commands]]
 SPLIT = ClassSplit(names=CLASSES, unseen=UNSEEN)
 
 
@@ -133,7 +133,7 @@ def test_the_printed_commands_run(
 ) -> None:
     """Through a shell's eyes; the folder's name has a blank. Of the last, what one is told to fill in is filled in."""
     out, (_, commands) = done
-    segment, evaluate, fit = ([*shlex.split(command.line())] for command in commands)
+    segment, evaluate, fit = (shlex.split(line) for _, line in commands)
     assert {words[0] for words in (segment, evaluate, fit)} == {"clipteacher"}
     segment[segment.index("--out") + 1] = str(tmp_path / "words")
     main(segment[1:])
@@ -157,16 +157,16 @@ def test_the_printed_commands_run(
 
 
 def test_a_shell_reads_the_commands_as_they_are_meant(done: Done) -> None:
-    for command in done[1][1]:
-        line = command.line().replace("clipteacher", "printf '%s\\0'", 1)
+    for _, command in done[1][1]:
+        line = command.replace("clipteacher", "printf '%s\\0'", 1)
         words = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
-        assert words.split("\0")[:-1] == list(command.arguments[1:])
+        assert words.split("\0")[:-1] == shlex.split(command)[1:]
 
 
 def test_the_scene_to_segment_shows_an_unseen_class_and_the_words_are_what_is_in_it(
     done: Done,
 ) -> None:
-    arguments = done[1][1][0].arguments
+    arguments = shlex.split(done[1][1][0][1])
     photo, words = Path(arguments[2]), arguments[arguments.index("--classes") + 1].split(", ")
     with Image.open(str(photo).replace("images", "masks")) as mask:
         assert words == [CLASSES[label] for label in np.unique(np.array(mask))]

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.demo.drawn_world import write_world
-from clipteacher.demo.quickstart.advice import Command, next_commands
+from clipteacher.demo.quickstart.advice import Commands, next_commands
 from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
 from clipteacher.demo.quickstart.results import TITLES, Results
 from clipteacher.demo.quickstart.speed import images_per_second
@@ -27,7 +27,7 @@ from clipteacher.training.finish import draw_report
 from clipteacher.utils.atomic_files import write_json
 
 
-def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Console) -> tuple[Results, list[Command]]:
+def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Console) -> tuple[Results, Commands]:
     """Show the method at work.
 
     Args:
