@@ -306,7 +306,7 @@ def test_follows_the_protocol_and_moves(tinies: dict[str, Tiny]) -> None:
     check_teacher(teacher)
     assert isinstance(teacher, Teacher)
     teacher.to("meta")
-    assert teacher.image.device.type == teacher.text.tower.device.type == teacher.mean.device.type == "meta"
+    assert teacher.image.device.type == teacher.tower.device.type == teacher.mean.device.type == "meta"
 
 
 @pytest.mark.parametrize("name", ["vit", "resnet"])

@@ -58,29 +58,10 @@ class TextClassifier:
         if self.bias is not None:
             logits = logits + self.bias.to(logits)[first:last, None, None]
         if self.threshold is not None and last > len(self.text_features):
-            logits = torch.cat([logits, rejection_logits(features, self.threshold)], dim=1)
+            # t·|R| is the best where Rᵀ T_c < t·|R| for every name c: where no cosine reaches t.
+            rejection = self.threshold * torch.linalg.vector_norm(features, dim=1, keepdim=True)
+            logits = torch.cat([logits, rejection], dim=1)
         return logits
-
-
-def rejection_logits(features: Tensor, threshold: float) -> Tensor:
-    """Return the logit of "none of these": t·|R|.
-
-    It is the best where Rᵀ T_c < t·|R| for every name c: where no cosine reaches t. Like the other logits it is brought
-    to full size and averaged over windows.
-
-    Args:
-        features: R, (B, C, h, w), floating point.
-        threshold: t, the least cosine.
-
-    Returns:
-        (B, 1, h, w).
-
-    Example:
-        >>> rejection_logits(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1), 0.5).item()
-        2.5
-    """
-    logits: Tensor = threshold * torch.linalg.vector_norm(features, dim=1, keepdim=True)
-    return logits
 
 
 def check_threshold(threshold: float | None) -> None:

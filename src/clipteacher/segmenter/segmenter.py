@@ -21,8 +21,7 @@ from clipteacher.segmenter.pretrained import Pretrained
 from clipteacher.segmenter.segmentation import Segmentation
 from clipteacher.segmenter.text_cache import CachedText
 from clipteacher.segmenter.vocabulary import check_names, check_text_features, encode_names
-from clipteacher.teachers.dense import ZeroShotTeacher
-from clipteacher.teachers.teacher import Teacher, TextEncoder
+from clipteacher.teachers.teacher import Teacher, TextEncoder, ZeroShotTeacher
 
 
 class Segmenter(Pretrained):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.students.described import DescribedStudent
 from clipteacher.students.smp import WEIGHT_FILES
+from clipteacher.students.student import DescribedStudent
 from clipteacher.utils.weights import load_encoder, read_weights
 
 DEPTHS = (50, 101)

@@ -14,7 +14,7 @@ from timm.models.efficientnet import EfficientNetFeatures
 from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import Tensor, nn
 
-from clipteacher.students.described import DescribedStudent
+from clipteacher.students.student import DescribedStudent
 from clipteacher.utils.weights import LITE0_PACKAGE, lite0_weights, load_encoder, read_weights
 
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")

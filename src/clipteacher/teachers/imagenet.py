@@ -95,7 +95,7 @@ class MiniLMText(nn.Module):
         return pooled
 
 
-class ImageNetTeacher(nn.Module):
+class ImageNetTeacher(MiniLMText):
     """EfficientNet-Lite0 and MiniLM, joined in closed form. Nothing is trained.
 
     Args:
@@ -105,7 +105,6 @@ class ImageNetTeacher(nn.Module):
 
     Attributes:
         bridge: A, (384, 1280), float32.
-        width: Channels C, 384.
 
     Raises:
         ImportError: The extra `clipteacher[imagenet]` is not installed.
@@ -115,14 +114,12 @@ class ImageNetTeacher(nn.Module):
     bridge: Tensor
 
     def __init__(self, scale: float = 2.0, ridge: float = 1.0, templates: Sequence[str] = SINGLE) -> None:
-        super().__init__()
+        super().__init__(SINGLE)
         network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         network.load_state_dict(lite0_weights())
         self.scale = scale
-        self.text = MiniLMText(SINGLE)
-        bridge = ridge_bridge(self.text.encode_text(IMAGENET_CLASSNAMES), network.classifier.weight.detach(), ridge)
-        self.text.templates = check_templates(templates)
-        self.width = self.text.width
+        bridge = ridge_bridge(self.encode_text(IMAGENET_CLASSNAMES), network.classifier.weight.detach(), ridge)
+        self.templates = check_templates(templates)
         self.trunk = Frozen(network)
         self.register_buffer("bridge", bridge, persistent=False)
 
@@ -143,11 +140,3 @@ class ImageNetTeacher(nn.Module):
             features = trunk.forward_features((images - 0.5) / 0.5)
         dense = torch.einsum("cf,bfhw->bchw", self.bridge, features)
         return TeacherTokens(dense.mean(dim=(2, 3)), dense)
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        """Encode N names as unit vectors, (N, 384), float32."""
-        return self.text.encode_text(names)
-
-    def spec(self) -> dict[str, Any]:
-        """Return what builds the text tower again."""
-        return self.text.spec()

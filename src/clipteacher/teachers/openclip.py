@@ -45,118 +45,6 @@ def fit(images: Tensor, step: tuple[int, int], short: int | None = None) -> Tens
     return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
-class OpenClipTeacher(nn.Module):
-    """A frozen CLIP that gives a CLS token and dense tokens of images, and vectors of class names.
-
-    Its CLS token is open_clip's own `encode_image`, its text vectors are open_clip's own `encode_text`; dense tokens
-    come from the same forward. Position embeddings are interpolated for image sizes other than the model's own.
-
-    Args:
-        model: A name that open_clip lists (`open_clip.list_models()`), `hf-hub:org/name`, `package:name` of an
-            installed package that holds the hub's two files, or the path of a JSON file with a model configuration.
-            The image tower must be open_clip's vision transformer or its ResNet.
-        pretrained: A tag that open_clip lists for the model, or the path of a weights file. None: the hub's own
-            weights for a hub id, the package's for a package, random weights for all others.
-        dense: "tokens": the last layer's. "value": the value path of the last attention (MaskCLIP, arXiv 2112.01071),
-            which localises better. See `openclip_trunk`.
-        templates: P prompt templates, each with one `{}`; a class is the mean of its prompts (see `prompts`).
-        image_size: Length that the shorter side of the images is brought to. None: images go in at the size they
-            come. In both cases each side is then rounded to a multiple of the patch size (of 32 for a ResNet).
-        precision: "fp32", or "bf16" or "fp16" for weights and arithmetic, with layer norms in float32.
-
-    Attributes:
-        width: Channels C of the joint space.
-        step: Pixels from one dense token to the next, down and across.
-
-    Raises:
-        ConnectionError: A download failed.
-        FileNotFoundError: A configuration or weights file is missing.
-        ImportError: The package is not installed.
-        TypeError: `templates` is one string.
-        ValueError: Unknown model, tag, `dense` or `precision`, an unsupported image tower, an `image_size` below the
-            patch size, a bad template, weights that are not the model's, or plain GELU where the weights need
-            QuickGELU. The activation that a local file needs is known for OpenAI's checkpoints only; for others the
-            model's name or configuration must be right.
-
-    Example:
-        >>> teacher = OpenClipTeacher("ViT-S-32-alt", pretrained=None)  # random weights
-        >>> cls, dense = teacher.encode_image(torch.rand(1, 3, 64, 96))
-        >>> cls.shape, dense.shape
-        (torch.Size([1, 256]), torch.Size([1, 256, 2, 3]))
-        >>> OpenClipTeacher("ViT-B-16", pretrained="openai")  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        ...
-        ValueError: model: got ViT-B-16 with plain GELU; expected QuickGELU, ... Set model='ViT-B-16-quickgelu'.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(
-        self,
-        model: str = "ViT-B-16-quickgelu",
-        pretrained: str | None = "openai",
-        *,
-        dense: Dense = "value",
-        templates: Sequence[str] = SINGLE,
-        image_size: int | None = None,
-        precision: Precision = "fp32",
-    ) -> None:
-        super().__init__()
-        if dense not in get_args(Dense):
-            raise ValueError(f"dense: got {dense!r}; expected one of {', '.join(get_args(Dense))}.")
-        templates = check_templates(templates)  # before any download
-        built = build(model, pretrained, precision)
-        self.image = Frozen(built.visual)
-        self.text = TextTower(built, templates, (model, pretrained))
-        self.dense: Dense = dense
-        self.image_size = image_size
-        self.width = self.text.width
-        resnet = isinstance(built.visual, ModifiedResNet)
-        self.step = (32, 32) if resnet else cast(tuple[int, int], built.visual.patch_size)
-        if image_size is not None and image_size < max(self.step):
-            raise ValueError(f"image_size: got {image_size}; expected None or at least {max(self.step)}, one patch.")
-        # Not persistent: a checkpoint holds nothing of the teacher.
-        self.register_buffer("mean", torch.tensor(built.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(built.std).view(3, 1, 1), persistent=False)
-
-    @torch.no_grad()
-    def encode_image(self, images: Tensor) -> TeacherTokens:
-        """Encode images of any size, all of one batch alike.
-
-        Args:
-            images: (B, 3, H, W), floating point in [0, 1], on the teacher's device.
-
-        Returns:
-            CLS (B, C) and dense tokens (B, C, h, w), float32, not normalised; h and w are the sides of the resized
-            images divided by the patch size (by 32 for a ResNet).
-
-        Raises:
-            ValueError: `images` are not (B, 3, H, W) or not floating point.
-        """
-        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-            raise ValueError(
-                f"images: got {images.dtype} of shape {tuple(images.shape)}; expected floating point (B, 3, H, W) in "
-                "[0, 1]. Divide 8-bit images by 255."
-            )
-        visual: Any = self.image.network
-        images = (fit(images, self.step, self.image_size) - self.mean) / self.std
-        images = images.to(visual.conv1.weight.dtype)
-        if isinstance(visual, ModifiedResNet):
-            cls, dense = resnet_tokens(visual, images, self.dense)
-        else:
-            cls, dense = vit_tokens(visual, images, self.dense)
-        return TeacherTokens(cls.float(), dense.float())
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        """Encode N class names as unit vectors, (N, C), float32; see `TextTower.encode_text`."""
-        return self.text.encode_text(names)
-
-    def spec(self) -> dict[str, Any] | None:
-        """Describe the text tower in JSON's terms; see `TextTower.spec`."""
-        return self.text.spec()
-
-
 class TextTower(nn.Module):
     """The text half of a built open_clip model, frozen.
 
@@ -257,3 +145,104 @@ class OpenClipText(TextTower):
     ) -> None:
         check_templates(templates)  # before any download
         super().__init__(build(model, pretrained, precision), templates, (model, pretrained))
+
+
+class OpenClipTeacher(TextTower):
+    """A frozen CLIP that gives a CLS token and dense tokens of images, and vectors of class names.
+
+    Its CLS token is open_clip's own `encode_image`, its text vectors are open_clip's own `encode_text`; dense tokens
+    come from the same forward. Position embeddings are interpolated for image sizes other than the model's own.
+
+    Args:
+        model: A name that open_clip lists (`open_clip.list_models()`), `hf-hub:org/name`, `package:name` of an
+            installed package that holds the hub's two files, or the path of a JSON file with a model configuration.
+            The image tower must be open_clip's vision transformer or its ResNet.
+        pretrained: A tag that open_clip lists for the model, or the path of a weights file. None: the hub's own
+            weights for a hub id, the package's for a package, random weights for all others.
+        dense: "tokens": the last layer's. "value": the value path of the last attention (MaskCLIP, arXiv 2112.01071),
+            which localises better. See `openclip_trunk`.
+        templates: P prompt templates, each with one `{}`; a class is the mean of its prompts (see `prompts`).
+        image_size: Length that the shorter side of the images is brought to. None: images go in at the size they
+            come. In both cases each side is then rounded to a multiple of the patch size (of 32 for a ResNet).
+        precision: "fp32", or "bf16" or "fp16" for weights and arithmetic, with layer norms in float32.
+
+    Attributes:
+        step: Pixels from one dense token to the next, down and across.
+
+    Raises:
+        ConnectionError: A download failed.
+        FileNotFoundError: A configuration or weights file is missing.
+        ImportError: The package is not installed.
+        TypeError: `templates` is one string.
+        ValueError: Unknown model, tag, `dense` or `precision`, an unsupported image tower, an `image_size` below the
+            patch size, a bad template, weights that are not the model's, or plain GELU where the weights need
+            QuickGELU. The activation that a local file needs is known for OpenAI's checkpoints only; for others the
+            model's name or configuration must be right.
+
+    Example:
+        >>> teacher = OpenClipTeacher("ViT-S-32-alt", pretrained=None)  # random weights
+        >>> cls, dense = teacher.encode_image(torch.rand(1, 3, 64, 96))
+        >>> cls.shape, dense.shape
+        (torch.Size([1, 256]), torch.Size([1, 256, 2, 3]))
+        >>> OpenClipTeacher("ViT-B-16", pretrained="openai")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        ValueError: model: got ViT-B-16 with plain GELU; expected QuickGELU, ... Set model='ViT-B-16-quickgelu'.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        model: str = "ViT-B-16-quickgelu",
+        pretrained: str | None = "openai",
+        *,
+        dense: Dense = "value",
+        templates: Sequence[str] = SINGLE,
+        image_size: int | None = None,
+        precision: Precision = "fp32",
+    ) -> None:
+        if dense not in get_args(Dense):
+            raise ValueError(f"dense: got {dense!r}; expected one of {', '.join(get_args(Dense))}.")
+        check_templates(templates)  # before any download
+        built = build(model, pretrained, precision)
+        super().__init__(built, templates, (model, pretrained))
+        self.image = Frozen(built.visual)
+        self.dense: Dense = dense
+        self.image_size = image_size
+        resnet = isinstance(built.visual, ModifiedResNet)
+        self.step = (32, 32) if resnet else cast(tuple[int, int], built.visual.patch_size)
+        if image_size is not None and image_size < max(self.step):
+            raise ValueError(f"image_size: got {image_size}; expected None or at least {max(self.step)}, one patch.")
+        # Not persistent: a checkpoint holds nothing of the teacher.
+        self.register_buffer("mean", torch.tensor(built.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(built.std).view(3, 1, 1), persistent=False)
+
+    @torch.no_grad()
+    def encode_image(self, images: Tensor) -> TeacherTokens:
+        """Encode images of any size, all of one batch alike.
+
+        Args:
+            images: (B, 3, H, W), floating point in [0, 1], on the teacher's device.
+
+        Returns:
+            CLS (B, C) and dense tokens (B, C, h, w), float32, not normalised; h and w are the sides of the resized
+            images divided by the patch size (by 32 for a ResNet).
+
+        Raises:
+            ValueError: `images` are not (B, 3, H, W) or not floating point.
+        """
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise ValueError(
+                f"images: got {images.dtype} of shape {tuple(images.shape)}; expected floating point (B, 3, H, W) in "
+                "[0, 1]. Divide 8-bit images by 255."
+            )
+        visual: Any = self.image.network
+        images = (fit(images, self.step, self.image_size) - self.mean) / self.std
+        images = images.to(visual.conv1.weight.dtype)
+        if isinstance(visual, ModifiedResNet):
+            cls, dense = resnet_tokens(visual, images, self.dense)
+        else:
+            cls, dense = vit_tokens(visual, images, self.dense)
+        return TeacherTokens(cls.float(), dense.float())

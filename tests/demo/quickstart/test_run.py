@@ -24,8 +24,8 @@ from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.teachers.teacher import ZeroShotTeacher
 
 Done = tuple[Path, tuple[Results, Commands]]
 SPLIT = ClassSplit(names=CLASSES, unseen=UNSEEN)

@@ -16,7 +16,7 @@ from clipteacher.demo.quickstart.advice import Commands, next_commands
 from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
 from clipteacher.demo.quickstart.results import TITLES, Results
 from clipteacher.demo.quickstart.speed import images_per_second
-from clipteacher.demo.quickstart.stages import Stage, Stages
+from clipteacher.demo.quickstart.stages import Stages
 from clipteacher.demo.quickstart.training import train
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.evaluation.metrics import compute_metrics
@@ -88,7 +88,7 @@ def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Conso
     return results, next_commands(out, fit_config, val_set.source.paths(example).image, words)
 
 
-def _counted(samples: SegmentationDataset, stage: Stage) -> Iterator[Sample]:
+def _counted(samples: SegmentationDataset, stage: Stages) -> Iterator[Sample]:
     """Go through samples and show how far it has come."""
     for index in range(len(samples)):
         yield samples[index]

@@ -9,33 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
-
-
-class Stage:
-    """One stage while it runs.
-
-    Args:
-        progress: The bars.
-        task: This stage's bar.
-    """
-
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
-
-    def show(self, done: int, total: int) -> None:
-        """Show how far the stage has come.
-
-        Args:
-            done: Steps done.
-            total: All steps.
-        """
-        self._progress.update(self._task, completed=done, total=total)
-
-    def say(self, what: str) -> None:
-        """Say what the stage does now; the steps shown so far stay."""
-        self._progress.update(self._task, doing=what)
 
 
 class Stages:
@@ -66,9 +41,17 @@ class Stages:
         """Leave the bars as they stand."""
         self._progress.stop()
 
+    def show(self, done: int, total: int) -> None:
+        """Show how far the running stage has come: steps done of all."""
+        self._progress.update(self._progress.task_ids[-1], completed=done, total=total)
+
+    def say(self, what: str) -> None:
+        """Say what the running stage does now; the steps shown so far stay."""
+        self._progress.update(self._progress.task_ids[-1], doing=what)
+
     @contextmanager
-    def stage(self, key: str, title: str) -> Iterator[Stage]:
-        """Run one stage and time it.
+    def stage(self, key: str, title: str) -> Iterator[Self]:
+        """Run one stage and time it; while it runs, `show` and `say` are its own.
 
         Args:
             key: Its name in `seconds`.
@@ -79,7 +62,7 @@ class Stages:
             self._console.print(label)
         task = self._progress.add_task(label, total=None, doing="")
         start = perf_counter()
-        yield Stage(self._progress, task)
+        yield self
         self.seconds[key] = perf_counter() - start
         done = max(1, int(self._progress.tasks[task].completed))
         self._progress.update(task, completed=done, total=done, doing="")

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelSummary, ProgressBar
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from clipteacher.data.dataset import Sample
-from clipteacher.demo.quickstart.stages import Stage
+from clipteacher.demo.quickstart.stages import Stages
 from clipteacher.training.configured import configured_session
 from clipteacher.training.session import TrainingResult
 
@@ -37,7 +37,7 @@ class StageBar(ProgressBar):
         stage: The stage.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stages) -> None:
         super().__init__()
         self.stage = stage
 
@@ -72,7 +72,7 @@ def quiet_trainer() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def train(arguments: Sequence[str], stage: Stage) -> TrainingResult:
+def train(arguments: Sequence[str], stage: Stages) -> TrainingResult:
     """Train a student and show its steps.
 
     Args:

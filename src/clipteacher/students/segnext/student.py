@@ -8,9 +8,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from clipteacher.students.described import DescribedStudent
 from clipteacher.students.segnext.hamburger import NMF, LightHamHead
 from clipteacher.students.segnext.mscan import MSCAN
+from clipteacher.students.student import DescribedStudent
 from clipteacher.utils.weights import load_strictly, read_weights
 
 
