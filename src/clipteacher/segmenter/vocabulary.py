@@ -44,14 +44,10 @@ def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
 
 
 def check_text_features(class_names: Sequence[str], text_features: Tensor) -> None:
-    """Check that there is one text feature for each name.
-
-    Args:
-        class_names: N names.
-        text_features: Any shape; (N, C) is right.
+    """Check that the text features of N names are (N, C).
 
     Raises:
-        ValueError: It has another shape.
+        ValueError: They have another shape.
     """
     if text_features.ndim != 2 or len(text_features) != len(class_names):
         raise ValueError(

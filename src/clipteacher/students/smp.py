@@ -66,7 +66,12 @@ class SMPStudent(DescribedStudent):
         if weights is not None and tag is None:
             state = lite0_weights() if weights == LITE0_PACKAGE else read_weights(weights)
             load_encoder(self.network.encoder, state, weights)
-        drop_unread_stages(self.network.encoder)
+        _drop_unread_stages(self.network.encoder)
+
+    def add_dropout(self, rate: float) -> None:
+        """Let training set a share of the decoder's channels to 0 before the last layer; tensors keep their names."""
+        layers = self.network.segmentation_head.named_children()
+        self.network.segmentation_head = nn.Sequential(OrderedDict([("dropout", nn.Dropout2d(rate)), *layers]))
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W), float in [0, 1], to features (B, C, h, w) at the decoder's stride.
@@ -77,14 +82,11 @@ class SMPStudent(DescribedStudent):
         return features
 
 
-def drop_unread_stages(encoder: nn.Module) -> None:
+def _drop_unread_stages(encoder: nn.Module) -> None:
     """Take out the last stages of an encoder whose maps no decoder reads; what it gives stays the same to the bit.
 
     timm's EfficientNets and MobileNets keep, and run, all their stages even if fewer are used: with
-    `encoder_depth: 4` that is three quarters of EfficientNet-Lite0's parameters.
-
-    Args:
-        encoder: Of segmentation_models_pytorch, with its first weights; others than those are left as they are.
+    `encoder_depth: 4` that is three quarters of EfficientNet-Lite0's parameters. Other encoders are left as they are.
     """
     model = getattr(encoder, "model", None)
     if isinstance(model, EfficientNetFeatures | MobileNetV3Features) and model.feature_hooks is None:
@@ -99,17 +101,6 @@ def _pass_over_dropped(blocks: nn.Sequential, state: dict[str, Tensor], prefix: 
         stage = name.removeprefix(prefix).split(".")[0]
         if name.startswith(prefix) and stage.isdigit() and int(stage) >= len(blocks):
             del state[name]
-
-
-def add_dropout(network: Any, rate: float) -> None:  # noqa: ANN401 (smp is untyped)
-    """Let a network drop channels of its decoder in training, before the last layer; its tensors keep their names.
-
-    Args:
-        network: Of segmentation_models_pytorch, with a `segmentation_head` that is a sequence of layers.
-        rate: Share of the channels that is set to 0.
-    """
-    layers = network.segmentation_head.named_children()
-    network.segmentation_head = nn.Sequential(OrderedDict([("dropout", nn.Dropout2d(rate)), *layers]))
 
 
 def _build(architecture: str, encoder: str, tag: str | None, channels: int, options: dict[str, Any]) -> Any:  # noqa: ANN401 (smp is untyped)

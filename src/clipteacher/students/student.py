@@ -21,7 +21,6 @@ class Student(Protocol):
 
     def __call__(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W) to dense features (B, C, h, w)."""
-        ...
 
 
 class DescribedStudent(nn.Module):

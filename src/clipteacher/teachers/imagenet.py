@@ -72,8 +72,7 @@ class MiniLMText(nn.Module):
         """Encode N names as unit vectors, (N, C), float32.
 
         Raises:
-            TypeError: `names` is one string.
-            ValueError: `names` is empty or holds an empty name, or a prompt is longer than MiniLM reads.
+            TypeError, ValueError: As `fill`, or a prompt is longer than MiniLM reads.
         """
         sentences = fill(self.templates, names)
         limit = int(self.tokenizer.model_max_length)

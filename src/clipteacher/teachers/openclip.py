@@ -57,8 +57,7 @@ class TextTower(nn.Module):
         width: Channels C of the joint space.
 
     Raises:
-        TypeError: `templates` is one string.
-        ValueError: `templates` is empty or one of them lacks its `{}`.
+        TypeError, ValueError: As `check_templates`.
     """
 
     def __init__(self, built: Built, templates: Sequence[str], source: tuple[str, str | None]) -> None:
@@ -79,8 +78,7 @@ class TextTower(nn.Module):
             Unit vectors, (N, C), float32, on the tower's device.
 
         Raises:
-            TypeError: `names` is one string.
-            ValueError: `names` is empty or holds an empty name, or a prompt is longer than the model's context.
+            TypeError, ValueError: As `fill`, or a prompt is longer than the model's context.
                 Deviation: open_clip cuts it there without a word, and two long names become one.
         """
         prompts, device = fill(self.templates, names), self.tower.device
@@ -107,10 +105,7 @@ class TextTower(nn.Module):
                 raise too_long(cut[0], context)
 
     def spec(self) -> dict[str, Any] | None:
-        """Describe the tower in JSON's terms, so that `OpenClipText` can be built again; None for random weights.
-
-        Paths of local files are absolute; hub ids and packages stay as they were given.
-        """
+        """Describe what builds `OpenClipText` again in JSON's terms, paths absolute; None for random weights."""
         model, pretrained = self._source
         if pretrained is None and not brings_weights(model):
             return None

@@ -29,15 +29,12 @@ class TextEncoder(Protocol):
     @property
     def width(self) -> int:
         """Channels C of the joint space."""
-        ...
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Encode N class names as unit vectors, (N, C), float32."""
-        ...
 
     def spec(self) -> dict[str, Any] | None:
         """JSON-ready description from which `clipteacher.segmenter.vocabulary` builds the text tower again, or None."""
-        ...
 
 
 @runtime_checkable
@@ -49,7 +46,6 @@ class Teacher(TextEncoder, Protocol):
 
     def encode_image(self, images: Tensor) -> TeacherTokens:
         """Encode images (B, 3, H, W), float in [0, 1], into a CLS token and dense tokens."""
-        ...
 
 
 class Frozen(nn.Module):

@@ -34,7 +34,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
         Args:
             checkpoint: What the trainer keeps: tensors of any shape, by name, and plain values.
-            path: The file; a local one.
+            path: A local file.
             storage_options: None.
 
         Raises:
@@ -95,12 +95,7 @@ def newest_whole(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def set_aside(folder: Path, chosen: Path) -> None:
-    """Give a damaged `last.ckpt` another name, so that it never takes the place of the whole one before it.
-
-    Args:
-        folder: Where the checkpoints lie.
-        chosen: The whole one.
-    """
+    """Give a damaged `last.ckpt` another name, so that it never takes the place of the whole one that is chosen."""
     last = folder / LAST
     if chosen != last and last.exists():
         last.replace(folder / DAMAGED)

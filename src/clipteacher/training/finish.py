@@ -71,11 +71,12 @@ def finish_run(
     write_json(run.metrics, {"protocol": protocol, **calibration, **result.to_dict()})
     other = baseline if baseline is not None else _first_segmenter(run.first_model, segmenter)
     title = "supervised baseline" if baseline is not None else "first checkpoint"
-    columns = {} if other is None else {title: other.to(segmenter.text_features.device)}
-    columns["student"] = segmenter
-    calibrations = {title: each.settings.calibration for title, each in columns.items()}
-    titles = {title: f"{title}, calibration {value:g}" if value else title for title, value in calibrations.items()}
-    draw_report(run.report, val_set, {titles[title]: each for title, each in columns.items()}, rows)
+    columns = {}
+    for name, each in ((title, other), ("student", segmenter)):
+        if each is not None:
+            value = each.settings.calibration
+            columns[f"{name}, calibration {value:g}" if value else name] = each.to(segmenter.text_features.device)
+    draw_report(run.report, val_set, columns, rows)
     return result
 
 

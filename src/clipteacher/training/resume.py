@@ -56,7 +56,7 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""
         prefix: What their dotted names begin with.
 
     Returns:
-        What differs, each said in a line, by dotted name, in the order of `was`.
+        What differs, each said in a line, by dotted name.
     """
     found: dict[str, str] = {}
     for key in (key for key in was if key in now):

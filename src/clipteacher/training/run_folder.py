@@ -45,9 +45,6 @@ class RunFolder:
     def tidy(self, *, resumed: bool) -> list[str]:
         """Remove what a killed process left unfinished, and, where nothing is resumed, the first model of that run.
 
-        Args:
-            resumed: Whether a checkpoint is gone on from.
-
         Returns:
             The names of what was unfinished.
         """

@@ -11,9 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.demo.drawn_world.canvas import Canvas, Points
+from clipteacher.demo.drawn_world.canvas import COLOURS, Canvas, Pen, Points
 from clipteacher.demo.drawn_world.captions import captions
-from clipteacher.demo.drawn_world.pen import COLOURS, Pen
 from clipteacher.demo.drawn_world.stuff import TEXTURES
 from clipteacher.demo.drawn_world.things import THINGS
 

@@ -9,8 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from clipteacher.demo.drawn_world.canvas import Colour
-from clipteacher.demo.drawn_world.pen import COLOURS, DARK, WOOD, Pen, oval, tone
+from clipteacher.demo.drawn_world.canvas import COLOURS, DARK, WOOD, Colour, Pen, oval, tone
 
 _GLASS: Final[Colour] = (0.62, 0.76, 0.84)
 

@@ -11,16 +11,13 @@ Commands = list[tuple[str, str]]
 
 
 def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]) -> Commands:
-    """List what to type next.
+    """List what to type next; all runs as it stands, but for the last: that one wants a folder, names and a download.
 
     Args:
         out: The quickstart's folder.
         fit_config: Its configuration of `clipteacher fit`.
         photo: A scene of the world.
         words: Names to segment it by.
-
-    Returns:
-        Commands that run as they stand, but for the last: that one wants a folder, names and a download.
     """
     model, world = str(out / "student" / "model"), str(out / "world")
     segment = ("clipteacher", "segment", str(photo), "--model", model, "--classes", ", ".join(words))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -13,7 +12,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 
-class Stages:
+class Stages(Progress):
     """Runs stages one after another, as a context manager.
 
     On a terminal each has a live bar with its steps and the time left; elsewhere each begins with a line.
@@ -27,27 +26,18 @@ class Stages:
     """
 
     def __init__(self, console: Console, count: int) -> None:
-        self.seconds: dict[str, float] = {}
-        self._console, self._count = console, count
         columns = TextColumn("{task.description}"), BarColumn(bar_width=16), _State()
-        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
-
-    def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._progress.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Leave the bars as they stand."""
-        self._progress.stop()
+        super().__init__(*columns, console=console, disable=not console.is_terminal)
+        self.seconds: dict[str, float] = {}
+        self.count = count
 
     def show(self, done: int, total: int) -> None:
         """Show how far the running stage has come: steps done of all."""
-        self._progress.update(self._progress.task_ids[-1], completed=done, total=total)
+        self.update(self.task_ids[-1], completed=done, total=total)
 
     def say(self, what: str) -> None:
         """Say what the running stage does now; the steps shown so far stay."""
-        self._progress.update(self._progress.task_ids[-1], doing=what)
+        self.update(self.task_ids[-1], doing=what)
 
     @contextmanager
     def stage(self, key: str, title: str) -> Iterator[Self]:
@@ -57,15 +47,15 @@ class Stages:
             key: Its name in `seconds`.
             title: Its name on the screen.
         """
-        label = f"{len(self.seconds) + 1}/{self._count} {title}"
-        if not self._console.is_terminal:
-            self._console.print(label)
-        task = self._progress.add_task(label, total=None, doing="")
+        label = f"{len(self.seconds) + 1}/{self.count} {title}"
+        if self.disable:
+            self.console.print(label)
+        task = self.add_task(label, total=None, doing="")
         start = perf_counter()
         yield self
         self.seconds[key] = perf_counter() - start
-        done = max(1, int(self._progress.tasks[task].completed))
-        self._progress.update(task, completed=done, total=done, doing="")
+        done = max(1, int(self.tasks[task].completed))
+        self.update(task, completed=done, total=done, doing="")
 
 
 class _State(ProgressColumn):

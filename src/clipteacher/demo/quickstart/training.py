@@ -17,10 +17,7 @@ from clipteacher.training.configured import configured_session
 from clipteacher.training.session import TrainingResult
 
 # Whence the trainer tells of the seed, of the hardware and of products.
-_TALKERS = tuple(
-    f"lightning.{part}"
-    for part in ("pytorch.utilities.rank_zero", "fabric.utilities.rank_zero", "fabric.utilities.seed")
-)
+_TALKERS = ("lightning.pytorch", "lightning.fabric")
 # What it warns of that is meant here (photos are in memory, a run of a few steps logs none) or is its own matter.
 _MEANT = (
     ".*does not have many workers.*",

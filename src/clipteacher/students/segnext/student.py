@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -13,34 +12,15 @@ from clipteacher.students.segnext.mscan import MSCAN
 from clipteacher.students.student import DescribedStudent
 from clipteacher.utils.weights import load_strictly, read_weights
 
-
-@dataclass(frozen=True)
-class SegNeXtSize:
-    """What differs between SegNeXt's sizes.
-
-    Attributes:
-        channels: Channels of the encoder's stages.
-        depths: Blocks of the encoder's stages.
-        decoder: Channels of the decoder.
-        rank: Bases of its factorisation.
-        drop_path: The encoder's, in the last block, in training.
-    """
-
-    channels: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
-    decoder: int
-    rank: int
-    drop_path: float
-
-
 RATIOS = (8, 8, 4, 4)
 TRAIN_STEPS, EVAL_STEPS = 6, 7
-# arXiv 2209.08575, table 2, and the authors' configurations for ADE20K, which alone state rank and drop_path.
+# Channels and blocks of the encoder's stages; channels and bases of the decoder; drop path of the encoder's last block.
+# arXiv 2209.08575, table 2, and the authors' configurations for ADE20K, which alone state the last two.
 SIZES = {
-    "tiny": SegNeXtSize((32, 64, 160, 256), (3, 3, 5, 2), decoder=256, rank=16, drop_path=0.1),
-    "small": SegNeXtSize((64, 128, 320, 512), (2, 2, 4, 2), decoder=256, rank=16, drop_path=0.1),
-    "base": SegNeXtSize((64, 128, 320, 512), (3, 3, 12, 3), decoder=512, rank=64, drop_path=0.1),
-    "large": SegNeXtSize((64, 128, 320, 512), (3, 5, 27, 3), decoder=1024, rank=64, drop_path=0.3),
+    "tiny": ((32, 64, 160, 256), (3, 3, 5, 2), 256, 16, 0.1),
+    "small": ((64, 128, 320, 512), (2, 2, 4, 2), 256, 16, 0.1),
+    "base": ((64, 128, 320, 512), (3, 3, 12, 3), 512, 64, 0.1),
+    "large": ((64, 128, 320, 512), (3, 5, 27, 3), 1024, 64, 0.3),
 }
 # Layers that name classes: ImageNet's in the encoder's checkpoints, the data set's in the networks'.
 CLASSIFIER = ("head.weight", "head.bias")
@@ -86,15 +66,15 @@ class SegNeXtStudent(DescribedStudent):
         super().__init__()
         if size not in SIZES:
             raise ValueError(f"student: got SegNeXt of size {size!r}, expected one of {', '.join(SIZES)}")
-        what = SIZES[size]
-        drop_path = what.drop_path if drop_path is None else drop_path
+        widths, depths, decoder, rank, published = SIZES[size]
+        drop_path = published if drop_path is None else drop_path
         spec = {"kind": "segnext", "size": size, "channels": channels, "mean": mean, "std": std}
         self.describe(**spec, drop_path=drop_path, dropout=dropout, seed=seed)
-        self.backbone = MSCAN(what.channels, RATIOS, what.depths, drop_path)
-        ham = NMF(what.decoder, what.rank, TRAIN_STEPS, EVAL_STEPS, seed)
-        self.decode_head = LightHamHead(what.channels[1:], what.decoder, ham)
+        self.backbone = MSCAN(widths, RATIOS, depths, drop_path)
+        ham = NMF(decoder, rank, TRAIN_STEPS, EVAL_STEPS, seed)
+        self.decode_head = LightHamHead(widths[1:], decoder, ham)
         self.dropout = nn.Dropout2d(dropout)
-        self.last = nn.Conv2d(what.decoder, channels, 1)
+        self.last = nn.Conv2d(decoder, channels, 1)
         if weights is not None:
             load_checkpoint(self, weights)
 
