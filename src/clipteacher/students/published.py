@@ -49,7 +49,7 @@ class PublishedStudent:
         return f"{self.student.__module__}.{self.student.__qualname__}"
 
     def build(self, channels: int, weights: str | None = None) -> nn.Module:
-        """Build it with C channels, the width of the teacher's joint space, and with weights as its class takes them."""
+        """Build it with C channels, the width of the teacher's joint space, and weights as its class takes them."""
         return self.student(**self.arguments, channels=channels, weights=weights)
 
 

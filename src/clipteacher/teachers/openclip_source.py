@@ -136,18 +136,15 @@ def find_weights(model: str, pretrained: str | None, config: dict[str, Any]) -> 
         return file, {}
     if file.suffix in _SUFFIXES or "/" in pretrained or "\\" in pretrained or model.endswith(".json"):
         raise FileNotFoundError(f"pretrained: no weights file at {file.absolute()}.")
-    raise _unknown_tag(clean_name(model), pretrained)
-
-
-def _unknown_tag(name: str, tag: str) -> ValueError:
+    name = clean_name(model)
     tags = open_clip.list_pretrained_tags_by_model(name)
-    close = difflib.get_close_matches(tag, tags, n=5, cutoff=0.4) or tags
+    close = difflib.get_close_matches(pretrained, tags, n=5, cutoff=0.4) or tags
     plain = name.removesuffix("-quickgelu")
-    if plain != name and open_clip.get_pretrained_cfg(plain, tag):
+    if plain != name and open_clip.get_pretrained_cfg(plain, pretrained):
         fix = f"These weights were trained with plain GELU: set model={plain!r}."
     else:
         fix = f"Close matches: {', '.join(close) or 'none; this model has no tags'}."
-    return ValueError(f"pretrained: got {tag!r}; expected a tag of {name} or the path of a weights file. {fix}")
+    raise ValueError(f"pretrained: got {pretrained!r}; expected a tag of {name} or the path of a weights file. {fix}")
 
 
 def quick_gelu_error(model: str, source: str) -> ValueError:

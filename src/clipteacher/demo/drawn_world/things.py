@@ -99,23 +99,15 @@ def flower(pen: Pen) -> None:
     pen.shape([(0.5, 0.9), (0.16, 0.62), (0.3, 0.88)], leaf)
     pen.shape([(0.5, 0.86), (0.86, 0.6), (0.7, 0.84)], tone(leaf, 1.2))
     if rng.random() < 0.3:
-        pen.shape(
-            [(0.1, 0.0), (0.3, 0.2), (0.5, 0.0), (0.7, 0.2), (0.9, 0.0), (0.86, 0.4), (0.5, 0.56), (0.14, 0.4)],
-            petal,
-            0.6,
-        )
+        tulip = [(0.1, 0.0), (0.3, 0.2), (0.5, 0.0), (0.7, 0.2), (0.9, 0.0), (0.86, 0.4), (0.5, 0.56), (0.14, 0.4)]
+        pen.shape(tulip, petal, 0.6)
         return
     petals, heart = int(rng.integers(5, 9)), COLOURS["yellow"] if rng.random() < 0.6 else COLOURS["brown"]
     start = rng.random()
     for number in range(petals):
         turn = (start + number / petals) * 2 * math.pi
-        pen.oval(
-            0.5 + 0.29 * math.cos(turn),
-            0.28 + 0.17 * math.sin(turn),
-            0.2,
-            0.115,
-            tone(petal, 0.85 + 0.3 * (number % 2)),
-        )
+        x, y = 0.5 + 0.29 * math.cos(turn), 0.28 + 0.17 * math.sin(turn)
+        pen.oval(x, y, 0.2, 0.115, tone(petal, 0.85 + 0.3 * (number % 2)))
     pen.oval(0.5, 0.28, 0.16, 0.1, heart)
 
 
@@ -218,9 +210,8 @@ def balloon(pen: Pen) -> None:
         stripe = list(COLOURS.values())[rng.integers(len(COLOURS))]
         for x in (0.38, 0.62):
             pen.stroke(0.5 + (x - 0.5) * 1.8, 0.6, x, 0.86, 0.025, DARK)
-        pen.shape(
-            [*oval(0.5, 0.37, 0.5, 0.37, 0.5, 1.0), (0.94, 0.5), (0.64, 0.77), (0.36, 0.77), (0.06, 0.5)], skin, 0.7
-        )
+        envelope = [*oval(0.5, 0.37, 0.5, 0.37, 0.5, 1.0), (0.94, 0.5), (0.64, 0.77), (0.36, 0.77), (0.06, 0.5)]
+        pen.shape(envelope, skin, 0.7)
         pen.shape(oval(0.5, 0.38, 0.30, 0.37), stripe, 0.7)
         pen.shape(oval(0.5, 0.38, 0.12, 0.37), skin, 0.7)
         pen.box(0.37, 0.84, 0.63, 1.0, WOOD)

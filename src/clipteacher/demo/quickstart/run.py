@@ -14,8 +14,7 @@ from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.demo.drawn_world import write_world
 from clipteacher.demo.quickstart.advice import Commands, next_commands
 from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
-from clipteacher.demo.quickstart.results import TITLES, Results
-from clipteacher.demo.quickstart.speed import images_per_second
+from clipteacher.demo.quickstart.results import TITLES, Results, images_per_second
 from clipteacher.demo.quickstart.stages import Stages
 from clipteacher.demo.quickstart.training import train
 from clipteacher.evaluation.evaluate import pooled_confusion
