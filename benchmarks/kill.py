@@ -147,7 +147,7 @@ def kill_once(arguments: list[str], run: RunFolder, log: Path, length: float, ch
         warnings.simplefilter("error")  # a damaged last.ckpt would be one
         found = newest_whole(run.checkpoints)
     writing = sorted(name.split(UNFINISHED)[0].removeprefix(".") for name in unfinished(run) - older)
-    step = int(found.content["global_step"]) if found else 0
+    step = int(found[1]["global_step"]) if found else 0
     return Kill(aim, round(seconds, 3), writing[0] if writing else None, step)
 
 

@@ -27,8 +27,8 @@ from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.segformer import SegFormerStudent
 from clipteacher.students.segnext import SegNeXtStudent
 from clipteacher.students.smp import SMPStudent
-from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.teachers.teacher import ZeroShotTeacher
 from clipteacher.utils.atomic_files import write_json
 from machine import provenance, wait
 from tables import row, spread, spread_of_ratios, table

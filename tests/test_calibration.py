@@ -19,8 +19,7 @@ from clipteacher.onnx.export import export_onnx
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.protocols.protocol import TestPipeline
-from clipteacher.segmenter.closed_set import ClosedSetSegmenter
-from clipteacher.segmenter.fuse_text import fuse_text
+from clipteacher.segmenter.closed_set import ClosedSetSegmenter, fuse_text
 from clipteacher.segmenter.segmentation import NONE
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.storage.model_card import model_card

@@ -73,6 +73,6 @@ def test_the_teacher_tells_the_main_thing_of_scenes_that_it_never_saw() -> None:
 
 def test_the_configuration_keeps_to_six_million_parameters_and_the_weights_to_twelve_megabytes() -> None:
     teacher = OpenClipTeacher(TINY_CLIP, None)
-    parameters = [*teacher.image.network.parameters(), *teacher.text.tower.network.parameters()]
+    parameters = [*teacher.image.network.parameters(), *teacher.tower.network.parameters()]
     assert sum(parameter.numel() for parameter in parameters) <= 6_000_000
     assert Path(str(files("clipteacher.demo.tiny_clip") / "open_clip_model.safetensors")).stat().st_size <= 12_000_000

@@ -222,7 +222,7 @@ def test_training_encodes_no_unseen_name(tiny_config: Path, tmp_path: Path, monk
     monkeypatch.setattr(OpenClipTeacher, "encode_text", spy)
     # What follows training asks for all names, to score and to save them: here it is left out.
     monkeypatch.setattr(TrainingModule, "segmenter", lambda self: Unnamed())
-    monkeypatch.setattr("clipteacher.training.finish.KeepFirstModel._write", lambda *_: None)
+    monkeypatch.setattr("clipteacher.training.finish.KeepFirstModel.on_train_end", lambda *_: None)
     monkeypatch.setattr("clipteacher.training.session.finish_run", lambda *_: None)
     monkeypatch.setattr("clipteacher.cli.fit.print_scores", lambda *_: None)
     main(["fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"), "--trainer.limit_val_batches", "0"])

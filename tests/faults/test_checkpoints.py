@@ -23,7 +23,7 @@ def write(folder: Path, step: int, name: str = LAST) -> None:
 def step_of(folder: Path) -> int:
     found = newest_whole(folder)
     assert found is not None
-    return int(found.content["global_step"])
+    return int(found[1]["global_step"])
 
 
 def test_the_one_before_is_kept(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_a_damaged_one_falls_back_to_the_one_before(tmp_path: Path, spoil: Any) 
     with pytest.warns(UserWarning, match=r"(?s)last\.ckpt cannot be read .*going on from previous\.ckpt"):
         found = newest_whole(tmp_path)
     assert found is not None
-    assert found.path.name == PREVIOUS
-    set_aside(tmp_path, found.path)
+    assert found[0].name == PREVIOUS
+    set_aside(tmp_path, found[0])
     write(tmp_path, 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == [DAMAGED, LAST, PREVIOUS]
     assert step_of(tmp_path) == 3

@@ -71,8 +71,8 @@ def test_another_length_is_told_of() -> None:
 
 def test_a_setting_of_a_newer_version_has_no_older_value() -> None:
     now = changed("model.optimizer.beta", 0.9)
-    assert differences(WAS, now) == []
-    assert differences(now, WAS) == []
+    assert differences(WAS, now) == {}
+    assert differences(now, WAS) == {}
 
 
 def test_many_differences_are_counted() -> None:

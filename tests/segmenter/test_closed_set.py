@@ -12,8 +12,7 @@ from tests.onnx.models import NAMES, WIDTH, own, photo, segmenter, vectors
 from torch import Tensor, nn
 
 from clipteacher.protocols.protocol import TestPipeline
-from clipteacher.segmenter.closed_set import ClosedSetSegmenter
-from clipteacher.segmenter.fuse_text import TextHead, fuse_text
+from clipteacher.segmenter.closed_set import ClosedSetSegmenter, TextHead, fuse_text
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.deeplabv3plus import DeepLabV3PlusStudent
 from clipteacher.students.segformer import SegFormerStudent

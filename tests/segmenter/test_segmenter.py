@@ -22,9 +22,8 @@ from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.segmenter.vocabulary import encode_names
-from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipText
-from clipteacher.teachers.teacher import TextEncoder
+from clipteacher.teachers.teacher import TextEncoder, ZeroShotTeacher
 
 WIDTH = 8
 

@@ -9,15 +9,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from clipteacher.segmenter.text_cache import CachedText, TextCache, cache_folder
+from clipteacher.segmenter.text_cache import CachedText, TextCache
 from clipteacher.teachers.openclip import OpenClipText
 from clipteacher.teachers.teacher import TextEncoder
+from clipteacher.utils.atomic_files import user_cache
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return cache_folder()
+    return user_cache("text_vectors")
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_nothing_of_the_teacher_is_saved(tiny_clip: tuple[Path, Path], tmp_path:
     assert student.keys() == module.framework.student.state_dict().keys()
     assert all(name.startswith("network.") for name in student)
     assert list(words) == ["vectors"]
-    towers = [*teacher.image.network.state_dict().values(), *teacher.text.tower.network.state_dict().values()]
+    towers = [*teacher.image.network.state_dict().values(), *teacher.tower.network.state_dict().values()]
     assert len(towers) > 20
     for name, tensor in student.items():
         if tensor.numel() > 1:

@@ -12,8 +12,7 @@ from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.student import Student, check_student
-from clipteacher.teachers.dense import ZeroShotTeacher
-from clipteacher.teachers.teacher import TeacherTokens
+from clipteacher.teachers.teacher import TeacherTokens, ZeroShotTeacher
 
 WIDTH = 6
 

@@ -47,8 +47,8 @@ def test_bridge_shrinks_with_the_ridge() -> None:
 def test_it_is_a_teacher_of_width_384(teacher: ImageNetTeacher) -> None:
     check_teacher(teacher)
     assert isinstance(teacher, Teacher)
-    assert isinstance(teacher.text, TextEncoder)
-    assert teacher.width == teacher.text.width == 384
+    assert isinstance(teacher, TextEncoder)
+    assert teacher.width == 384
 
 
 @pytest.mark.parametrize(("size", "tokens"), [((64, 96), (4, 6)), ((65, 80), (5, 5)), ((8, 8), (1, 1))])
@@ -130,7 +130,7 @@ def test_it_is_frozen(teacher: ImageNetTeacher) -> None:
     teacher.train()
     assert not list(teacher.parameters())
     assert not teacher.state_dict()
-    for network in (teacher.trunk.network, teacher.text.tower.network):
+    for network in (teacher.trunk.network, teacher.tower.network):
         assert not any(module.training for module in network.modules())
         assert not any(parameter.requires_grad for parameter in network.parameters())
     images = torch.rand(2, 3, 32, 32)

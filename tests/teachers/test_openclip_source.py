@@ -64,9 +64,9 @@ def test_a_package_is_read_as_its_files_are(carrier: str, site: Path) -> None:
 def test_weights_in_half_precision_fill_modules_in_single(carrier: str, tiny_clip: tuple[Path, Path]) -> None:
     teacher = OpenClipTeacher(f"package:{carrier}", None)
     whole = load_file(tiny_clip[1])
-    for network in (teacher.image.network, teacher.text.tower.network):
+    for network in (teacher.image.network, teacher.tower.network):
         assert {p.dtype for p in network.parameters()} == {torch.float32}
-    for name, value in teacher.text.tower.network.named_parameters():
+    for name, value in teacher.tower.network.named_parameters():
         assert torch.equal(value, whole[name].half().float()), name
     assert {tensor.dtype for tensor in teacher.encode_image(pictures())} == {torch.float32}
 

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from clipteacher.teachers import openclip_weights
-from clipteacher.teachers.openclip_weights import load_weights
+from clipteacher.teachers import openclip_build
+from clipteacher.teachers.openclip_build import load_weights
 from clipteacher.utils.weights import read_weights
 
 open_clip: Any = _untyped
@@ -40,7 +40,7 @@ def assert_same(state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
 
 
 def test_there_is_one_reader_of_state_dicts() -> None:
-    assert vars(openclip_weights)["read_weights"] is read_weights
+    assert vars(openclip_build)["read_weights"] is read_weights
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model"])

@@ -74,8 +74,7 @@ def test_paths(tmp_path: Path) -> None:
         "metrics": "metrics.json",
         "report": "report.png",
     }
-    properties = {name for name, value in vars(RunFolder).items() if isinstance(value, property)}
-    assert properties == names.keys()
+    assert vars(run).keys() == {"path", *names}
     for name, path in names.items():
         assert getattr(run, name) == tmp_path / "run" / path
     assert not run.path.exists(), "naming a path makes none"

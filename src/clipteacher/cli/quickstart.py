@@ -11,8 +11,7 @@ from jsonargparse.typing import NonNegativeInt
 from rich.console import Console
 
 from clipteacher.cli.errors import user_errors
-from clipteacher.demo.quickstart.config import QuickstartConfig
-from clipteacher.demo.quickstart.out_folder import check_empty
+from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
 
 
 def quickstart(arguments: Sequence[str]) -> None:
@@ -42,7 +41,7 @@ def quickstart(arguments: Sequence[str]) -> None:
     written = ("panel.png", "metrics.json", "student/model", "world")
     console.print("Written: " + ", ".join(str(given.out / name) for name in written), soft_wrap=True, highlight=False)
     console.print("\n[bold]What to type next[/bold]")
-    for command in commands:
-        console.print(f"\n{command.purpose}", highlight=False, markup=False)
+    for purpose, line in commands:
+        console.print(f"\n{purpose}", highlight=False, markup=False)
         # Never broken, so that it can be copied.
-        console.print(f"  {command.line()}", style="cyan", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"  {line}", style="cyan", soft_wrap=True, highlight=False, markup=False)

@@ -17,7 +17,7 @@ from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import user_errors
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.photo import MAX_PIXELS, eight_bits, read_photo
-from clipteacher.inference.rejection import check_threshold
+from clipteacher.inference.text_classifier import check_threshold
 from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import ignore_id

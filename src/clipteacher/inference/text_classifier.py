@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clipteacher.inference.rejection import check_threshold, rejection_logits
-
 
 @dataclass(frozen=True, eq=False)
 class TextClassifier:
@@ -60,5 +58,19 @@ class TextClassifier:
         if self.bias is not None:
             logits = logits + self.bias.to(logits)[first:last, None, None]
         if self.threshold is not None and last > len(self.text_features):
-            logits = torch.cat([logits, rejection_logits(features, self.threshold)], dim=1)
+            # t·|R| is the best where Rᵀ T_c < t·|R| for every name c: where no cosine reaches t.
+            rejection = self.threshold * torch.linalg.vector_norm(features, dim=1, keepdim=True)
+            logits = torch.cat([logits, rejection], dim=1)
         return logits
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Check that a threshold is a cosine, or None.
+
+    Raises:
+        ValueError: It is not in [-1, 1].
+    """
+    if threshold is not None and not -1 <= threshold <= 1:
+        raise ValueError(
+            f"threshold: got {threshold}, expected a cosine, -1..1, or None. docs/guides/use.md says how to choose."
+        )

@@ -17,7 +17,7 @@ from clipteacher.data.photo import Photo, eight_bits, read_photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction, Network
 from clipteacher.inference.image import float_images, image_tensor
-from clipteacher.inference.rejection import check_threshold
+from clipteacher.inference.text_classifier import check_threshold
 from clipteacher.onnx.metadata import OnnxMetadata, first_line
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.vocabulary import check_names

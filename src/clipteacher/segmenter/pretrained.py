@@ -1,29 +1,28 @@
-"""Loading, saving and sharing a segmenter, under the names that users of the hub know."""
+"""Loading, saving and sharing a segmenter, under the names that users of the hub know.
+
+Deviation: not `huggingface_hub.ModelHubMixin`, which writes the constructor's arguments into a config.json of its own.
+A model's is another, and its folder appears whole or not at all.
+"""
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Self
 
+import huggingface_hub
 from torch import nn
 
-from clipteacher.storage.hub import fetch_model, names_local_file, push_folder
-from clipteacher.storage.saved_model import SavedModel, read_model, write_model
+from clipteacher.storage.saved_model import MODEL_FILES, SavedModel, read_model, write_model
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
-class Pretrained:
-    """A model that is made from, and turned into, a `SavedModel`."""
-
-    def _saved(self) -> SavedModel:
-        """What of this model is written."""
-        raise NotImplementedError
-
-    @classmethod
-    def _from_saved(cls, saved: SavedModel, *, text_cache: bool) -> Self:
-        """The model that was written, in eval mode."""
-        raise NotImplementedError
+class Pretrained(nn.Module):
+    """A model whose constructor takes the entries of a `SavedModel`, and whose attributes they are."""
 
     @classmethod
     def from_pretrained(
@@ -38,8 +37,11 @@ class Pretrained:
     ) -> Self:
         """Load a segmenter from a folder or from the hub.
 
+        Of the hub's repository the files of a model are fetched and no others: no pickle, no code.
+
         Args:
-            model: A folder that `save_pretrained` wrote, such as `model/` of a run, or a hub id, `owner/name`.
+            model: A folder that `save_pretrained` wrote, such as `model/` of a run, or a hub id, `owner/name`. A folder
+                goes first.
             revision: Branch, tag or commit on the hub.
             cache_dir: Folder for downloads; None is huggingface_hub's own.
             local_files_only: Take what was downloaded before, and no network.
@@ -51,11 +53,12 @@ class Pretrained:
 
         Raises:
             ConnectionError: The hub has no such model, or cannot be reached.
-            FileNotFoundError: There is no such folder, or a file of it is missing.
+            FileNotFoundError: It is no folder and looks like no hub id, or a file of the folder is missing.
             ValueError: As `clipteacher.storage.saved_model.read_model`.
         """
-        folder = fetch_model(model, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
-        return cls._from_saved(read_model(folder, student), text_cache=text_cache)
+        options = {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only}
+        folder = Path(model) if Path(model).is_dir() else _download(model, options)
+        return cls(**vars(read_model(folder, student)), text_cache=text_cache).eval()
 
     def save_pretrained(self, folder: str | Path, record: Mapping[str, Any] | None = None) -> None:
         """Write the model and its card, whole or not at all, as `clipteacher.storage.saved_model.write_model` does.
@@ -82,7 +85,7 @@ class Pretrained:
         """Upload the model and its card to the hub; the repository is created where there is none.
 
         Paths of this machine stay here: a text tower from a local file is left out, and the model answers to its own
-        names elsewhere.
+        names elsewhere. A card that the repository has stays: the licence there is for its owner to state.
 
         Args:
             repo_id: Its id there, `owner/name`.
@@ -98,14 +101,50 @@ class Pretrained:
             ConnectionError: The hub cannot be reached or refuses.
             ValueError: The id is none.
         """
+        if not _HUB_ID.fullmatch(repo_id):
+            raise ValueError(f"repo_id: got {repo_id!r}, expected a hub id such as owner/name")
         saved = self._saved()
-        if names_local_file(saved.text_spec):
+        if any(Path(value).is_absolute() for value in (saved.text_spec or {}).values() if isinstance(value, str)):
             saved = replace(saved, text_spec=None)
-        return push_folder(
-            lambda folder: write_model(saved, folder),
-            repo_id,
-            private=private,
-            revision=revision,
-            token=token,
-            commit_message=commit_message,
-        )
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "model"
+            write_model(saved, folder)
+            api: Any = huggingface_hub.HfApi(token=token)
+            try:
+                api.create_repo(repo_id, private=private, exist_ok=True)
+                kept = api.file_exists(repo_id, "README.md", revision=revision)
+                sent = api.upload_folder(
+                    repo_id=repo_id,
+                    folder_path=folder,
+                    revision=revision,
+                    commit_message=commit_message,
+                    allow_patterns=[name for name in MODEL_FILES if not (kept and name == "README.md")],
+                )
+            except Exception as error:
+                raise ConnectionError(
+                    f"model: the hub did not take {repo_id} ({_first_line(error)}). Check the id and the network, and "
+                    "log in with `hf auth login`."
+                ) from error
+        return str(sent)
+
+    def _saved(self) -> SavedModel:
+        return SavedModel(**{field.name: getattr(self, field.name) for field in fields(SavedModel)})
+
+
+def _download(model: str | Path, options: dict[str, Any]) -> Path:
+    """Fetch the files of a model from the hub; returns their folder."""
+    if isinstance(model, Path) or not _HUB_ID.fullmatch(model):
+        raise FileNotFoundError(f"model: no folder {model}; expected model/ of a run, or a hub id such as owner/name")
+    try:
+        return Path(huggingface_hub.snapshot_download(model, allow_patterns=list(MODEL_FILES), **options))
+    except Exception as error:  # of the hub's, the network's and the disk's there are dozens
+        raise ConnectionError(
+            f"model: no folder {model} here, and the hub gave no model of that id ({_first_line(error)}). Check the "
+            "name, the revision and the network; for a private model log in with `hf auth login`."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """An error's class and the first line of its message, for the hub's are long."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"

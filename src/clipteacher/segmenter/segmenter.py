@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from clipteacher.data.photo import Photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.rejection import check_threshold
 from clipteacher.inference.settings import TestSettings
-from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.inference.text_classifier import TextClassifier, check_threshold
 from clipteacher.protocols.splits import check_seen
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
 from clipteacher.segmenter.photo_batches import read_batches, segment_photos
@@ -22,12 +21,10 @@ from clipteacher.segmenter.pretrained import Pretrained
 from clipteacher.segmenter.segmentation import Segmentation
 from clipteacher.segmenter.text_cache import CachedText
 from clipteacher.segmenter.vocabulary import check_names, check_text_features, encode_names
-from clipteacher.storage.saved_model import SavedModel
-from clipteacher.teachers.dense import ZeroShotTeacher
-from clipteacher.teachers.teacher import Teacher, TextEncoder
+from clipteacher.teachers.teacher import Teacher, TextEncoder, ZeroShotTeacher
 
 
-class Segmenter(Pretrained, nn.Module):
+class Segmenter(Pretrained):
     """A trained student with its class names: photos in, names of their pixels out.
 
     `from_pretrained` loads one, `CLIPTeacher.segmenter` and `clipteacher.train` make one.
@@ -212,7 +209,7 @@ class Segmenter(Pretrained, nn.Module):
         Raises:
             ValueError: As `clipteacher.segmenter.vocabulary.encode_names`.
         """
-        return self._like(class_names, self._encode(class_names, text_encoder), self.settings)
+        return self._like(class_names=class_names, text_features=self._encode(class_names, text_encoder))
 
     def with_settings(self, **changes: Any) -> Segmenter:  # noqa: ANN401 (the fields of TestSettings)
         """Return a segmenter that shares the student and the names, and is tested in another way.
@@ -224,7 +221,7 @@ class Segmenter(Pretrained, nn.Module):
             TypeError: There is no such field.
             ValueError: A value is out of its range.
         """
-        return self._like(self.class_names, self.text_features, replace(self.settings, **changes))
+        return self._like(settings=replace(self.settings, **changes))
 
     def to_closed_set(self, class_names: Sequence[str] | None = None) -> ClosedSetSegmenter:
         """Fuse names into the student: a plain closed-set network with one channel a class.
@@ -258,44 +255,10 @@ class Segmenter(Pretrained, nn.Module):
             text_encoder = self._text
         return encode_names(class_names, known, self.text_spec, text_encoder)
 
-    def _like(self, class_names: Sequence[str], text_features: Tensor, settings: TestSettings) -> Segmenter:
-        """Return a segmenter of the same student on the same device, without a record; text features (N, C)."""
-        other = Segmenter(
-            self.student,
-            class_names,
-            text_features,
-            unseen=[name for name in class_names if name in self.unseen],
-            seen=self.seen,
-            settings=settings,
-            text_spec=self.text_spec,
-            text_cache=self.text_cache,
-        )
+    def _like(self, **changes: Any) -> Segmenter:  # noqa: ANN401 (the entries of SavedModel)
+        """Return a segmenter of the same student on the same device, without a record and with other entries."""
+        saved = replace(self._saved(), record={}, **changes)
+        saved = replace(saved, unseen=[name for name in saved.class_names if name in self.unseen])
+        other = Segmenter(**vars(saved), text_cache=self.text_cache)
         other._text = self._text
         return other.to(self.text_features.device)
-
-    def _saved(self) -> SavedModel:
-        return SavedModel(
-            student=self.student,
-            class_names=self.class_names,
-            text_features=self.text_features,
-            unseen=self.unseen,
-            seen=self.seen,
-            settings=self.settings,
-            text_spec=self.text_spec,
-            record=self.record,
-        )
-
-    @classmethod
-    def _from_saved(cls, saved: SavedModel, *, text_cache: bool) -> Self:
-        segmenter = cls(
-            saved.student,
-            saved.class_names,
-            saved.text_features,
-            unseen=saved.unseen,
-            seen=saved.seen,
-            settings=saved.settings,
-            text_spec=saved.text_spec,
-            text_cache=text_cache,
-            record=saved.record,
-        )
-        return segmenter.eval()

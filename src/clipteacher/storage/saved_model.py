@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,44 @@ def write_model(model: SavedModel, folder: str | Path) -> None:
             null.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / _CONFIG).is_file() and not _is_empty(folder):
+    empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.exists() and not (folder / _CONFIG).is_file() and not empty:
         raise FileExistsError(f"model: {folder} exists and is no model folder; name another, nothing was written")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    config = _config(model)
-    _write_folder(folder, lambda fresh: _fill(fresh, model, config))
+    config, state = _config(model), model.student.state_dict()
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}{UNFINISHED}", dir=folder.parent))
+    try:
+        # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
+        save_file({name: each.detach().cpu().contiguous().clone() for name, each in state.items()}, fresh / _STUDENT)
+        save_file({"vectors": model.text_features.detach().cpu().contiguous()}, fresh / _VOCABULARY)
+        (fresh / _CONFIG).write_text(json_text(config), encoding="utf-8")
+        (fresh / _CARD).write_text(model_card(nan_to_none(config)), encoding="utf-8")
+        _move(fresh, folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def _move(fresh: Path, folder: Path) -> None:
+    """Flush a hidden folder and move it into place; what was there before is removed last."""
+    fresh.chmod(0o755)
+    for file in fresh.iterdir():
+        file.chmod(0o644)  # safetensors writes files that nobody else may read
+        flush(file)
+    flush(fresh)
+    if folder.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}{REPLACED}", dir=folder.parent))
+        folder.rename(old / "was")
+        try:
+            fresh.rename(folder)
+        except BaseException:
+            (old / "was").rename(folder)
+            old.rmdir()
+            raise
+        shutil.rmtree(old)
+    else:
+        fresh.rename(folder)
+    flush(folder.parent)
 
 
 def _config(model: SavedModel) -> dict[str, Any]:
@@ -103,48 +136,6 @@ def _config(model: SavedModel) -> dict[str, Any]:
     if taken:
         raise ValueError(f"model: got record entries {taken}, expected other keys than the model's own")
     return config | dict(model.record)
-
-
-def _fill(fresh: Path, model: SavedModel, config: dict[str, Any]) -> None:
-    """Write the four files into a folder."""
-    state = model.student.state_dict()
-    # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, fresh / _STUDENT)
-    save_file({"vectors": model.text_features.detach().cpu().contiguous()}, fresh / _VOCABULARY)
-    (fresh / _CONFIG).write_text(json_text(config), encoding="utf-8")
-    (fresh / _CARD).write_text(model_card(nan_to_none(config)), encoding="utf-8")
-
-
-def _write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a hidden folder, flush it and move it into place; what was there before is removed last."""
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}{UNFINISHED}", dir=folder.parent))
-    try:
-        fresh.chmod(0o755)
-        fill(fresh)
-        for file in fresh.iterdir():
-            file.chmod(0o644)  # safetensors writes files that nobody else may read
-            flush(file)
-        flush(fresh)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}{REPLACED}", dir=folder.parent))
-            folder.rename(old / "was")
-            try:
-                fresh.rename(folder)
-            except BaseException:
-                (old / "was").rename(folder)
-                old.rmdir()
-                raise
-            shutil.rmtree(old)
-        else:
-            fresh.rename(folder)
-        flush(folder.parent)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-
-
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

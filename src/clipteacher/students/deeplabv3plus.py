@@ -8,12 +8,11 @@ from typing import Any
 
 import timm
 import torch
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.students.described import DescribedStudent
 from clipteacher.students.smp import WEIGHT_FILES
+from clipteacher.students.student import DescribedStudent
 from clipteacher.utils.weights import load_encoder, read_weights
 
 DEPTHS = (50, 101)
@@ -22,31 +21,18 @@ DECODER_CHANNELS, SKIP_CHANNELS = 512, 48
 DILATIONS = (12, 24, 36)
 
 
-class ConvNorm(nn.Sequential):
-    """A convolution that keeps the size, batch normalisation and ReLU: (B, C, h, w), float, to (B, C', h, w).
-
-    Args:
-        channels: Channels that go in.
-        out_channels: Channels that come out.
-        kernel: Side of the kernel.
-        dilation: Distance of its taps.
-        groups: Groups of channels that do not mix.
-    """
-
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int = 1, *, dilation: int = 1, groups: int = 1
-    ) -> None:
-        padding = dilation * (kernel // 2)
-        conv = nn.Conv2d(channels, out_channels, kernel, padding=padding, dilation=dilation, groups=groups, bias=False)
-        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-        super().__init__(conv, nn.BatchNorm2d(out_channels), nn.ReLU())
+def conv_norm(channels: int, out: int, kernel: int = 1, *, dilation: int = 1, groups: int = 1) -> nn.Sequential:
+    """Make a convolution that keeps the size, batch normalisation and ReLU: (B, C, h, w), float, to (B, C', h, w)."""
+    padding = dilation * (kernel // 2)
+    conv = nn.Conv2d(channels, out, kernel, padding=padding, dilation=dilation, groups=groups, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU())
 
 
 def separable(channels: int, out_channels: int, dilation: int = 1) -> nn.Sequential:
-    """Return a depth-wise 3 × 3 and a 1 × 1 `ConvNorm`: (B, C, h, w), float, to (B, C', h, w)."""
-    return nn.Sequential(
-        ConvNorm(channels, channels, 3, dilation=dilation, groups=channels), ConvNorm(channels, out_channels)
-    )
+    """Make a depth-wise 3 × 3 and a 1 × 1 `conv_norm`: (B, C, h, w), float, to (B, C', h, w)."""
+    depthwise = conv_norm(channels, channels, 3, dilation=dilation, groups=channels)
+    return nn.Sequential(depthwise, conv_norm(channels, out_channels))
 
 
 class SeparableASPP(nn.Module):
@@ -62,12 +48,11 @@ class SeparableASPP(nn.Module):
     def __init__(self, skip_channels: int, in_channels: int) -> None:
         super().__init__()
         width = DECODER_CHANNELS
-        self.image_pool = ConvNorm(in_channels, width)
-        self.pyramid = nn.ModuleList(
-            [ConvNorm(in_channels, width), *(separable(in_channels, width, dilation) for dilation in DILATIONS)]
-        )
-        self.bottleneck = ConvNorm((len(self.pyramid) + 1) * width, width, 3)
-        self.skip = ConvNorm(skip_channels, SKIP_CHANNELS)
+        self.image_pool = conv_norm(in_channels, width)
+        self.pyramid = nn.ModuleList([conv_norm(in_channels, width)])
+        self.pyramid.extend(separable(in_channels, width, dilation) for dilation in DILATIONS)
+        self.bottleneck = conv_norm((len(self.pyramid) + 1) * width, width, 3)
+        self.skip = conv_norm(skip_channels, SKIP_CHANNELS)
         self.fuse = nn.Sequential(separable(width + SKIP_CHANNELS, width), separable(width, width))
 
     def forward(self, skip: Tensor, features: Tensor) -> Tensor:
@@ -118,17 +103,7 @@ class DeepLabV3PlusStudent(DescribedStudent):
         super().__init__()
         if depth not in DEPTHS:
             raise ValueError(f"student: got DeepLabV3+ of depth {depth!r}, expected one of {DEPTHS}")
-        mean, std = mean or IMAGENET_DEFAULT_MEAN, std or IMAGENET_DEFAULT_STD
-        self.describe(
-            {
-                "kind": "deeplabv3plus",
-                "depth": depth,
-                "channels": channels,
-                "mean": list(mean),
-                "std": list(std),
-                "dropout": dropout,
-            }
-        )
+        self.describe(kind="deeplabv3plus", depth=depth, channels=channels, mean=mean, std=std, dropout=dropout)
         tag = weights if weights is not None and Path(weights).suffix not in WEIGHT_FILES else None
         name = f"resnet{depth}c" + (f".{tag}" if tag else "")
         try:

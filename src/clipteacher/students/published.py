@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import partial
 
 from torch import nn
 
@@ -49,12 +49,7 @@ class PublishedStudent:
         return f"{self.student.__module__}.{self.student.__qualname__}"
 
     def build(self, channels: int, weights: str | None = None) -> nn.Module:
-        """Build it.
-
-        Args:
-            channels: C, the width of the teacher's joint space.
-            weights: As its class takes them.
-        """
+        """Build it with C channels, the width of the teacher's joint space, and weights as its class takes them."""
         return self.student(**self.arguments, channels=channels, weights=weights)
 
 
@@ -62,48 +57,32 @@ def _auxiliary(channels: int) -> float:
     return (channels * 256 * 9 + 2 * 256 + 257 * 150) / 1e6
 
 
-def _segnext(letter: str, size: str, parameters: float, flops: float) -> PublishedStudent:
-    arguments, name = MappingProxyType({"size": size}), f"SegNeXt-{letter}"
-    return PublishedStudent(
-        name, SegNeXtStudent, arguments, 8, parameters, flops, "arXiv 2209.08575", every_product=True
-    )
-
-
-def _segformer(size: str, parameters: float, flops: float) -> PublishedStudent:
-    arguments = MappingProxyType({"size": size})
-    name, source = f"SegFormer-{size.upper()}", "arXiv 2105.15203"
-    return PublishedStudent(name, SegFormerStudent, arguments, 4, parameters, flops, source)
-
-
-def _swin(letter: str, size: str, parameters: float, flops: float, third_stage: int) -> PublishedStudent:
-    arguments, auxiliary = MappingProxyType({"size": size}), _auxiliary(third_stage)
-    name, source = f"Swin-{letter} + UPerNet", "github.com/SwinTransformer/Swin-Transformer-Semantic-Segmentation"
-    return PublishedStudent(
-        name, SwinUPerNetStudent, arguments, 4, parameters, flops, source, (512, 2048), auxiliary=auxiliary
-    )
-
-
-def _deeplab(depth: int, parameters: float, flops: float, source: str) -> PublishedStudent:
-    arguments, name = MappingProxyType({"depth": depth}), f"DeepLabV3+ R{depth}"
-    return PublishedStudent(
-        name, DeepLabV3PlusStudent, arguments, 4, parameters, flops, source, auxiliary=_auxiliary(1024)
-    )
-
+_segnext = partial(PublishedStudent, student=SegNeXtStudent, stride=8, source="arXiv 2209.08575", every_product=True)
+_segformer = partial(PublishedStudent, student=SegFormerStudent, stride=4, source="arXiv 2105.15203")
+_swin = partial(
+    PublishedStudent,
+    student=SwinUPerNetStudent,
+    stride=4,
+    flops_size=(512, 2048),
+    source="github.com/SwinTransformer/Swin-Transformer-Semantic-Segmentation",
+)
+_deeplab = partial(PublishedStudent, student=DeepLabV3PlusStudent, stride=4, auxiliary=_auxiliary(1024))
+_DEEPLAB_50 = "arXiv 2105.15203 (parameters), arXiv 2107.06278 (FLOPs)"
 
 PAPER_STUDENTS: tuple[PublishedStudent, ...] = (
-    _segnext("T", "tiny", 4.3, 6.6),
-    _segnext("S", "small", 13.9, 15.9),
-    _segnext("B", "base", 27.6, 34.9),
-    _segnext("L", "large", 48.9, 70.0),
-    _segformer("b0", 3.8, 8.4),
-    _segformer("b1", 13.7, 15.9),
-    _segformer("b2", 27.5, 62.4),
-    _segformer("b3", 47.3, 79.0),
-    _segformer("b4", 64.1, 95.7),
-    _segformer("b5", 84.7, 111.6),
-    _swin("T", "tiny", 60, 945, third_stage=384),
-    _swin("S", "small", 81, 1038, third_stage=384),
-    _swin("B", "base", 121, 1188, third_stage=512),
-    _deeplab(50, 43.7, 177, "arXiv 2105.15203 (parameters), arXiv 2107.06278 (FLOPs)"),
-    _deeplab(101, 62.7, 255.1, "arXiv 2105.15203"),
+    _segnext("SegNeXt-T", arguments={"size": "tiny"}, parameters=4.3, flops=6.6),
+    _segnext("SegNeXt-S", arguments={"size": "small"}, parameters=13.9, flops=15.9),
+    _segnext("SegNeXt-B", arguments={"size": "base"}, parameters=27.6, flops=34.9),
+    _segnext("SegNeXt-L", arguments={"size": "large"}, parameters=48.9, flops=70.0),
+    _segformer("SegFormer-B0", arguments={"size": "b0"}, parameters=3.8, flops=8.4),
+    _segformer("SegFormer-B1", arguments={"size": "b1"}, parameters=13.7, flops=15.9),
+    _segformer("SegFormer-B2", arguments={"size": "b2"}, parameters=27.5, flops=62.4),
+    _segformer("SegFormer-B3", arguments={"size": "b3"}, parameters=47.3, flops=79.0),
+    _segformer("SegFormer-B4", arguments={"size": "b4"}, parameters=64.1, flops=95.7),
+    _segformer("SegFormer-B5", arguments={"size": "b5"}, parameters=84.7, flops=111.6),
+    _swin("Swin-T + UPerNet", arguments={"size": "tiny"}, parameters=60, flops=945, auxiliary=_auxiliary(384)),
+    _swin("Swin-S + UPerNet", arguments={"size": "small"}, parameters=81, flops=1038, auxiliary=_auxiliary(384)),
+    _swin("Swin-B + UPerNet", arguments={"size": "base"}, parameters=121, flops=1188, auxiliary=_auxiliary(512)),
+    _deeplab("DeepLabV3+ R50", arguments={"depth": 50}, parameters=43.7, flops=177, source=_DEEPLAB_50),
+    _deeplab("DeepLabV3+ R101", arguments={"depth": 101}, parameters=62.7, flops=255.1, source="arXiv 2105.15203"),
 )

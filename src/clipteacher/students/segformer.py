@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clipteacher.students.smp import SMPStudent, add_dropout
+from clipteacher.students.smp import SMPStudent
 
 # Channels of the decoder, by the authors' configurations for ADE20K.
 DECODER_CHANNELS = {"b0": 256, "b1": 256, "b2": 768, "b3": 768, "b4": 768, "b5": 768}
@@ -46,12 +46,6 @@ class SegFormerStudent(SMPStudent):
             raise ValueError(f"student: got SegFormer of size {size!r}, expected one of {', '.join(DECODER_CHANNELS)}")
         options = {"decoder_segmentation_channels": DECODER_CHANNELS[size]}
         super().__init__("Segformer", f"mit_{size}", channels, weights=weights, mean=mean, std=std, options=options)
-        add_dropout(self.network, dropout)
-        self._spec = {
-            "kind": "segformer",
-            "size": size,
-            "channels": channels,
-            "mean": self._spec["mean"],
-            "std": self._spec["std"],
-            "dropout": dropout,
-        }
+        self.add_dropout(dropout)
+        mean, std = self._spec["mean"], self._spec["std"]
+        self.describe(kind="segformer", size=size, channels=channels, mean=mean, std=std, dropout=dropout)

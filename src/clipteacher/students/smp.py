@@ -10,12 +10,11 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import timm
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models.efficientnet import EfficientNetFeatures
 from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import Tensor, nn
 
-from clipteacher.students.described import DescribedStudent
+from clipteacher.students.student import DescribedStudent
 from clipteacher.utils.weights import LITE0_PACKAGE, lite0_weights, load_encoder, read_weights
 
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
@@ -61,23 +60,18 @@ class SMPStudent(DescribedStudent):
         self.network: Any = _build(architecture, encoder, tag, channels, dict(options or {}))
         tagged = f"{timm_name}.{tag}" if tag and encoder.startswith("tu-") else timm_name.removeprefix("timm-")
         known = timm.models.get_pretrained_cfg(tagged, allow_unregistered=True)
-        mean = mean or (known.mean if known is not None else IMAGENET_DEFAULT_MEAN)
-        std = std or (known.std if known is not None else IMAGENET_DEFAULT_STD)
-        self.describe(
-            {
-                "kind": "smp",
-                "architecture": architecture,
-                "encoder": encoder,
-                "channels": channels,
-                "mean": list(mean),
-                "std": list(std),
-                "options": dict(options or {}),
-            }
-        )
+        mean, std = mean or getattr(known, "mean", None), std or getattr(known, "std", None)
+        spec = {"kind": "smp", "architecture": architecture, "encoder": encoder, "channels": channels}
+        self.describe(**spec, mean=mean, std=std, options=dict(options or {}))
         if weights is not None and tag is None:
             state = lite0_weights() if weights == LITE0_PACKAGE else read_weights(weights)
             load_encoder(self.network.encoder, state, weights)
-        drop_unread_stages(self.network.encoder)
+        _drop_unread_stages(self.network.encoder)
+
+    def add_dropout(self, rate: float) -> None:
+        """Let training set a share of the decoder's channels to 0 before the last layer; tensors keep their names."""
+        layers = self.network.segmentation_head.named_children()
+        self.network.segmentation_head = nn.Sequential(OrderedDict([("dropout", nn.Dropout2d(rate)), *layers]))
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W), float in [0, 1], to features (B, C, h, w) at the decoder's stride.
@@ -88,14 +82,11 @@ class SMPStudent(DescribedStudent):
         return features
 
 
-def drop_unread_stages(encoder: nn.Module) -> None:
+def _drop_unread_stages(encoder: nn.Module) -> None:
     """Take out the last stages of an encoder whose maps no decoder reads; what it gives stays the same to the bit.
 
     timm's EfficientNets and MobileNets keep, and run, all their stages even if fewer are used: with
-    `encoder_depth: 4` that is three quarters of EfficientNet-Lite0's parameters.
-
-    Args:
-        encoder: Of segmentation_models_pytorch, with its first weights; others than those are left as they are.
+    `encoder_depth: 4` that is three quarters of EfficientNet-Lite0's parameters. Other encoders are left as they are.
     """
     model = getattr(encoder, "model", None)
     if isinstance(model, EfficientNetFeatures | MobileNetV3Features) and model.feature_hooks is None:
@@ -110,17 +101,6 @@ def _pass_over_dropped(blocks: nn.Sequential, state: dict[str, Tensor], prefix: 
         stage = name.removeprefix(prefix).split(".")[0]
         if name.startswith(prefix) and stage.isdigit() and int(stage) >= len(blocks):
             del state[name]
-
-
-def add_dropout(network: Any, rate: float) -> None:  # noqa: ANN401 (smp is untyped)
-    """Let a network drop channels of its decoder in training, before the last layer; its tensors keep their names.
-
-    Args:
-        network: Of segmentation_models_pytorch, with a `segmentation_head` that is a sequence of layers.
-        rate: Share of the channels that is set to 0.
-    """
-    layers = network.segmentation_head.named_children()
-    network.segmentation_head = nn.Sequential(OrderedDict([("dropout", nn.Dropout2d(rate)), *layers]))
 
 
 def _build(architecture: str, encoder: str, tag: str | None, channels: int, options: dict[str, Any]) -> Any:  # noqa: ANN401 (smp is untyped)

@@ -1,11 +1,14 @@
-"""What a student must be: any network from images to a map of features."""
+"""What a student must be: any network from images to a map of features; and what the package's own share."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @runtime_checkable
@@ -18,7 +21,38 @@ class Student(Protocol):
 
     def __call__(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W) to dense features (B, C, h, w)."""
-        ...
+
+
+class DescribedStudent(nn.Module):
+    """A student that normalises its input by channel and returns what builds it again.
+
+    Attributes:
+        mean: Mean of the input's normalisation, (1, 3, 1, 1), float32, for images in [0, 1].
+        std: Its standard deviation, (1, 3, 1, 1), float32.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def describe(self, **spec: Any) -> None:  # noqa: ANN401 (what a student is built from)
+        """Keep the description, and the normalisation that it holds; called by the constructor.
+
+        Args:
+            **spec: `kind` and the arguments of the class without its first weights, in the order in which they are
+                saved. Of these `mean` and `std` are three numbers each; None is ImageNet's.
+        """
+        self._spec = spec
+        for name, default in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            spec[name] = list(spec[name] or default)
+            self.register_buffer(name, torch.tensor(spec[name]).view(1, 3, 1, 1), persistent=False)
+
+    def normalized(self, images: Tensor) -> Tensor:
+        """Normalise images (B, 3, H, W), float in [0, 1]; the result has their shape."""
+        return (images - self.mean) / self.std
+
+    def spec(self) -> dict[str, Any]:
+        """Return the arguments that build this network again, without its first weights."""
+        return copy.deepcopy(self._spec)
 
 
 def student_spec(student: nn.Module) -> dict[str, Any] | None:

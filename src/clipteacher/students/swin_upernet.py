@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clipteacher.students.smp import SMPStudent, add_dropout
+from clipteacher.students.smp import SMPStudent
 
 SIZES = ("tiny", "small", "base")
 DECODER_CHANNELS = 512
@@ -59,14 +59,7 @@ class SwinUPerNetStudent(SMPStudent):
             "drop_path_rate": drop_path,
         }
         super().__init__("UPerNet", encoder, channels, weights=weights, mean=mean, std=std, options=options)
-        add_dropout(self.network, dropout)
-        self._spec = {
-            "kind": "swin_upernet",
-            "size": size,
-            "channels": channels,
-            "mean": self._spec["mean"],
-            "std": self._spec["std"],
-            "drop_path": drop_path,
-            "dropout": dropout,
-            "image_size": image_size,
-        }
+        self.add_dropout(dropout)
+        spec = {"kind": "swin_upernet", "size": size, "channels": channels}
+        spec |= {"mean": self._spec["mean"], "std": self._spec["std"]}
+        self.describe(**spec, drop_path=drop_path, dropout=dropout, image_size=image_size)

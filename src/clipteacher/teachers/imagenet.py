@@ -16,7 +16,7 @@ from open_clip import IMAGENET_CLASSNAMES
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, shortened
+from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, too_long
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
 from clipteacher.utils.packages import needed
 from clipteacher.utils.weights import lite0_weights
@@ -51,6 +51,9 @@ class MiniLMText(nn.Module):
     Args:
         templates: Prompts with one "{}" for the name; several are averaged.
 
+    Attributes:
+        width: Channels C, 384.
+
     Raises:
         ImportError: The package or transformers is not installed.
         ValueError: A template has not exactly one "{}".
@@ -63,29 +66,20 @@ class MiniLMText(nn.Module):
         self.templates = check_templates(templates)
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         network = transformers.AutoModel.from_pretrained(folder)
-        self._width = int(network.config.hidden_size)
+        self.width = int(network.config.hidden_size)
         self.tower = Frozen(network)
-
-    @property
-    def width(self) -> int:
-        """Channels C, 384."""
-        return self._width
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Encode N names as unit vectors, (N, C), float32.
 
         Raises:
-            TypeError: `names` is one string.
-            ValueError: `names` is empty or holds an empty name, or a prompt is longer than MiniLM reads.
+            TypeError, ValueError: As `fill`, or a prompt is longer than MiniLM reads.
         """
         sentences = fill(self.templates, names)
         limit = int(self.tokenizer.model_max_length)
         for sentence in sentences:
             if len(self.tokenizer(sentence, truncation=True, max_length=limit + 1).input_ids) > limit:
-                raise ValueError(
-                    f"names: got {shortened(sentence)}, which is longer than the text tower reads, expected at most "
-                    f"{limit} tokens with the prompt. Say it in fewer words."
-                )
+                raise too_long(sentence, limit)
         vectors = [self._encode(sentences[i : i + _TEXT_BATCH]) for i in range(0, len(sentences), _TEXT_BATCH)]
         return ensemble(torch.cat(vectors).view(len(names), len(self.templates), self.width))
 
@@ -101,7 +95,7 @@ class MiniLMText(nn.Module):
         return pooled
 
 
-class ImageNetTeacher(nn.Module):
+class ImageNetTeacher(MiniLMText):
     """EfficientNet-Lite0 and MiniLM, joined in closed form. Nothing is trained.
 
     Args:
@@ -120,20 +114,14 @@ class ImageNetTeacher(nn.Module):
     bridge: Tensor
 
     def __init__(self, scale: float = 2.0, ridge: float = 1.0, templates: Sequence[str] = SINGLE) -> None:
-        super().__init__()
+        super().__init__(SINGLE)
         network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         network.load_state_dict(lite0_weights())
         self.scale = scale
-        self.text = MiniLMText(SINGLE)
-        bridge = ridge_bridge(self.text.encode_text(IMAGENET_CLASSNAMES), network.classifier.weight.detach(), ridge)
-        self.text.templates = check_templates(templates)
+        bridge = ridge_bridge(self.encode_text(IMAGENET_CLASSNAMES), network.classifier.weight.detach(), ridge)
+        self.templates = check_templates(templates)
         self.trunk = Frozen(network)
         self.register_buffer("bridge", bridge, persistent=False)
-
-    @property
-    def width(self) -> int:
-        """Channels C, 384."""
-        return self.text.width
 
     def encode_image(self, images: Tensor) -> TeacherTokens:
         """Encode images.
@@ -152,11 +140,3 @@ class ImageNetTeacher(nn.Module):
             features = trunk.forward_features((images - 0.5) / 0.5)
         dense = torch.einsum("cf,bfhw->bchw", self.bridge, features)
         return TeacherTokens(dense.mean(dim=(2, 3)), dense)
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        """Encode N names as unit vectors, (N, 384), float32."""
-        return self.text.encode_text(names)
-
-    def spec(self) -> dict[str, Any]:
-        """Return what builds the text tower again."""
-        return self.text.spec()

@@ -8,16 +8,15 @@ from typing import Any, cast, get_args
 import torch
 import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
-from clipteacher.teachers.openclip_build import Precision, build
-from clipteacher.teachers.openclip_text import OpenClipText, TextTower
+from clipteacher.teachers.openclip_build import Built, Precision, build
+from clipteacher.teachers.openclip_source import anywhere, brings_weights
 from clipteacher.teachers.openclip_trunk import Dense, resnet_tokens, vit_tokens
-from clipteacher.teachers.prompts import SINGLE, check_templates
+from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, too_long
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
 
-__all__ = ["OpenClipTeacher", "OpenClipText", "fit"]
+_PROMPTS_AT_ONCE = 256  # bounds memory: 847 classes with 15 templates are 12,705 prompts
 
 
 def fit(images: Tensor, step: tuple[int, int], short: int | None = None) -> Tensor:
@@ -46,7 +45,104 @@ def fit(images: Tensor, step: tuple[int, int], short: int | None = None) -> Tens
     return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
-class OpenClipTeacher(nn.Module):
+class TextTower(nn.Module):
+    """The text half of a built open_clip model, frozen.
+
+    Args:
+        built: The model.
+        templates: P prompt templates, each with one `{}`; a class is the mean of its prompts (see `prompts`).
+        source: The `model` and `pretrained` that it was built from.
+
+    Attributes:
+        width: Channels C of the joint space.
+
+    Raises:
+        TypeError, ValueError: As `check_templates`.
+    """
+
+    def __init__(self, built: Built, templates: Sequence[str], source: tuple[str, str | None]) -> None:
+        super().__init__()
+        self.templates = check_templates(templates)
+        self.tower = Frozen(built.text)
+        self.width = built.width
+        self._tokenizer, self._source = built.tokenizer, anywhere(*source)
+
+    @torch.no_grad()
+    def encode_text(self, names: Sequence[str]) -> Tensor:
+        """Encode class names, each as the mean of its prompts.
+
+        Args:
+            names: N class names.
+
+        Returns:
+            Unit vectors, (N, C), float32, on the tower's device.
+
+        Raises:
+            TypeError, ValueError: As `fill`, or a prompt is longer than the model's context.
+                Deviation: open_clip cuts it there without a word, and two long names become one.
+        """
+        prompts, device = fill(self.templates, names), self.tower.device
+        self._check_lengths(prompts)
+        encode: Any = self.tower.network.encode_text
+        vectors = []
+        # Vectors are made once and used everywhere: a trainer's autocast must not round them.
+        with torch.autocast(device.type, enabled=False):
+            for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
+                tokens = self._tokenizer(prompts[start : start + _PROMPTS_AT_ONCE])
+                vectors.append(encode(tokens.to(device)).float())
+        return ensemble(torch.cat(vectors).reshape(len(names), len(self.templates), -1))
+
+    def _check_lengths(self, prompts: Sequence[str]) -> None:
+        """Check that no prompt is cut: with room for one token more, that room stays empty."""
+        tokenize: Any = self._tokenizer
+        context = tokenize([""]).shape[1]
+        (padding,) = tokenize([""], context_length=context + 1)[:, -1].tolist()
+        for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
+            part = prompts[start : start + _PROMPTS_AT_ONCE]
+            last = tokenize(part, context_length=context + 1)[:, -1].tolist()
+            cut = [prompt for prompt, token in zip(part, last, strict=True) if token != padding]
+            if cut:
+                raise too_long(cut[0], context)
+
+    def spec(self) -> dict[str, Any] | None:
+        """Describe what builds `OpenClipText` again in JSON's terms, paths absolute; None for random weights."""
+        model, pretrained = self._source
+        if pretrained is None and not brings_weights(model):
+            return None
+        return {"kind": "openclip", "model": model, "pretrained": pretrained, "templates": list(self.templates)}
+
+
+class OpenClipText(TextTower):
+    """CLIP's text tower alone: all that is needed of a teacher after training.
+
+    Args:
+        model: As for `OpenClipTeacher`.
+        pretrained: As for `OpenClipTeacher`.
+        templates: As for `OpenClipTeacher`.
+        precision: As for `OpenClipTeacher`.
+
+    Raises:
+        ConnectionError, FileNotFoundError, ImportError, TypeError, ValueError: As `OpenClipTeacher`.
+
+    Example:
+        >>> text = OpenClipText("ViT-S-32-alt", pretrained=None)  # random weights
+        >>> text.encode_text(["cat", "dog"]).shape, text.width
+        (torch.Size([2, 256]), 256)
+    """
+
+    def __init__(
+        self,
+        model: str = "ViT-B-16-quickgelu",
+        pretrained: str | None = "openai",
+        *,
+        templates: Sequence[str] = SINGLE,
+        precision: Precision = "fp32",
+    ) -> None:
+        check_templates(templates)  # before any download
+        super().__init__(build(model, pretrained, precision), templates, (model, pretrained))
+
+
+class OpenClipTeacher(TextTower):
     """A frozen CLIP that gives a CLS token and dense tokens of images, and vectors of class names.
 
     Its CLS token is open_clip's own `encode_image`, its text vectors are open_clip's own `encode_text`; dense tokens
@@ -64,6 +160,9 @@ class OpenClipTeacher(nn.Module):
         image_size: Length that the shorter side of the images is brought to. None: images go in at the size they
             come. In both cases each side is then rounded to a multiple of the patch size (of 32 for a ResNet).
         precision: "fp32", or "bf16" or "fp16" for weights and arithmetic, with layer norms in float32.
+
+    Attributes:
+        step: Pixels from one dense token to the next, down and across.
 
     Raises:
         ConnectionError: A download failed.
@@ -99,27 +198,21 @@ class OpenClipTeacher(nn.Module):
         image_size: int | None = None,
         precision: Precision = "fp32",
     ) -> None:
-        """Find, check, build and freeze the two towers."""
-        super().__init__()
         if dense not in get_args(Dense):
             raise ValueError(f"dense: got {dense!r}; expected one of {', '.join(get_args(Dense))}.")
-        templates = check_templates(templates)  # before any download
+        check_templates(templates)  # before any download
         built = build(model, pretrained, precision)
+        super().__init__(built, templates, (model, pretrained))
         self.image = Frozen(built.visual)
-        self.text = TextTower(built, templates, (model, pretrained))
         self.dense: Dense = dense
         self.image_size = image_size
-        self.step = _step(built.visual)
+        resnet = isinstance(built.visual, ModifiedResNet)
+        self.step = (32, 32) if resnet else cast(tuple[int, int], built.visual.patch_size)
         if image_size is not None and image_size < max(self.step):
             raise ValueError(f"image_size: got {image_size}; expected None or at least {max(self.step)}, one patch.")
         # Not persistent: a checkpoint holds nothing of the teacher.
         self.register_buffer("mean", torch.tensor(built.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(built.std).view(3, 1, 1), persistent=False)
-
-    @property
-    def width(self) -> int:
-        """Channels C of the joint space."""
-        return self.text.width
 
     @torch.no_grad()
     def encode_image(self, images: Tensor) -> TeacherTokens:
@@ -148,19 +241,3 @@ class OpenClipTeacher(nn.Module):
         else:
             cls, dense = vit_tokens(visual, images, self.dense)
         return TeacherTokens(cls.float(), dense.float())
-
-    def encode_text(self, names: Sequence[str]) -> Tensor:
-        """Encode N class names as unit vectors, (N, C), float32; see `TextTower.encode_text`."""
-        return self.text.encode_text(names)
-
-    def spec(self) -> dict[str, Any] | None:
-        """Describe the text tower in JSON's terms; see `TextTower.spec`."""
-        return self.text.spec()
-
-
-def _step(visual: nn.Module) -> tuple[int, int]:
-    """Pixels from one dense token to the next, down and across."""
-    if isinstance(visual, ModifiedResNet):
-        return 32, 32
-    height, width = cast(VisionTransformer, visual).patch_size
-    return int(height), int(width)

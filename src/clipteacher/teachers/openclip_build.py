@@ -1,16 +1,18 @@
-"""Builds an open_clip model with its weights and its tokenizer."""
+"""Builds an open_clip model with its weights, loaded strictly, and its tokenizer."""
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import open_clip as _untyped
 import torch
 from torch import Tensor, nn
 
-from clipteacher.teachers.openclip_source import check_image_tower, find_weights, read_config
-from clipteacher.teachers.openclip_weights import load_weights
+from clipteacher.teachers.openclip_source import check_image_tower, find_weights, quick_gelu_error, read_config
+from clipteacher.utils.weights import load_strictly, read_weights
 
 open_clip: Any = _untyped  # open_clip ships no types
 
@@ -18,6 +20,10 @@ Precision = Literal["fp32", "bf16", "fp16"]
 """Floating point type of a teacher's weights and of its arithmetic."""
 
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+# Only OpenAI's own checkpoints carry these entries beside the weights; all of them were trained with QuickGELU.
+_OPENAI = frozenset({"input_resolution", "context_length", "vocab_size"})
+# Computed when a model is built; archives and older libraries saved them all the same.
+_CONSTANTS = frozenset({"attn_mask", "text.attn_mask", "text.transformer.embeddings.position_ids"})
 
 
 class Built(NamedTuple):
@@ -44,19 +50,13 @@ def build(model: str, pretrained: str | None, precision: Precision = "fp32") -> 
     """Build an open_clip model with its weights on the CPU; random numbers drawn elsewhere stay as they were.
 
     Args:
-        model: A name that open_clip lists, `hf-hub:org/name`, `package:name` of an installed package, or the path of
-            a JSON file with a model configuration (`embed_dim`, `vision_cfg`, `text_cfg`, ...) or a hub repository's
-            `open_clip_config.json`.
-        pretrained: A tag that open_clip lists for the model or the path of a weights file. None: the hub's weights
-            for a hub id, the package's for a package, random weights for all others.
-        precision: "fp32", or "bf16" or "fp16" with layer norms in float32.
+        model: As for `OpenClipTeacher`. A JSON file holds a model configuration (`embed_dim`, `vision_cfg`,
+            `text_cfg`, ...), or is a hub repository's `open_clip_config.json`.
+        pretrained: As for `OpenClipTeacher`.
+        precision: As for `OpenClipTeacher`.
 
     Raises:
-        ConnectionError: A download failed.
-        FileNotFoundError: A configuration or weights file is missing.
-        ImportError: The package is not installed.
-        ValueError: Unknown model, tag or precision, an unsupported image tower, a QuickGELU mismatch, or weights that
-            are not the model's.
+        ConnectionError, FileNotFoundError, ImportError, ValueError: As `OpenClipTeacher`.
     """
     if precision not in _DTYPES:
         raise ValueError(f"precision: got {precision!r}; expected one of {', '.join(_DTYPES)}.")
@@ -83,28 +83,66 @@ def build(model: str, pretrained: str | None, precision: Precision = "fp32") -> 
     return Built(
         visual,
         network,
-        make_tokenizer(text),
+        _tokenizer(text),
         preprocess.get("mean", open_clip.OPENAI_DATASET_MEAN),
         preprocess.get("std", open_clip.OPENAI_DATASET_STD),
         config["embed_dim"],
     )
 
 
-def make_tokenizer(text: dict[str, Any]) -> Callable[[list[str]], Tensor]:
-    """Make the tokenizer of a text configuration, as `open_clip.get_tokenizer` does for a model it lists.
+def load_weights(network: nn.Module, file: Path, model: str, *, quick_gelu: bool) -> None:
+    """Load a weights file into a network, strictly.
 
-    It turns N prompts into token ids, (N, P), int64; P is the context length.
+    A local file does not say which activation it was trained with. OpenAI's own checkpoints are recognised and need
+    QuickGELU; for all others the model's name or configuration is taken at its word.
+    Deviation: open_clip's `load_checkpoint` resizes positions of another size; here they are an error, since the
+    teacher resizes positions itself for every image.
+
+    Args:
+        network: open_clip's `CLIP` or `CustomTextCLIP`; changed in place.
+        file: What `clipteacher.utils.weights.read_weights` reads, or a TorchScript archive such as OpenAI's.
+        model: The model's name, for messages.
+        quick_gelu: Whether the network was built with QuickGELU.
 
     Raises:
-        ValueError: The tokenizer's ids go beyond the configured vocabulary.
+        FileNotFoundError: There is no such file.
+        ValueError: The file cannot be read, comes from OpenAI while the network has plain GELU, or does not fit.
     """
+    state = _read(file)
+    if state.keys() >= _OPENAI and not quick_gelu:
+        raise quick_gelu_error(model, f"OpenAI's checkpoint {file}")
+    if isinstance(network, open_clip.CustomTextCLIP) and "positional_embedding" in state:
+        state = open_clip.model.convert_to_custom_text_state_dict(state)
+    expected = network.state_dict()
+    for key in ("logit_scale", "logit_bias"):  # () in some files, (1,) in others
+        if key in state and key in expected and state[key].numel() == 1:
+            state[key] = state[key].reshape(expected[key].shape)
+    load_strictly(network, state, f"{file} given for {model}", left_in_file=_OPENAI | _CONSTANTS)
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    """Read a state dict as `read_weights` does, or from a TorchScript archive, without the prefix of DDP."""
+    names: list[str] = []
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    if not any(name.endswith("/constants.pkl") for name in names):
+        state = read_weights(file)
+    else:
+        try:
+            state = torch.jit.load(file, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+        except Exception as error:
+            raise ValueError(f"weights: {file} cannot be read as weights ({type(error).__name__}: {error})") from error
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _tokenizer(text: dict[str, Any]) -> Callable[[list[str]], Tensor]:
+    """Make the tokenizer of a text configuration, as `open_clip.get_tokenizer` does for a model it lists."""
     length, options = text.get("context_length", 77), text.get("tokenizer_kwargs", {})
     tokenizer: Any
     if text.get("hf_tokenizer_name"):
-        mode = text.get("tokenizer_mode")
-        tokenizer = open_clip.tokenizer.HFTokenizer(
-            text["hf_tokenizer_name"], context_length=length, tokenizer_mode=mode, **options
-        )
+        options = {"tokenizer_mode": text.get("tokenizer_mode")} | options
+        tokenizer = open_clip.tokenizer.HFTokenizer(text["hf_tokenizer_name"], context_length=length, **options)
     else:
         tokenizer = open_clip.SimpleTokenizer(context_length=length, **options)
         size = text.get("vocab_size", 49408)

@@ -27,14 +27,11 @@ def read_config(model: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read a model's configuration and its preprocessing configuration, which may be empty.
 
     Raises:
-        ConnectionError: The hub's configuration could not be fetched.
-        FileNotFoundError: The JSON file is missing, or the package has none.
-        ImportError: The package is not installed.
+        ConnectionError, FileNotFoundError, ImportError: The hub, the JSON file or the package does not give it.
         ValueError: Unknown name, or a file that holds no configuration.
     """
     if model.startswith(HUB):
-        hub_id = model.removeprefix(HUB)
-        file = _fetch(model, open_clip.pretrained.download_pretrained_from_hf, hub_id, _CONFIG)
+        file = _fetch(model, open_clip.pretrained.download_pretrained_from_hf, model.removeprefix(HUB), _CONFIG)
     elif model.startswith(PACKAGE):
         file = _packaged(model, _CONFIG)
     elif model.endswith(".json"):
@@ -113,9 +110,7 @@ def find_weights(model: str, pretrained: str | None, config: dict[str, Any]) -> 
     """Find a weights file, downloading it if need be, and the tag's preprocessing configuration.
 
     Raises:
-        ConnectionError: The download failed.
-        FileNotFoundError: `pretrained` looks like a path and no file is there, or the package has no weights.
-        ImportError: The package is not installed.
+        ConnectionError, FileNotFoundError, ImportError: The hub, the path or the package does not give it.
         ValueError: `pretrained` is given for a hub id or a package, is an unknown tag, or its QuickGELU is not the
             model's.
     """
@@ -141,18 +136,15 @@ def find_weights(model: str, pretrained: str | None, config: dict[str, Any]) -> 
         return file, {}
     if file.suffix in _SUFFIXES or "/" in pretrained or "\\" in pretrained or model.endswith(".json"):
         raise FileNotFoundError(f"pretrained: no weights file at {file.absolute()}.")
-    raise _unknown_tag(clean_name(model), pretrained)
-
-
-def _unknown_tag(name: str, tag: str) -> ValueError:
+    name = clean_name(model)
     tags = open_clip.list_pretrained_tags_by_model(name)
-    close = difflib.get_close_matches(tag, tags, n=5, cutoff=0.4) or tags
+    close = difflib.get_close_matches(pretrained, tags, n=5, cutoff=0.4) or tags
     plain = name.removesuffix("-quickgelu")
-    if plain != name and open_clip.get_pretrained_cfg(plain, tag):
+    if plain != name and open_clip.get_pretrained_cfg(plain, pretrained):
         fix = f"These weights were trained with plain GELU: set model={plain!r}."
     else:
         fix = f"Close matches: {', '.join(close) or 'none; this model has no tags'}."
-    return ValueError(f"pretrained: got {tag!r}; expected a tag of {name} or the path of a weights file. {fix}")
+    raise ValueError(f"pretrained: got {pretrained!r}; expected a tag of {name} or the path of a weights file. {fix}")
 
 
 def quick_gelu_error(model: str, source: str) -> ValueError:

@@ -1,10 +1,8 @@
 """CLIP's image towers read for a CLS token and dense tokens in one forward, at any image size.
 
-Pure functions of open_clip's own modules: no weight is changed and no layer replaced. Two kinds of dense tokens:
-
-- "tokens": what the last layer gives at each position.
-- "value": the value path of the last attention, of MaskCLIP (arXiv 2112.01071, section 3.2): as if each position of
-  the last attention looked at itself only. It localises far better.
+Pure functions of open_clip's own modules: no weight is changed and no layer replaced. Dense tokens are "tokens", what
+the last layer gives at each position, or "value", the value path of the last attention (MaskCLIP, arXiv 2112.01071,
+section 3.2): as if each position of it looked at itself only. It localises far better.
 """
 
 from __future__ import annotations

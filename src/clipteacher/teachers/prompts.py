@@ -94,14 +94,13 @@ def fill(templates: Sequence[str], names: Sequence[str]) -> list[str]:
     return [template.replace("{}", name) for name in names for template in templates]
 
 
-def shortened(prompt: str) -> str:
-    """Quote a prompt for a message, its middle left out where it is long.
-
-    Example:
-        >>> shortened("a photo of a cat")
-        "'a photo of a cat'"
-    """
-    return repr(prompt if len(prompt) <= _QUOTED else f"{prompt[: _QUOTED // 2]} … {prompt[-_QUOTED // 2 :]}")
+def too_long(prompt: str, limit: int) -> ValueError:
+    """Make the error for a prompt of more tokens than a text tower reads; its middle is left out where it is long."""
+    shown = prompt if len(prompt) <= _QUOTED else f"{prompt[: _QUOTED // 2]} … {prompt[-_QUOTED // 2 :]}"
+    return ValueError(
+        f"names: got {shown!r}, which is longer than the text tower reads, expected at most {limit} tokens with the "
+        "prompt. Say it in fewer words."
+    )
 
 
 def ensemble(vectors: Tensor) -> Tensor:

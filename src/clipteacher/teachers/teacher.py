@@ -1,4 +1,4 @@
-"""What a teacher must give, and what keeps it frozen."""
+"""What a teacher must give, what keeps it frozen, and a teacher that segments by itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class TeacherTokens(NamedTuple):
@@ -28,15 +29,12 @@ class TextEncoder(Protocol):
     @property
     def width(self) -> int:
         """Channels C of the joint space."""
-        ...
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Encode N class names as unit vectors, (N, C), float32."""
-        ...
 
     def spec(self) -> dict[str, Any] | None:
         """JSON-ready description from which `clipteacher.segmenter.vocabulary` builds the text tower again, or None."""
-        ...
 
 
 @runtime_checkable
@@ -48,7 +46,6 @@ class Teacher(TextEncoder, Protocol):
 
     def encode_image(self, images: Tensor) -> TeacherTokens:
         """Encode images (B, 3, H, W), float in [0, 1], into a CLS token and dense tokens."""
-        ...
 
 
 class Frozen(nn.Module):
@@ -105,3 +102,40 @@ def check_teacher(teacher: object) -> None:
             f"teacher: got {type(teacher).__name__} without {', '.join(missing)}; expected an object with width, "
             "encode_image, encode_text and spec. See clipteacher.teachers.teacher.Teacher."
         )
+
+
+class ZeroShotTeacher(nn.Module):
+    """A teacher's dense tokens in the place of a student's features.
+
+    `Segmenter.from_teacher(teacher, class_names)` labels each pixel by the name whose text feature its token is most
+    similar to, by the very code that a student is scored with.
+
+    Source: MaskCLIP, arXiv 2112.01071, where text vectors classify the dense tokens of a frozen CLIP. `OpenClipTeacher`
+    gives MaskCLIP's own tokens with `dense="value"`.
+
+    Deviation: no key smoothing, no prompt denoising and no further training (MaskCLIP+).
+
+    Args:
+        teacher: Any teacher.
+
+    Raises:
+        TypeError: It is no teacher.
+    """
+
+    def __init__(self, teacher: Teacher) -> None:
+        super().__init__()
+        check_teacher(teacher)
+        self.teacher = teacher
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode images.
+
+        Args:
+            images: (B, 3, H, W), float in [0, 1].
+
+        Returns:
+            Dense tokens, (B, C, h, w), float32, each of unit length: where scores are enlarged, a pixel between two
+            tokens hears the nearer one more, and not the longer one.
+        """
+        return F.normalize(self.teacher.encode_image(images).dense.float(), dim=1)

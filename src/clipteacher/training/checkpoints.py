@@ -7,12 +7,12 @@ import os
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from clipteacher.utils.atomic_files import write_atomically
+from clipteacher.utils.atomic_files import flush, write_atomically
 
 LAST: Final = "last.ckpt"
 PREVIOUS: Final = "previous.ckpt"
@@ -34,7 +34,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
         Args:
             checkpoint: What the trainer keeps: tensors of any shape, by name, and plain values.
-            path: The file; a local one.
+            path: A local file.
             storage_options: None.
 
         Raises:
@@ -48,36 +48,23 @@ class WholeCheckpoints(TorchCheckpointIO):
         torch.save(checkpoint, buffer)
 
         def write(temporary: Path) -> None:
-            with temporary.open("wb") as file:
-                file.write(buffer.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
+            temporary.write_bytes(buffer.getbuffer())
+            flush(temporary)
             if place.name == LAST and place.exists():
                 place.replace(place.with_name(PREVIOUS))
 
         write_atomically(place, write, durable=True)
 
 
-class Checkpoint(NamedTuple):
-    """A checkpoint that was read to its end.
-
-    Attributes:
-        path: The file.
-        content: What the trainer kept: tensors of any shape, by name, on the CPU, and plain values.
-    """
-
-    path: Path
-    content: dict[str, Any]
-
-
-def newest_whole(folder: Path) -> Checkpoint | None:
+def newest_whole(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     """Read the newest whole checkpoint of a folder, without unpickling code; warns of a newer one that is damaged.
 
     Args:
         folder: Where `last.ckpt` and `previous.ckpt` lie.
 
     Returns:
-        The checkpoint; None where there is none, damaged ones counted.
+        The file, and what the trainer kept: tensors of any shape, by name, on the CPU, and plain values. None where
+        there is no checkpoint, damaged ones counted.
 
     Raises:
         ValueError: There are some, and none of them is whole.
@@ -98,7 +85,7 @@ def newest_whole(folder: Path) -> Checkpoint | None:
             continue
         for fault in faults:
             warnings.warn(f"checkpoint: {fault}; going on from {path.name}, the one before", stacklevel=2)
-        return Checkpoint(path, content)
+        return path, content
     if faults:
         raise ValueError(
             f"checkpoint: {'; '.join(faults)}; expected a whole one. Remove {folder} to start again with --resume, or "
@@ -108,12 +95,7 @@ def newest_whole(folder: Path) -> Checkpoint | None:
 
 
 def set_aside(folder: Path, chosen: Path) -> None:
-    """Give a damaged `last.ckpt` another name, so that it never takes the place of the whole one before it.
-
-    Args:
-        folder: Where the checkpoints lie.
-        chosen: The whole one.
-    """
+    """Give a damaged `last.ckpt` another name, so that it never takes the place of the whole one that is chosen."""
     last = folder / LAST
     if chosen != last and last.exists():
         last.replace(folder / DAMAGED)

@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import yaml
 from lightning.pytorch import Callback, Trainer, seed_everything
@@ -22,7 +22,6 @@ from clipteacher.teachers.prompts import SINGLE
 from clipteacher.training.average import check_precision
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
-from clipteacher.training.protocol_defaults import protocol_defaults
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.training.session import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS, Session, check_run, run_loggers
 from clipteacher.training.train import default_out
@@ -64,19 +63,16 @@ class ConfiguredTraining(LightningCLI):
                 "model.method: got a value for the whole, expected its parts. Write --model.method.plm.windows '[6]' "
                 "and the like, or a file."
             )
-        names = _names(parser, given)
-        parser.set_defaults(preset_defaults(names.preset, "model.method"))
-        known = known_protocol(names.protocol)
-        if known is not None:
+        preset, protocol = _names(parser, given)
+        parser.set_defaults(preset_defaults(preset, "model.method"))
+        if (known := known_protocol(protocol)) is not None:
             parser.set_defaults(protocol_defaults(known))
         self.config = parser.parse_args(given)  # Lightning's own way would warn that the process has arguments too
 
     def before_instantiate_classes(self) -> None:
         """Refuse what cannot be trained before anything is built."""
-        known = known_protocol(self.config.data.protocol)
-        if known is not None:
-            self._test_as(known)
-            self._prompt_as(known)
+        if (known := known_protocol(self.config.data.protocol)) is not None:
+            self._follow(known)
         if self.config.model.ema is not None and self.config.trainer.precision is not None:
             check_precision(str(self.config.trainer.precision))
         if self.config.report_rows < 1:
@@ -97,25 +93,24 @@ class ConfiguredTraining(LightningCLI):
         """Return every option with its value, as `config.yaml` has them."""
         return cast(str, self.parser.dump(self.config, skip_unset=False))
 
-    def _test_as(self, known: Protocol) -> None:
-        """Refuse other sizes and windows than a known protocol's: a score under its name is measured in its way."""
-        given, test = dict(self.config.model.test.pipeline), asdict(known.test)
-        if given != test:
-            raise ValueError(
-                f"model.test.pipeline: got {given} together with protocol {known.name}, which has {test}. Leave one of "
-                "the two out."
-            )
+    def _follow(self, known: Protocol) -> None:
+        """Refuse other sizes and windows than a known protocol's, for a score under its name is measured in its way.
 
-    def _prompt_as(self, known: Protocol) -> None:
-        """Take prompts from a known protocol, where the teacher is one that takes prompts."""
+        Its prompts are taken where the teacher is one that takes prompts.
+        """
+        windows, test = dict(self.config.model.test.pipeline), asdict(known.test)
+        if windows != test:
+            raise ValueError(
+                f"model.test.pipeline: got {windows} together with protocol {known.name}, which has {test}. Leave one "
+                "of the two out."
+            )
         arguments = self.config.model.teacher.get("init_args") or {}
         if "templates" not in arguments:
             return
-        given = tuple(arguments["templates"])
-        if given not in (known.templates, SINGLE):  # SINGLE is a teacher's default
+        if tuple(arguments["templates"]) not in (known.templates, SINGLE):  # SINGLE is a teacher's default
             raise ValueError(
-                f"model.teacher.templates: got {list(given)} together with protocol {known.name}, which has "
-                f"{list(known.templates)}. Leave out one of the two."
+                f"model.teacher.templates: got {list(arguments['templates'])} together with protocol {known.name}, "
+                f"which has {list(known.templates)}. Leave out one of the two."
             )
         arguments["templates"] = list(known.templates)
 
@@ -126,18 +121,11 @@ class ConfiguredTraining(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
-class _Names(NamedTuple):
-    """What decides defaults."""
-
-    preset: str
-    protocol: str | None
-
-
-def _names(parser: LightningArgumentParser, given: Sequence[str]) -> _Names:
+def _names(parser: LightningArgumentParser, given: Sequence[str]) -> tuple[str, str | None]:
     """Learn preset and protocol from arguments and files, which need not be whole where they are only to be printed."""
     options = [word.split("=")[0] for word in given]
     if any(option in ("-h", "--help") or option.endswith(".help") for option in options):
-        return _Names("recommended", None)  # a page of help is printed, no configuration
+        return "recommended", None  # a page of help is printed, no configuration
     words, printed = [word for word in given if not word.startswith("--print_config")], StringIO()
     try:
         with redirect_stdout(printed):
@@ -146,7 +134,30 @@ def _names(parser: LightningArgumentParser, given: Sequence[str]) -> _Names:
         if stop.code:
             raise
     config = yaml.safe_load(printed.getvalue())
-    return _Names(config["preset"], config["data"]["protocol"])
+    return config["preset"], config["data"]["protocol"]
+
+
+def protocol_defaults(protocol: Protocol) -> dict[str, object]:
+    """Return a protocol's values as defaults of the command line; options given there or in a file replace them.
+
+    Args:
+        protocol: The protocol; one without a schedule only sets how a photo is tested.
+
+    Returns:
+        Values by dotted name, such as "data.augment.crop_size".
+
+    Example:
+        >>> from clipteacher.protocols.voc import VOC12_15_5
+        >>> defaults = protocol_defaults(VOC12_15_5)
+        >>> defaults["trainer.max_steps"], defaults["data.augment.base_size"], defaults["model.test.pipeline.stride"]
+        (20000, 512, 426)
+    """
+    groups = {"model.test.pipeline": asdict(protocol.test)}
+    defaults: dict[str, object] = {}
+    if (schedule := protocol.schedule) is not None:
+        defaults = {"data.batch_size": schedule.batch_size, "trainer.max_steps": schedule.steps}
+        groups |= {"data.augment": asdict(schedule.augment), "model.optimizer": asdict(schedule.optimizer)}
+    return defaults | {f"{group}.{name}": value for group, each in groups.items() for name, value in each.items()}
 
 
 def configured_session(
@@ -179,15 +190,7 @@ def configured_session(
     config = cli.config
     # A wrong model fails now rather than after training; reading it draws no random number.
     baseline = Segmenter.from_pretrained(Path(config.baseline)) if config.baseline is not None else None
-    session = Session(
-        cli.trainer,
-        cli.model,
-        cli.datamodule,
-        cli.run_folder,
-        cli.settings(),
-        config.resume,
-        baseline,
-        config.report_rows,
-    )
+    parts = cli.trainer, cli.model, cli.datamodule, cli.run_folder, cli.settings()
+    session = Session(*parts, config.resume, baseline, config.report_rows)
     session.prepare()
     return session

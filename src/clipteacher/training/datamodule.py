@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 
 from clipteacher.data.audit import audit_labels, check_audit
 from clipteacher.data.augment import Augment
@@ -19,20 +19,6 @@ from clipteacher.data.opened import open_data
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.data.value_counts import kept_counts
 from clipteacher.protocols.splits import listed_names
-
-
-class _Unlabelled(Dataset[Sample]):
-    """The first photo of a test set with nothing labelled, so that it counts for no score."""
-
-    def __init__(self, data: SegmentationDataset) -> None:
-        self.data = data
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int) -> Sample:
-        sample = self.data[0]
-        return sample._replace(mask=torch.full_like(sample.mask, self.data.class_split.ignore))
 
 
 class FolderDataModule(LightningDataModule):
@@ -144,8 +130,10 @@ class FolderDataModule(LightningDataModule):
         photos, and the others wait for it when they add up the confusion.
         """
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
-        places = range(rank, len(self.val_set), world_size)
-        share: Dataset[Sample] = Subset(self.val_set, places) if places else _Unlabelled(self.val_set)
+        share: Any = Subset(self.val_set, range(rank, len(self.val_set), world_size))
+        if not len(share):
+            first = self.val_set[0]
+            share = [first._replace(mask=torch.full_like(first.mask, self.class_split.ignore))]
         return DataLoader(share, batch_size=1, num_workers=self.workers)
 
     def transfer_batch_to_device(self, batch: Sample, device: torch.device, dataloader_idx: int) -> Sample:

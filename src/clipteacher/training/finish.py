@@ -32,15 +32,10 @@ class KeepFirstModel(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write once; a resumed run keeps what it has."""
-        self._write(trainer, pl_module)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write at the end, where there was no validation before."""
-        self._write(trainer, pl_module)
-
-    def _write(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero and not trainer.sanity_checking and not self.folder.exists():
             pl_module.segmenter().save_pretrained(self.folder)  # type: ignore[operator]  # TrainingModule has it
+
+    on_train_end = on_validation_end  # where there was no validation before
 
 
 def finish_run(
@@ -76,16 +71,13 @@ def finish_run(
     write_json(run.metrics, {"protocol": protocol, **calibration, **result.to_dict()})
     other = baseline if baseline is not None else _first_segmenter(run.first_model, segmenter)
     title = "supervised baseline" if baseline is not None else "first checkpoint"
-    columns = {} if other is None else {title: other.to(segmenter.text_features.device)}
-    columns["student"] = segmenter
-    draw_report(run.report, val_set, {_title(title, each): each for title, each in columns.items()}, rows)
+    columns = {}
+    for name, each in ((title, other), ("student", segmenter)):
+        if each is not None:
+            value = each.settings.calibration
+            columns[f"{name}, calibration {value:g}" if value else name] = each.to(segmenter.text_features.device)
+    draw_report(run.report, val_set, columns, rows)
     return result
-
-
-def _title(title: str, segmenter: Segmenter) -> str:
-    """A column's title with the calibration, where there is one."""
-    calibration = segmenter.settings.calibration
-    return f"{title}, calibration {calibration:g}" if calibration else title
 
 
 def _first_segmenter(folder: Path, segmenter: Segmenter) -> Segmenter | None:

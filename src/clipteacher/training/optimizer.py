@@ -21,9 +21,6 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.A
     Args:
         module: What is trained; frozen teachers have no parameters to train.
         config: The options.
-
-    Returns:
-        The optimizer.
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():

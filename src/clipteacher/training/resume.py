@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import yaml
 from torch import Tensor
@@ -24,28 +24,10 @@ MUST_AGREE: Final = (
 )
 """Settings that decide what a step does: two halves of a run with different ones are no run."""
 
-MAY_DIFFER: Final = (*("model.test", "model.channels_last"),)
+MAY_DIFFER: Final = ("model.test", "model.channels_last")
 """Parts of `MUST_AGREE` that play no part in training, or none but in the last bits."""
 
 _SHOWN = 5
-
-
-class Difference(NamedTuple):
-    """A setting that is not what it was.
-
-    Attributes:
-        name: Its dotted name.
-        was: Its value when the run began.
-        now: Its value now.
-    """
-
-    name: str
-    was: object
-    now: object
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        return f"{self.name}: got {self.now!r}, the run began with {self.was!r}"
 
 
 def read_settings(path: Path) -> dict[str, Any] | None:
@@ -65,29 +47,24 @@ def read_settings(path: Path) -> dict[str, Any] | None:
     return settings
 
 
-def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+def differences(was: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Compare settings, each where both have it: one that only a newer version knows has no older value.
 
     Args:
         was: Settings by name, nested.
         now: The same.
+        prefix: What their dotted names begin with.
 
     Returns:
-        What differs, in the order of `was`.
+        What differs, each said in a line, by dotted name.
     """
-    return _differences(was, now, "")
-
-
-def _differences(was: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> list[Difference]:
-    found: list[Difference] = []
-    for key, old in was.items():
-        if key not in now:
-            continue
-        new, name = now[key], f"{prefix}{key}"
+    found: dict[str, str] = {}
+    for key in (key for key in was if key in now):
+        old, new, name = was[key], now[key], f"{prefix}{key}"
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _differences(old, new, f"{name}.")
+            found |= differences(old, new, f"{name}.")
         elif old != new:
-            found.append(Difference(name, old, new))
+            found[name] = f"{name}: got {new!r}, the run began with {old!r}"
     return found
 
 
@@ -106,19 +83,14 @@ def check_settings(was: Mapping[str, Any], now: Mapping[str, Any], path: Path) -
         ValueError: A setting of `MUST_AGREE` differs; the message lists the first of them.
     """
     found = differences(was, now)
-    wrong = [each for each in found if _within(each.name, MUST_AGREE) and not _within(each.name, MAY_DIFFER)]
+    wrong = [found[name] for name in found if _within(name, MUST_AGREE) and not _within(name, MAY_DIFFER)]
     if wrong:
-        more = f"\n  … and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise ValueError(
-            "resume: the settings are not those of the run:\n  "
-            + "\n  ".join(map(str, wrong[:_SHOWN]))
-            + f"{more}\nGive the same again (--config {path} has them all), or name another --out."
+            f"resume: the settings are not those of the run:{_listed(wrong)}\nGive the same again (--config {path} has "
+            "them all), or name another --out."
         )
-    return [
-        f"resume: {each}; the learning rate's schedule is another from here on"
-        for each in found
-        if each.name == "trainer.max_steps"
-    ]
+    longer = found.get("trainer.max_steps")
+    return [] if longer is None else [f"resume: {longer}; the learning rate's schedule is another from here on"]
 
 
 def check_content(content: Mapping[str, Any], state: Mapping[str, Tensor], photos: int, path: Path) -> None:
@@ -142,11 +114,9 @@ def check_content(content: Mapping[str, Any], state: Mapping[str, Tensor], photo
         if name in kept and kept[name].shape != tensor.shape
     ]
     if faults:
-        more = f"\n  … and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         raise ValueError(
-            f"resume: {path} is of another student, or of other modules:\n  "
-            + "\n  ".join(faults[:_SHOWN])
-            + f"{more}\nGive the settings that the run began with, or name another --out."
+            f"resume: {path} is of another student, or of other modules:{_listed(faults)}\nGive the settings that the "
+            "run began with, or name another --out."
         )
     was = content.get("FolderDataModule", {}).get("photos", photos)
     if was != photos:
@@ -154,6 +124,12 @@ def check_content(content: Mapping[str, Any], state: Mapping[str, Tensor], photo
             f"resume: got {photos} photos to train on, the run began with {was}, and which photo comes in which step "
             "depends on their number. Put them back, or name another --out."
         )
+
+
+def _listed(lines: Sequence[str]) -> str:
+    """The first of some lines, indented, and how many more there are."""
+    more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "".join(f"\n  {line}" for line in [*lines[:_SHOWN], *more])
 
 
 def _within(name: str, groups: Sequence[str]) -> bool:

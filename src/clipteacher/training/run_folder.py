@@ -3,62 +3,40 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from clipteacher.training.checkpoints import LAST, PREVIOUS
 from clipteacher.utils.atomic_files import remove_unfinished
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """Paths of a run.
+    """Paths of a run; naming them makes none.
+
+    Args:
+        path: The folder, `--out`.
 
     Attributes:
-        path: The folder, `--out`.
+        path: The folder.
+        config: The whole configuration.
+        checkpoints: The trainer's checkpoints.
+        last_checkpoint: The checkpoint to resume from.
+        previous_checkpoint: The one before, for where the last is damaged.
+        first_model: The student as it was at the first validation.
+        model: The trained student.
+        metrics: The scores; they mark a run as trained to its end.
+        report: The picture.
     """
 
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        """The whole configuration."""
-        return self.path / "config.yaml"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The trainer's checkpoints."""
-        return self.path / "checkpoints"
-
-    @property
-    def last_checkpoint(self) -> Path:
-        """The checkpoint to resume from."""
-        return self.checkpoints / LAST
-
-    @property
-    def previous_checkpoint(self) -> Path:
-        """The one before, for where the last is damaged."""
-        return self.checkpoints / PREVIOUS
-
-    @property
-    def first_model(self) -> Path:
-        """The student as it was at the first validation."""
-        return self.checkpoints / "first_model"
-
-    @property
-    def model(self) -> Path:
-        """The trained student."""
-        return self.path / "model"
-
-    @property
-    def metrics(self) -> Path:
-        """The scores; they mark a run as trained to its end."""
-        return self.path / "metrics.json"
-
-    @property
-    def report(self) -> Path:
-        """The picture."""
-        return self.path / "report.png"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.checkpoints = path / "checkpoints"
+        self.last_checkpoint = self.checkpoints / LAST
+        self.previous_checkpoint = self.checkpoints / PREVIOUS
+        self.first_model = self.checkpoints / "first_model"
+        self.model = path / "model"
+        self.metrics = path / "metrics.json"
+        self.report = path / "report.png"
 
     def begun(self) -> bool:
         """Whether there is a run to go on with, or a finished one."""
@@ -66,9 +44,6 @@ class RunFolder:
 
     def tidy(self, *, resumed: bool) -> list[str]:
         """Remove what a killed process left unfinished, and, where nothing is resumed, the first model of that run.
-
-        Args:
-            resumed: Whether a checkpoint is gone on from.
 
         Returns:
             The names of what was unfinished.

@@ -104,22 +104,18 @@ class Session:
         """
         found = newest_whole(self.run.checkpoints) if self.resume else None
         if found is not None:
-            check_content(found.content, self.module.state_dict(), len(self.data.train_set), found.path)
-            self._checkpoint = found.path
+            self._checkpoint, content = found
+            check_content(content, self.module.state_dict(), len(self.data.train_set), self._checkpoint)
         self.data.setup("fit")  # reads every file, so that a bad one is an error of input
         if self.trainer.is_global_zero:
-            self._begin()
-        equip(self.trainer, self.run)
-
-    def _begin(self) -> None:
-        """Make the run's folder ready: nothing of a killed process in it, and all settings."""
-        self.run.path.mkdir(parents=True, exist_ok=True)
-        if self._checkpoint is not None:
-            set_aside(self.run.checkpoints, self._checkpoint)
-        self.run.tidy(resumed=self._checkpoint is not None)
-        write_atomically(
-            self.run.config, lambda temporary: temporary.write_text(self.settings, encoding="utf-8"), durable=True
-        )
+            self.run.path.mkdir(parents=True, exist_ok=True)
+            if self._checkpoint is not None:
+                set_aside(self.run.checkpoints, self._checkpoint)
+            self.run.tidy(resumed=self._checkpoint is not None)
+            write_atomically(
+                self.run.config, lambda temporary: temporary.write_text(self.settings, encoding="utf-8"), durable=True
+            )
+        self._equip()
 
     def start(self) -> TrainingResult | None:
         """Train, score and leave the run folder.
@@ -151,20 +147,19 @@ class Session:
         teacher = self.module.framework.teacher
         return TrainingResult(segmenter, scores, self.run.path, self.data.protocol, self.data, teacher)
 
+    def _equip(self) -> None:
+        """Give the trainer what every run has: losses watched, the first model kept, checkpoints that are whole."""
+        trainer: Any = self.trainer
+        trainer.callbacks.append(KeepFirstModel(self.run.first_model))
+        # Before a checkpoint is written.
+        trainer.callbacks.insert(0, FiniteLosses(trainer.log_every_n_steps or 1))
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # a strategy's own knows better
+            trainer.strategy.checkpoint_io = WholeCheckpoints()
+
 
 def run_loggers(run: RunFolder) -> list[Logger]:
     """Return the loggers of a run, CSV and TensorBoard. A resumed run gets its own version_N in both."""
     return [CSVLogger(run.path, "logs"), TensorBoardLogger(run.path, "tensorboard")]
-
-
-def equip(trainer: Trainer, run: RunFolder) -> None:
-    """Give a trainer what every run of ours has: losses watched, the first model kept, checkpoints that are whole."""
-    callbacks: Any = trainer
-    callbacks.callbacks.append(KeepFirstModel(run.first_model))
-    # Before a checkpoint is written.
-    callbacks.callbacks.insert(0, FiniteLosses(callbacks.log_every_n_steps or 1))
-    if type(callbacks.strategy.checkpoint_io) is TorchCheckpointIO:  # a strategy's own knows better
-        callbacks.strategy.checkpoint_io = WholeCheckpoints()
 
 
 def check_run(run: RunFolder, settings: str, *, resume: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ def train(
     run = RunFolder(Path(out) if out is not None else default_out())
     photos = _photos(data, unseen, seed)
     model = {"method": method, "optimizer": optimizer, "teacher_cache": teacher_cache, "test": test, "ema": ema}
-    settings = _settings(photos, student, teacher, model, {"max_steps": steps} | trainer, seed)
+    built = {"student": student_spec(student), "teacher": {"spec": teacher.spec()}}
+    settings = _settings(photos, built | model, {"max_steps": steps} | trainer)
     check_run(run, settings, resume=resume)
     seed_everything(seed, workers=True, verbose=False)
     module = TrainingModule(student, teacher, photos.class_split, seed=seed, **model)  # type: ignore[arg-type]
@@ -120,14 +122,7 @@ def _photos(data: str | Path | FolderDataModule, unseen: Sequence[str] | str, se
     return data
 
 
-def _settings(
-    photos: FolderDataModule,
-    student: nn.Module,
-    teacher: Teacher,
-    model: dict[str, Any],
-    trainer: dict[str, Any],
-    seed: int,
-) -> str:
+def _settings(photos: FolderDataModule, model: dict[str, Any], trainer: dict[str, Any]) -> str:
     """Write down what decides a step, under the names that a configuration has."""
     data = {
         "root": str(photos.root),
@@ -136,10 +131,10 @@ def _settings(
         "batch_size": photos.batch_size,
         "augment": photos.train_set.augment,
     }
-    built = {"student": student_spec(student), "teacher": {"spec": teacher.spec()}}
     kept = {key: trainer[key] for key in ("max_steps", "precision", "accumulate_grad_batches") if key in trainer}
-    settings = {"seed_everything": seed, "data": data, "model": built | model, "trainer": kept}
-    text: str = yaml.safe_dump(_plain(settings), sort_keys=False)
+    settings = {"seed_everything": photos.seed, "data": data, "model": model, "trainer": kept}
+    plain = json.loads(json.dumps(settings, default=asdict))  # options as YAML has them
+    text: str = yaml.safe_dump(plain, sort_keys=False)
     return text
 
 
@@ -151,14 +146,4 @@ def _trainer(run: RunFolder, steps: int, given: dict[str, Any]) -> Trainer:
     if given.get("logger") in (None, True):
         given = given | {"logger": run_loggers(run)}
     defaults = {**TRAINER_DEFAULTS, "max_steps": steps, "default_root_dir": str(run.path)}
-    trainer: Trainer = Trainer(**defaults | given | {"callbacks": [*callbacks, checkpoint]})
-    return trainer
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 (nested options)
-    """Options as YAML has them."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+    return Trainer(**defaults | given | {"callbacks": [*callbacks, checkpoint]})

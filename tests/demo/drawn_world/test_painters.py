@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from clipteacher.demo.drawn_world.canvas import Canvas
-from clipteacher.demo.drawn_world.pen import COLOURS, Pen, oval, tone
+from clipteacher.demo.drawn_world.canvas import COLOURS, Canvas, Pen, oval, tone
 from clipteacher.demo.drawn_world.stuff import TEXTURES
 from clipteacher.demo.drawn_world.things import THINGS
 

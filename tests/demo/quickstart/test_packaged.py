@@ -19,8 +19,8 @@ def test_the_packaged_configuration_with_the_packaged_clip(tmp_path: Path) -> No
     (tmp_path / "one_step.yaml").write_text(yaml.safe_dump(fit))
     config = QuickstartConfig(train=2, val=2, size=64, fit=tmp_path / "one_step.yaml", rows=1, timed=1)
     out = tmp_path / "out"
-    finished = quickstart(out, seed=0, config=config, console=Console(file=io.StringIO()))
-    assert finished.results.protocol == "world-15-5"
+    results, _ = quickstart(out, seed=0, config=config, console=Console(file=io.StringIO()))
+    assert results.protocol == "world-15-5"
     spec = json.loads((out / "student" / "model" / "config.json").read_text())["text_encoder"]
     assert spec["model"] == "package:clipteacher.demo.tiny_clip"
     student: Segmenter = Segmenter.from_pretrained(out / "student" / "model")

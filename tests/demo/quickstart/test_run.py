@@ -17,17 +17,18 @@ from clipteacher.cli.main import main
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.folder import FolderSource
 from clipteacher.demo.drawn_world import CLASSES, UNSEEN
-from clipteacher.demo.quickstart.config import QuickstartConfig
-from clipteacher.demo.quickstart.out_folder import check_empty
-from clipteacher.demo.quickstart.results import TITLES
-from clipteacher.demo.quickstart.run import Finished, quickstart
+from clipteacher.demo.quickstart.advice import Commands
+from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
+from clipteacher.demo.quickstart.results import TITLES, Results
+from clipteacher.demo.quickstart.run import quickstart
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.teachers.dense import ZeroShotTeacher
 from clipteacher.teachers.openclip import OpenClipTeacher
+from clipteacher.teachers.teacher import ZeroShotTeacher
 
+Done = tuple[Path, tuple[Results, Commands]]
 SPLIT = ClassSplit(names=CLASSES, unseen=UNSEEN)
 
 
@@ -36,7 +37,7 @@ def silent() -> Console:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, small: QuickstartConfig) -> tuple[Path, Finished]:
+def done(tmp_path_factory: pytest.TempPathFactory, small: QuickstartConfig) -> Done:
     """A finished quickstart. Nothing may write into it."""
     out = tmp_path_factory.mktemp("quick start") / "out"
     return out, quickstart(out, seed=3, config=small, console=silent())
@@ -47,7 +48,7 @@ def metrics(out: Path) -> dict[str, Any]:
     return found
 
 
-def test_what_it_writes(done: tuple[Path, Finished], small: QuickstartConfig) -> None:
+def test_what_it_writes(done: Done, small: QuickstartConfig) -> None:
     out, _ = done
     assert sorted(path.name for path in out.iterdir()) == [
         *("baseline", "fit.yaml", "metrics.json", "panel.png", "student", "world")
@@ -65,7 +66,7 @@ def test_what_it_writes(done: tuple[Path, Finished], small: QuickstartConfig) ->
         assert panel.height > 2 * 120
 
 
-def test_the_two_students_differ_in_the_teacher(done: tuple[Path, Finished]) -> None:
+def test_the_two_students_differ_in_the_teacher(done: Done) -> None:
     configs = [yaml.safe_load((done[0] / run / "config.yaml").read_text()) for run in ("baseline", "student")]
     assert {key for key in configs[0] if configs[0][key] != configs[1][key]} == {"model", "out", "baseline"}
     assert {key for key in configs[0]["model"] if configs[0]["model"][key] != configs[1]["model"][key]} == {"method"}
@@ -76,7 +77,7 @@ def test_the_two_students_differ_in_the_teacher(done: tuple[Path, Finished]) -> 
     assert [config["seed_everything"] for config in configs] == [3, 3]
 
 
-def test_metrics(done: tuple[Path, Finished]) -> None:
+def test_metrics(done: Done) -> None:
     found = metrics(done[0])
     assert list(found) == ["protocol", "seed", "versions", "machine", "rows", "timings"]
     assert found["protocol"] == "world-15-5"
@@ -90,10 +91,10 @@ def test_metrics(done: tuple[Path, Finished]) -> None:
         assert tuple(row["IoU"]) == CLASSES
     assert all(value > 0 for value in found["timings"]["images_per_second"].values())
     assert all(value > 0 for value in found["timings"]["seconds"].values())
-    assert found == done[1].results.to_dict()
+    assert found == done[1][0].to_dict()
 
 
-def test_the_students_rows_are_their_runs_own(done: tuple[Path, Finished]) -> None:
+def test_the_students_rows_are_their_runs_own(done: Done) -> None:
     rows = metrics(done[0])["rows"]
     for run in ("baseline", "student"):
         own = json.loads((done[0] / run / "metrics.json").read_text())
@@ -102,7 +103,7 @@ def test_the_students_rows_are_their_runs_own(done: tuple[Path, Finished]) -> No
 
 
 def test_the_teachers_row_is_that_of_its_dense_tokens(
-    done: tuple[Path, Finished], small: QuickstartConfig, tiny_clip: tuple[Path, Path]
+    done: Done, small: QuickstartConfig, tiny_clip: tuple[Path, Path]
 ) -> None:
     teacher = OpenClipTeacher(str(tiny_clip[0]), str(tiny_clip[1]))
     student = Segmenter.from_pretrained(done[0] / "student" / "model")
@@ -114,9 +115,7 @@ def test_the_teachers_row_is_that_of_its_dense_tokens(
     assert found == pytest.approx(expected, abs=1e-3)
 
 
-def test_a_seed_repeats_all_but_the_timings(
-    done: tuple[Path, Finished], small: QuickstartConfig, tmp_path: Path
-) -> None:
+def test_a_seed_repeats_all_but_the_timings(done: Done, small: QuickstartConfig, tmp_path: Path) -> None:
     quickstart(tmp_path / "again", seed=3, config=small, console=silent())
     quickstart(tmp_path / "other", seed=4, config=small, console=silent())
     first, again, other = (metrics(out) for out in (done[0], tmp_path / "again", tmp_path / "other"))
@@ -131,11 +130,11 @@ def test_a_seed_repeats_all_but_the_timings(
 
 
 def test_the_printed_commands_run(
-    done: tuple[Path, Finished], tmp_path: Path, tiny_clip: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    done: Done, tmp_path: Path, tiny_clip: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through a shell's eyes; the folder's name has a blank. Of the last, what one is told to fill in is filled in."""
     out, (_, commands) = done
-    segment, evaluate, fit = ([*shlex.split(command.line())] for command in commands)
+    segment, evaluate, fit = (shlex.split(line) for _, line in commands)
     assert {words[0] for words in (segment, evaluate, fit)} == {"clipteacher"}
     segment[segment.index("--out") + 1] = str(tmp_path / "words")
     main(segment[1:])
@@ -158,17 +157,17 @@ def test_the_printed_commands_run(
     assert json.loads((tmp_path / "runs" / "mine" / "metrics.json").read_text())["protocol"] == "world-18-2"
 
 
-def test_a_shell_reads_the_commands_as_they_are_meant(done: tuple[Path, Finished]) -> None:
-    for command in done[1].commands:
-        line = command.line().replace("clipteacher", "printf '%s\\0'", 1)
+def test_a_shell_reads_the_commands_as_they_are_meant(done: Done) -> None:
+    for _, command in done[1][1]:
+        line = command.replace("clipteacher", "printf '%s\\0'", 1)
         words = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
-        assert words.split("\0")[:-1] == list(command.arguments[1:])
+        assert words.split("\0")[:-1] == shlex.split(command)[1:]
 
 
 def test_the_scene_to_segment_shows_an_unseen_class_and_the_words_are_what_is_in_it(
-    done: tuple[Path, Finished],
+    done: Done,
 ) -> None:
-    arguments = done[1].commands[0].arguments
+    arguments = shlex.split(done[1][1][0][1])
     photo, words = Path(arguments[2]), arguments[arguments.index("--classes") + 1].split(", ")
     with Image.open(str(photo).replace("images", "masks")) as mask:
         assert words == [CLASSES[label] for label in np.unique(np.array(mask))]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from clipteacher.demo.quickstart import speed
-from clipteacher.demo.quickstart.speed import images_per_second
+from clipteacher.demo.quickstart import results
+from clipteacher.demo.quickstart.results import images_per_second
 
 
 class Fake:
@@ -23,7 +23,7 @@ class Fake:
 
 def test_medians_of_turns_and_the_first_turn_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, calls = [0.0], list[str]()
-    monkeypatch.setattr(speed, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(results, "perf_counter", lambda: clock[0])
     segmenters: Any = {
         "a": Fake("a", [99, 1, 2, 9], clock, calls),
         "b": Fake("b", [99, 0.25, 0.5, 0.125], clock, calls),

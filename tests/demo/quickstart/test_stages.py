@@ -20,12 +20,12 @@ def run(console: Console, clock: list[float]) -> dict[str, float]:
     with Stages(console, count=2) as stages:
         with stages.stage("one", "Drawing") as stage:
             stage.show(3, 12)
-            stages._progress.refresh()
+            stages.refresh()
             clock[0] += 2.5
         with stages.stage("two", "Training") as stage:
             stage.show(7, 7)
             stage.say("scoring")
-            stages._progress.refresh()
+            stages.refresh()
             clock[0] += 60
     return stages.seconds
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.students.segnext import SegNeXtStudent
-from clipteacher.students.segnext.checkpoint import load_checkpoint
+from clipteacher.students.segnext.student import load_checkpoint
 
 CHANNELS, DEPTHS, RATIOS, DECODER = (32, 64, 160, 256), (3, 3, 5, 2), (8, 8, 4, 4), 256  # SegNeXt-T
 State = dict[str, Tensor]

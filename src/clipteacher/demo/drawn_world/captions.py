@@ -7,16 +7,7 @@ from typing import Final
 
 import numpy as np
 
-_STUFF: Final = {
-    "sky": "the sky",
-    "grass": "grass",
-    "sea": "the sea",
-    "road": "a road",
-    "sand": "sand",
-    "brick wall": "a brick wall",
-    "snow": "snow",
-    "mountain": "a mountain",
-}
+_STUFF: Final = {"sky": "the sky", "sea": "the sea", "grass": "grass", "sand": "sand", "snow": "snow"}
 _SUBJECT: Final = (
     "a photo of a {}",
     "a photo of a {}.",
@@ -31,10 +22,8 @@ _WHOLE: Final = ("{}.", "a photo of {}.", "a picture with {}.", "a scene with {}
 
 def phrase(name: str, colour: str | None = None) -> str:
     """Return a class as it is named in a sentence: "an orange car", "the sea"."""
-    if name in _STUFF:
-        return _STUFF[name]
     words = f"{colour} {name}" if colour else name
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+    return _STUFF.get(name) or f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def captions(

@@ -11,9 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.demo.drawn_world.canvas import Canvas, Points
+from clipteacher.demo.drawn_world.canvas import COLOURS, Canvas, Pen, Points
 from clipteacher.demo.drawn_world.captions import captions
-from clipteacher.demo.drawn_world.pen import COLOURS, Pen
 from clipteacher.demo.drawn_world.stuff import TEXTURES
 from clipteacher.demo.drawn_world.things import THINGS
 
@@ -65,11 +64,9 @@ def draw_scene(rng: np.random.Generator, size: int = 128) -> Scene:
     horizon, ground = _background(canvas, rng, subject)
     small = int(rng.integers(0, 3))
     names = [tuple(THINGS)[index] for index in rng.integers(len(THINGS), size=small)]
-    objects = sorted(
-        (_Object(name, *_placed(rng, name, horizon, main=False)) for name in names), key=lambda thing: thing.foot[1]
-    )
+    objects = sorted((_placed(rng, name, horizon, main=False) for name in names), key=lambda thing: thing.foot[1])
     if subject in THINGS:
-        objects.append(_Object(subject, *_placed(rng, subject, horizon, main=True)))
+        objects.append(_placed(rng, subject, horizon, main=True))
     shades = [_paint(canvas, rng, thing, number) for number, thing in enumerate(objects, start=1)]
     main = len(objects) if subject in THINGS else 0
     seen = _seen(canvas, objects, shades, subject)
@@ -116,13 +113,9 @@ def _background(canvas: Canvas, rng: np.random.Generator, subject: str) -> tuple
         _lines(canvas, rng, horizon)
     elif ground != "sea" and subject not in TEXTURES and rng.random() < 0.2:
         x, half = rng.uniform(0.2, 0.8), rng.uniform(0.12, 0.3)
-        vanish = x + rng.uniform(-0.2, 0.2)
-        _cover(
-            canvas,
-            rng,
-            [(vanish - 0.03, horizon + 0.01), (vanish + 0.03, horizon + 0.01), (x + half, 1.01), (x - half, 1.01)],
-            "road",
-        )
+        vanish, top = x + rng.uniform(-0.2, 0.2), horizon + 0.01
+        path = [(vanish - 0.03, top), (vanish + 0.03, top), (x + half, 1.01), (x - half, 1.01)]
+        _cover(canvas, rng, path, "road")
     return horizon, ground
 
 
@@ -166,17 +159,17 @@ def _lines(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
             canvas.paint([(a * size, b * size) for a, b in corners], paint, road, 0)
 
 
-def _placed(rng: np.random.Generator, name: str, horizon: float, *, main: bool) -> tuple[tuple[float, float], float]:
-    """Find a foot and a height for a thing, in shares of the picture's side."""
+def _placed(rng: np.random.Generator, name: str, horizon: float, *, main: bool) -> _Object:
+    """Find a foot and a height for a thing."""
     thing = THINGS[name]
     height = thing.largest * float(rng.uniform(0.8, 1.15) if main else rng.uniform(0.45, 0.7))
     place = thing.place if rng.random() > _AWAY else ("ground", "sky")[rng.integers(2)]
     x = float(rng.uniform(0.3, 0.7) if main else rng.uniform(0.05, 0.95))
     if place == "sky":
         foot = float(rng.uniform(0.05, max(0.1, horizon - height))) + height
-        return (x, min(foot, 0.9)), height
+        return _Object(name, (x, min(foot, 0.9)), height)
     low, high = (max(horizon + 0.12, height + 0.02), 0.97) if main else (horizon + 0.04, 0.92)
-    return (x, float(rng.uniform(min(low, 0.9), high))), height
+    return _Object(name, (x, float(rng.uniform(min(low, 0.9), high))), height)
 
 
 def _paint(canvas: Canvas, rng: np.random.Generator, thing: _Object, number: int) -> str:

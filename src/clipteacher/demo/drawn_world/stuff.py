@@ -8,65 +8,33 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.demo.drawn_world.canvas import Colour, noise
+from clipteacher.demo.drawn_world.canvas import noise
 
 Texture = NDArray[np.float32]
 """(size, size, 3), float32, RGB, about [0, 1]."""
 
-_SKIES: Final[list[tuple[Colour, Colour]]] = [  # zenith, horizon
-    ((0.25, 0.50, 0.85), (0.72, 0.86, 0.95)),
-    ((0.40, 0.66, 0.92), (0.90, 0.95, 0.98)),
-    ((0.60, 0.64, 0.70), (0.82, 0.83, 0.84)),
-    ((0.35, 0.28, 0.52), (0.98, 0.66, 0.45)),
-    ((0.95, 0.70, 0.62), (0.99, 0.90, 0.70)),
-    ((0.10, 0.14, 0.32), (0.34, 0.42, 0.62)),
-    ((0.45, 0.72, 0.74), (0.93, 0.93, 0.80)),
+# Colours in per cent of red, green and blue.
+_SKIES: Final = [  # zenith, horizon
+    ((25, 50, 85), (72, 86, 95)),
+    ((40, 66, 92), (90, 95, 98)),
+    ((60, 64, 70), (82, 83, 84)),
+    ((35, 28, 52), (98, 66, 45)),
+    ((95, 70, 62), (99, 90, 70)),
+    ((10, 14, 32), (34, 42, 62)),
+    ((45, 72, 74), (93, 93, 80)),
 ]
-_GRASS: Final[list[Colour]] = [
-    (0.36, 0.60, 0.22),
-    (0.22, 0.44, 0.18),
-    (0.66, 0.64, 0.28),
-    (0.50, 0.70, 0.34),
-    (0.55, 0.47, 0.24),
-    (0.30, 0.50, 0.36),
-]
-_SEA: Final[list[Colour]] = [
-    (0.12, 0.40, 0.66),
-    (0.16, 0.58, 0.64),
-    (0.36, 0.46, 0.54),
-    (0.20, 0.46, 0.40),
-    (0.30, 0.28, 0.48),
-    (0.08, 0.22, 0.42),
-]
-_ROAD: Final[list[Colour]] = [(0.42, 0.42, 0.44), (0.28, 0.28, 0.30), (0.58, 0.57, 0.55), (0.46, 0.40, 0.36)]
-_SAND: Final[list[Colour]] = [
-    (0.90, 0.78, 0.52),
-    (0.94, 0.88, 0.74),
-    (0.84, 0.62, 0.38),
-    (0.68, 0.62, 0.54),
-    (0.88, 0.70, 0.62),
-]
-_BRICK: Final[list[Colour]] = [
-    (0.66, 0.30, 0.22),
-    (0.80, 0.52, 0.36),
-    (0.58, 0.56, 0.54),
-    (0.86, 0.80, 0.70),
-    (0.46, 0.28, 0.24),
-    (0.40, 0.48, 0.58),
-]
-_SNOW: Final[list[Colour]] = [(0.94, 0.96, 0.99), (0.84, 0.90, 0.97), (0.96, 0.90, 0.90), (0.78, 0.82, 0.90)]
-_ROCK: Final[list[Colour]] = [
-    (0.46, 0.46, 0.50),
-    (0.52, 0.42, 0.36),
-    (0.36, 0.44, 0.58),
-    (0.38, 0.46, 0.36),
-    (0.50, 0.40, 0.52),
-]
+_GRASS: Final = [(36, 60, 22), (22, 44, 18), (66, 64, 28), (50, 70, 34), (55, 47, 24), (30, 50, 36)]
+_SEA: Final = [(12, 40, 66), (16, 58, 64), (36, 46, 54), (20, 46, 40), (30, 28, 48), (8, 22, 42)]
+_ROAD: Final = [(42, 42, 44), (28, 28, 30), (58, 57, 55), (46, 40, 36)]
+_SAND: Final = [(90, 78, 52), (94, 88, 74), (84, 62, 38), (68, 62, 54), (88, 70, 62)]
+_BRICK: Final = [(66, 30, 22), (80, 52, 36), (58, 56, 54), (86, 80, 70), (46, 28, 24), (40, 48, 58)]
+_SNOW: Final = [(94, 96, 99), (84, 90, 97), (96, 90, 90), (78, 82, 90)]
+_ROCK: Final = [(46, 46, 50), (52, 42, 36), (36, 44, 58), (38, 46, 36), (50, 40, 52)]
 
 
-def _pick(rng: np.random.Generator, colours: list[Colour]) -> Texture:
+def _pick(rng: np.random.Generator, colours: list[tuple[int, int, int]]) -> Texture:
     """Take one of the colours and move it a little, as (3,)."""
-    return _single(np.asarray(colours[rng.integers(len(colours))]) + rng.normal(0, 0.025, 3))
+    return _single(np.asarray(colours[rng.integers(len(colours))]) / 100 + rng.normal(0, 0.025, 3))
 
 
 def _single(values: Any) -> Texture:  # noqa: ANN401 (numpy's arithmetic on arrays of two precisions has no better type)
@@ -82,7 +50,7 @@ def _grid(size: int) -> tuple[Texture, Texture]:
 
 def sky(rng: np.random.Generator, size: int) -> Texture:
     """Paint a smooth gradient with faint streaks, (size, size, 3)."""
-    high, low = (np.asarray(colour, dtype=np.float32) for colour in _SKIES[rng.integers(len(_SKIES))])
+    high, low = (_single(np.asarray(colour) / 100) for colour in _SKIES[rng.integers(len(_SKIES))])
     _, y = _grid(size)
     share = (y / rng.uniform(0.5, 1.0)).clip(0, 1)[..., None]
     return _single(high + (low - high) * share + 0.03 * noise(rng, size, 8, 3)[..., None])
@@ -156,14 +124,8 @@ def mountain(rng: np.random.Generator, size: int) -> Texture:
     return _single(rock)
 
 
+_PAINTERS: Final = (sky, grass, sea, road, sand, brick_wall, snow, mountain)
 TEXTURES: Final[dict[str, Callable[[np.random.Generator, int], Texture]]] = {
-    "sky": sky,
-    "grass": grass,
-    "sea": sea,
-    "road": road,
-    "sand": sand,
-    "brick wall": brick_wall,
-    "snow": snow,
-    "mountain": mountain,
+    painter.__name__.replace("_", " "): painter for painter in _PAINTERS
 }
 """Painter of each class of stuff: (generator, size) to a texture."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clipteacher.demo.drawn_world.scenes import CLASSES, Scene, draw_scene
+from clipteacher.demo.drawn_world.scenes import CLASSES, draw_scene
 
 
 def scene_generator(seed: int, split: int, index: int) -> np.random.Generator:
@@ -62,16 +62,12 @@ def write_world(
         lines = []
         for index in range(count):
             scene = draw_scene(scene_generator(seed, number, index), size)
-            _write(scene, images / f"{index:05d}.png", masks / f"{index:05d}.png")
-            line = {"image": f"{index:05d}.png", "subject": scene.subject, "captions": scene.captions}
-            lines.append(json.dumps(line))
+            name = f"{index:05d}.png"
+            Image.fromarray(scene.image).save(images / name)
+            Image.fromarray(scene.mask).save(masks / name)
+            lines.append(json.dumps({"image": name, "subject": scene.subject, "captions": scene.captions}))
             done += 1
             progress(done)
         (captions / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     # Written last: an interrupted folder is not a data set.
     (root / "classes.txt").write_text("\n".join(CLASSES) + "\n", encoding="utf-8")
-
-
-def _write(scene: Scene, image: Path, mask: Path) -> None:
-    Image.fromarray(scene.image).save(image)
-    Image.fromarray(scene.mask).save(mask)

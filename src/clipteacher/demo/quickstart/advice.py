@@ -5,43 +5,26 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+Commands = list[tuple[str, str]]
+"""What each command is for, and its line for a shell."""
 
 
-class Command(NamedTuple):
-    """A command to type.
-
-    Attributes:
-        purpose: What it does.
-        arguments: Its words, the program's name first.
-    """
-
-    purpose: str
-    arguments: tuple[str, ...]
-
-    def line(self) -> str:
-        """Write it as a shell takes it."""
-        return shlex.join(self.arguments)
-
-
-def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]) -> list[Command]:
-    """List what to type next.
+def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]) -> Commands:
+    """List what to type next; all runs as it stands, but for the last: that one wants a folder, names and a download.
 
     Args:
         out: The quickstart's folder.
         fit_config: Its configuration of `clipteacher fit`.
         photo: A scene of the world.
         words: Names to segment it by.
-
-    Returns:
-        Commands that run as they stand, but for the last: that one wants a folder, names and a download.
     """
     model, world = str(out / "student" / "model"), str(out / "world")
     segment = ("clipteacher", "segment", str(photo), "--model", model, "--classes", ", ".join(words))
-    return [
-        Command("Segment a scene by words of your own:", (*segment, "--out", str(out / "words"))),
-        Command("Score the student again:", ("clipteacher", "evaluate", "--model", model, "--data", world)),
-        Command(
+    commands = [
+        ("Segment a scene by words of your own:", (*segment, "--out", str(out / "words"))),
+        ("Score the student again:", ("clipteacher", "evaluate", "--model", model, "--data", world)),
+        (
             "Train on photographs of your own (a folder with classes.txt, images/{train,val} and masks/{train,val}) "
             "under OpenAI's CLIP, which is downloaded once (600 MB):",
             (
@@ -54,3 +37,4 @@ def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]
             ),
         ),
     ]
+    return [(purpose, shlex.join(arguments)) for purpose, arguments in commands]

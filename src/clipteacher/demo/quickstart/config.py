@@ -1,4 +1,4 @@
-"""What the quickstart draws, trains and shows."""
+"""What the quickstart draws, trains and shows, and where. Nothing slow is imported here: a command refuses at once."""
 
 from __future__ import annotations
 
@@ -39,3 +39,18 @@ class QuickstartConfig:
         for name in ("train", "val", "size", "rows", "panel_width", "timed"):
             if getattr(self, name) < 1:
                 raise ValueError(f"quickstart.{name}: got {getattr(self, name)}, expected 1 or more")
+
+
+def check_empty(out: Path) -> None:
+    """Check that nothing would be written over.
+
+    Raises:
+        FileExistsError: There is a file in the place of `out`, or something in it.
+    """
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists():
+        what = "holds a quickstart" if (out / "metrics.json").exists() else "is not empty"
+        raise FileExistsError(
+            f"out: {out} {what}, expected a new or an empty folder. Name another --out, or remove it."
+        )

@@ -6,19 +6,16 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.demo.drawn_world import write_world
-from clipteacher.demo.quickstart.advice import Command, next_commands
-from clipteacher.demo.quickstart.config import QuickstartConfig
-from clipteacher.demo.quickstart.out_folder import check_empty
-from clipteacher.demo.quickstart.results import TITLES, Results
-from clipteacher.demo.quickstart.speed import images_per_second
-from clipteacher.demo.quickstart.stages import Stage, Stages
+from clipteacher.demo.quickstart.advice import Commands, next_commands
+from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
+from clipteacher.demo.quickstart.results import TITLES, Results, images_per_second
+from clipteacher.demo.quickstart.stages import Stages
 from clipteacher.demo.quickstart.training import train
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.evaluation.metrics import compute_metrics
@@ -29,19 +26,7 @@ from clipteacher.training.finish import draw_report
 from clipteacher.utils.atomic_files import write_json
 
 
-class Finished(NamedTuple):
-    """A quickstart that came to its end.
-
-    Attributes:
-        results: What was found, as in `metrics.json`.
-        commands: What to type next.
-    """
-
-    results: Results
-    commands: list[Command]
-
-
-def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Console) -> Finished:
+def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Console) -> tuple[Results, Commands]:
     """Show the method at work.
 
     Args:
@@ -52,7 +37,7 @@ def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Conso
         console: Where to show progress.
 
     Returns:
-        What was found, and what to type next.
+        What was found, as in `metrics.json`, and what to type next.
 
     Raises:
         FileExistsError: There is something in `out`.
@@ -99,11 +84,10 @@ def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Conso
     results = Results(student.protocol, seed, found, speed, stages.seconds)
     write_json(out / "metrics.json", results.to_dict())
     words = [split.names[label] for label in np.unique(val_set[example].mask) if label != IGNORE]
-    commands = next_commands(out, fit_config, val_set.source.paths(example).image, words)
-    return Finished(results, commands)
+    return results, next_commands(out, fit_config, val_set.source.paths(example).image, words)
 
 
-def _counted(samples: SegmentationDataset, stage: Stage) -> Iterator[Sample]:
+def _counted(samples: SegmentationDataset, stage: Stages) -> Iterator[Sample]:
     """Go through samples and show how far it has come."""
     for index in range(len(samples)):
         yield samples[index]

@@ -5,40 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 
-class Stage:
-    """One stage while it runs.
-
-    Args:
-        progress: The bars.
-        task: This stage's bar.
-    """
-
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
-
-    def show(self, done: int, total: int) -> None:
-        """Show how far the stage has come.
-
-        Args:
-            done: Steps done.
-            total: All steps.
-        """
-        self._progress.update(self._task, completed=done, total=total)
-
-    def say(self, what: str) -> None:
-        """Say what the stage does now; the steps shown so far stay."""
-        self._progress.update(self._task, doing=what)
-
-
-class Stages:
+class Stages(Progress):
     """Runs stages one after another, as a context manager.
 
     On a terminal each has a live bar with its steps and the time left; elsewhere each begins with a line.
@@ -52,67 +26,47 @@ class Stages:
     """
 
     def __init__(self, console: Console, count: int) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(bar_width=16), _State()
+        super().__init__(*columns, console=console, disable=not console.is_terminal)
         self.seconds: dict[str, float] = {}
-        self._console, self._count = console, count
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
-            _Steps(),
-            _Time(),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        self.count = count
 
-    def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._progress.start()
-        return self
+    def show(self, done: int, total: int) -> None:
+        """Show how far the running stage has come: steps done of all."""
+        self.update(self.task_ids[-1], completed=done, total=total)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Leave the bars as they stand."""
-        self._progress.stop()
+    def say(self, what: str) -> None:
+        """Say what the running stage does now; the steps shown so far stay."""
+        self.update(self.task_ids[-1], doing=what)
 
     @contextmanager
-    def stage(self, key: str, title: str) -> Iterator[Stage]:
-        """Run one stage and time it.
+    def stage(self, key: str, title: str) -> Iterator[Self]:
+        """Run one stage and time it; while it runs, `show` and `say` are its own.
 
         Args:
             key: Its name in `seconds`.
             title: Its name on the screen.
         """
-        label = f"{len(self.seconds) + 1}/{self._count} {title}"
-        if not self._console.is_terminal:
-            self._console.print(label)
-        task = self._progress.add_task(label, total=None, doing="")
+        label = f"{len(self.seconds) + 1}/{self.count} {title}"
+        if self.disable:
+            self.console.print(label)
+        task = self.add_task(label, total=None, doing="")
         start = perf_counter()
-        yield Stage(self._progress, task)
+        yield self
         self.seconds[key] = perf_counter() - start
-        done = max(1, int(self._progress.tasks[task].completed))
-        self._progress.update(task, completed=done, total=done, doing="")
+        done = max(1, int(self.tasks[task].completed))
+        self.update(task, completed=done, total=done, doing="")
 
 
-class _Steps(ProgressColumn):
-    """Steps done of all, where a stage counts any."""
+class _State(ProgressColumn):
+    """Steps done of all, where a stage counts any; then what it does now, or the time left, so far or taken."""
 
     def render(self, task: Task) -> Text:
         steps = f"{int(task.completed)}/{int(task.total)}" if task.total is not None and task.total > 1 else ""
-        return Text(steps.rjust(7), no_wrap=True)
-
-
-class _Time(ProgressColumn):
-    """What a stage does now; the time left; where it counts no steps, the time so far; at its end the time taken."""
-
-    def render(self, task: Task) -> Text:
+        seconds, word = task.elapsed, ""
         if task.finished:
-            text = f"{_clock(task.finished_time)} taken"
+            seconds, word = task.finished_time, " taken"
         elif task.time_remaining is not None:
-            text = f"{_clock(task.time_remaining)} left"
-        else:
-            text = _clock(task.elapsed)
-        return Text(task.fields["doing"] or text, "green", no_wrap=True)
-
-
-def _clock(seconds: float | None) -> str:
-    """Minutes and seconds."""
-    seconds = seconds or 0.0
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+            seconds, word = task.time_remaining, " left"
+        time = f"{int(seconds or 0) // 60}:{int(seconds or 0) % 60:02d}{word}"
+        return Text.assemble(f"{steps:>7} ", (task.fields["doing"] or time, "green"), no_wrap=True)

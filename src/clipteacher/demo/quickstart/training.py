@@ -12,15 +12,12 @@ from lightning.pytorch.callbacks import ModelSummary, ProgressBar
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from clipteacher.data.dataset import Sample
-from clipteacher.demo.quickstart.stages import Stage
+from clipteacher.demo.quickstart.stages import Stages
 from clipteacher.training.configured import configured_session
 from clipteacher.training.session import TrainingResult
 
 # Whence the trainer tells of the seed, of the hardware and of products.
-_TALKERS = tuple(
-    f"lightning.{part}"
-    for part in ("pytorch.utilities.rank_zero", "fabric.utilities.rank_zero", "fabric.utilities.seed")
-)
+_TALKERS = ("lightning.pytorch", "lightning.fabric")
 # What it warns of that is meant here (photos are in memory, a run of a few steps logs none) or is its own matter.
 _MEANT = (
     ".*does not have many workers.*",
@@ -37,7 +34,7 @@ class StageBar(ProgressBar):
         stage: The stage.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stages) -> None:
         super().__init__()
         self.stage = stage
 
@@ -72,7 +69,7 @@ def quiet_trainer() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def train(arguments: Sequence[str], stage: Stage) -> TrainingResult:
+def train(arguments: Sequence[str], stage: Stages) -> TrainingResult:
     """Train a student and show its steps.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -86,8 +87,10 @@ class NMF(nn.Module):
         return rebuilt.to(features.dtype).reshape(features.shape)
 
 
-class ConvNorm(nn.Module):
-    """A 1 × 1 convolution, group normalisation and ReLU, under the names of the authors' checkpoints.
+class ConvNorm(nn.Sequential):
+    """A 1 × 1 convolution, group normalisation and ReLU: (B, C, h, w), float, to (B, C', h, w).
+
+    Its tensors have the names of the authors' checkpoints.
 
     Args:
         channels: Channels that go in.
@@ -96,22 +99,19 @@ class ConvNorm(nn.Module):
         activation: Whether there is a ReLU.
     """
 
+    conv: nn.Conv2d
+    gn: nn.GroupNorm
+
     def __init__(self, channels: int, out_channels: int, *, norm: bool = True, activation: bool = True) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, out_channels, 1, bias=not norm)
-        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
-        if self.conv.bias is not None:
-            nn.init.zeros_(self.conv.bias)
+        conv = nn.Conv2d(channels, out_channels, 1, bias=not norm)
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
+        super().__init__(OrderedDict(conv=conv))
         if norm:
             self.gn = nn.GroupNorm(GROUPS, out_channels)
-        self.norm, self.activation = norm, activation
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (B, C, h, w), float, to (B, C', h, w)."""
-        features = self.conv(features)
-        if self.norm:
-            features = self.gn(features)
-        return F.relu(features) if self.activation else features
+        if activation:
+            self.relu = nn.ReLU()
 
 
 class Hamburger(nn.Module):

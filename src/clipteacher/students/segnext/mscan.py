@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -29,11 +30,10 @@ class MultiScaleConvAttention(nn.Module):
         super().__init__()
         self.conv0 = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
         for index, length in enumerate(STRIP_LENGTHS):
-            pad = length // 2
-            across = nn.Conv2d(channels, channels, (1, length), padding=(0, pad), groups=channels)
-            down = nn.Conv2d(channels, channels, (length, 1), padding=(pad, 0), groups=channels)
-            self.add_module(f"conv{index}_1", across)
-            self.add_module(f"conv{index}_2", down)
+            for step, kernel in ((1, (1, length)), (2, (length, 1))):
+                padding = (kernel[0] // 2, kernel[1] // 2)
+                strip = nn.Conv2d(channels, channels, kernel, padding=padding, groups=channels)
+                self.add_module(f"conv{index}_{step}", strip)
         self.conv3 = nn.Conv2d(channels, channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -66,23 +66,6 @@ class Attention(nn.Module):
         return attended + features
 
 
-class DepthwiseConv(nn.Module):
-    """A depth-wise 3 × 3 convolution, under the name that the authors' checkpoints have for it.
-
-    Args:
-        channels: Channels of the map.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.dwconv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Convolve a map (B, C, h, w), float; the result has its shape."""
-        out: Tensor = self.dwconv(features)
-        return out
-
-
 class FeedForward(nn.Module):
     """Widen, mix neighbours by a depth-wise convolution, narrow.
 
@@ -93,9 +76,10 @@ class FeedForward(nn.Module):
 
     def __init__(self, channels: int, ratio: int) -> None:
         super().__init__()
-        self.fc1 = nn.Conv2d(channels, channels * ratio, 1)
-        self.dwconv = DepthwiseConv(channels * ratio)
-        self.fc2 = nn.Conv2d(channels * ratio, channels, 1)
+        wide = channels * ratio
+        self.fc1 = nn.Conv2d(channels, wide, 1)
+        self.dwconv = nn.Sequential(OrderedDict(dwconv=nn.Conv2d(wide, wide, 3, padding=1, groups=wide)))
+        self.fc2 = nn.Conv2d(wide, channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (B, C, h, w), float, to the same shape."""
@@ -131,47 +115,18 @@ class Block(nn.Module):
         return out
 
 
-class Stem(nn.Module):
-    """Two 3 × 3 convolutions of stride 2 at the network's entrance.
-
-    Args:
-        channels: Channels that come out.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        half = channels // 2
-        self.proj = nn.Sequential(
-            nn.Conv2d(3, half, 3, stride=2, padding=1),
-            nn.BatchNorm2d(half),
-            nn.GELU(),
-            nn.Conv2d(half, channels, 3, stride=2, padding=1),
-            nn.BatchNorm2d(channels),
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W), float, to (B, C, ⌈H/4⌉, ⌈W/4⌉)."""
-        out: Tensor = self.proj(images)
-        return out
+def stem(channels: int) -> nn.Sequential:
+    """Two 3 × 3 convolutions of stride 2 at the network's entrance: (B, 3, H, W), float, to (B, C, ⌈H/4⌉, ⌈W/4⌉)."""
+    half = channels // 2
+    first = nn.Conv2d(3, half, 3, stride=2, padding=1), nn.BatchNorm2d(half), nn.GELU()
+    second = nn.Conv2d(half, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels)
+    return nn.Sequential(OrderedDict(proj=nn.Sequential(*first, *second)))
 
 
-class Downsample(nn.Module):
-    """A 3 × 3 convolution of stride 2 between two stages.
-
-    Args:
-        channels: Channels that go in.
-        out_channels: Channels that come out.
-    """
-
-    def __init__(self, channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(channels, out_channels, 3, stride=2, padding=1)
-        self.norm = nn.BatchNorm2d(out_channels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (B, C, h, w), float, to (B, C', ⌈h/2⌉, ⌈w/2⌉)."""
-        out: Tensor = self.norm(self.proj(features))
-        return out
+def downsample(channels: int, out_channels: int) -> nn.Sequential:
+    """A 3 × 3 convolution of stride 2 between two stages: (B, C, h, w), float, to (B, C', ⌈h/2⌉, ⌈w/2⌉)."""
+    conv = nn.Conv2d(channels, out_channels, 3, stride=2, padding=1)
+    return nn.Sequential(OrderedDict(proj=conv, norm=nn.BatchNorm2d(out_channels)))
 
 
 class MSCAN(nn.Module):
@@ -191,7 +146,7 @@ class MSCAN(nn.Module):
         steps = max(sum(depths) - 1, 1)
         number = 0
         for stage, (width, ratio, depth) in enumerate(zip(channels, ratios, depths, strict=True)):
-            entry: nn.Module = Downsample(channels[stage - 1], width) if stage else Stem(width)
+            entry = downsample(channels[stage - 1], width) if stage else stem(width)
             rates = [drop_path * (number + index) / steps for index in range(depth)]
             self.add_module(f"patch_embed{stage + 1}", entry)
             self.add_module(f"block{stage + 1}", nn.Sequential(*(Block(width, ratio, rate) for rate in rates)))

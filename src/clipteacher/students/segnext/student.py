@@ -1,47 +1,32 @@
-"""SegNeXt T, S, B and L as students."""
+"""SegNeXt T, S, B and L as students, and the checkpoints that its authors released."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from clipteacher.students.described import DescribedStudent
-from clipteacher.students.segnext.checkpoint import load_checkpoint
 from clipteacher.students.segnext.hamburger import NMF, LightHamHead
 from clipteacher.students.segnext.mscan import MSCAN
-
-
-@dataclass(frozen=True)
-class SegNeXtSize:
-    """What differs between SegNeXt's sizes.
-
-    Attributes:
-        channels: Channels of the encoder's stages.
-        depths: Blocks of the encoder's stages.
-        decoder: Channels of the decoder.
-        rank: Bases of its factorisation.
-        drop_path: The encoder's, in the last block, in training.
-    """
-
-    channels: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
-    decoder: int
-    rank: int
-    drop_path: float
-
+from clipteacher.students.student import DescribedStudent
+from clipteacher.utils.weights import load_strictly, read_weights
 
 RATIOS = (8, 8, 4, 4)
 TRAIN_STEPS, EVAL_STEPS = 6, 7
-# arXiv 2209.08575, table 2, and the authors' configurations for ADE20K, which alone state rank and drop_path.
+# Channels and blocks of the encoder's stages; channels and bases of the decoder; drop path of the encoder's last block.
+# arXiv 2209.08575, table 2, and the authors' configurations for ADE20K, which alone state the last two.
 SIZES = {
-    "tiny": SegNeXtSize((32, 64, 160, 256), (3, 3, 5, 2), decoder=256, rank=16, drop_path=0.1),
-    "small": SegNeXtSize((64, 128, 320, 512), (2, 2, 4, 2), decoder=256, rank=16, drop_path=0.1),
-    "base": SegNeXtSize((64, 128, 320, 512), (3, 3, 12, 3), decoder=512, rank=64, drop_path=0.1),
-    "large": SegNeXtSize((64, 128, 320, 512), (3, 5, 27, 3), decoder=1024, rank=64, drop_path=0.3),
+    "tiny": ((32, 64, 160, 256), (3, 3, 5, 2), 256, 16, 0.1),
+    "small": ((64, 128, 320, 512), (2, 2, 4, 2), 256, 16, 0.1),
+    "base": ((64, 128, 320, 512), (3, 3, 12, 3), 512, 64, 0.1),
+    "large": ((64, 128, 320, 512), (3, 5, 27, 3), 1024, 64, 0.3),
 }
+# Layers that name classes: ImageNet's in the encoder's checkpoints, the data set's in the networks'.
+CLASSIFIER = ("head.weight", "head.bias")
+LAST_LAYER = ("decode_head.conv_seg.weight", "decode_head.conv_seg.bias")
+# Ours alone: the last layer has the teacher's channels, and the bases for testing are fixed.
+OURS = ("last.weight", "last.bias", "decode_head.hamburger.ham.bases")
 
 
 class SegNeXtStudent(DescribedStudent):
@@ -81,26 +66,15 @@ class SegNeXtStudent(DescribedStudent):
         super().__init__()
         if size not in SIZES:
             raise ValueError(f"student: got SegNeXt of size {size!r}, expected one of {', '.join(SIZES)}")
-        what = SIZES[size]
-        mean, std = mean or IMAGENET_DEFAULT_MEAN, std or IMAGENET_DEFAULT_STD
-        drop_path = what.drop_path if drop_path is None else drop_path
-        self.describe(
-            {
-                "kind": "segnext",
-                "size": size,
-                "channels": channels,
-                "mean": list(mean),
-                "std": list(std),
-                "drop_path": drop_path,
-                "dropout": dropout,
-                "seed": seed,
-            }
-        )
-        self.backbone = MSCAN(what.channels, RATIOS, what.depths, drop_path)
-        ham = NMF(what.decoder, what.rank, TRAIN_STEPS, EVAL_STEPS, seed)
-        self.decode_head = LightHamHead(what.channels[1:], what.decoder, ham)
+        widths, depths, decoder, rank, published = SIZES[size]
+        drop_path = published if drop_path is None else drop_path
+        spec = {"kind": "segnext", "size": size, "channels": channels, "mean": mean, "std": std}
+        self.describe(**spec, drop_path=drop_path, dropout=dropout, seed=seed)
+        self.backbone = MSCAN(widths, RATIOS, depths, drop_path)
+        ham = NMF(decoder, rank, TRAIN_STEPS, EVAL_STEPS, seed)
+        self.decode_head = LightHamHead(widths[1:], decoder, ham)
         self.dropout = nn.Dropout2d(dropout)
-        self.last = nn.Conv2d(what.decoder, channels, 1)
+        self.last = nn.Conv2d(decoder, channels, 1)
         if weights is not None:
             load_checkpoint(self, weights)
 
@@ -109,3 +83,26 @@ class SegNeXtStudent(DescribedStudent):
         maps = self.backbone(self.normalized(images))
         features: Tensor = self.last(self.dropout(self.decode_head(maps[1:])))
         return features
+
+
+def load_checkpoint(student: nn.Module, path: str | Path) -> None:
+    """Load a checkpoint of SegNeXt's authors into a `SegNeXtStudent`, strictly.
+
+    Two kinds are known, by their names: the encoder of the ImageNet classification (mscan_t.pth and so on), and a whole
+    network of mmsegmentation 0.x, such as the one for ADE20K. Their layers that name classes (`head`, and
+    `decode_head.conv_seg`) are left in the file; the student's last layer and its bases for testing stay as they are.
+    Every other tensor, of the file and of the network, has its counterpart under the same name, or nothing is loaded.
+
+    Args:
+        student: The network.
+        path: The file: a state dict, bare or under "state_dict", read without unpickling code.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no state dict, or tensors that are missing, unknown or of another shape.
+    """
+    state = read_weights(path)
+    if any(name.startswith("backbone.") for name in state):
+        load_strictly(student, state, str(path), left_in_file=LAST_LAYER, left_as_is=OURS)
+    else:
+        load_strictly(student.get_submodule("backbone"), state, str(path), left_in_file=CLASSIFIER)
