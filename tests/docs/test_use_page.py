@@ -31,7 +31,7 @@ def test_the_table_is_that_of_the_results() -> None:
         assert f"| {rule} | {' | '.join(cells)} |" in PAGE
     for count, rows in found.items():
         cosine = rows["cosine (`threshold`)"]
-        assert f"{cosine['threshold']:.2f} ± {cosine['threshold_spread']:.2f} for {count}" in " ".join(PAGE.split())
+        assert f"{cosine['threshold']:.2f} ± {cosine['threshold_deviation']:.2f} for {count}" in " ".join(PAGE.split())
     assert results["command"].split(" --out")[0] in "\n".join(blocks(PAGE, "sh"))
 
 
