@@ -174,6 +174,7 @@ def test_a_name_that_the_model_never_had(
         return encode(self, names)
 
     monkeypatch.setattr(OpenClipText, "encode_text", spy)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # other tests ask for the word too
     result = evaluate(run, other, tmp_path / "scores.json", "--unseen", "[red barn, sun]")
     assert asked == [("red barn",)]
     assert result["protocol"] == "farm-2-2"
