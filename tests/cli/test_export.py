@@ -73,7 +73,7 @@ def test_text_input_and_all_that_segment_takes(trained: tuple[Path, Path], tmp_p
     run, folder = trained
     file, photo = tmp_path / "student.onnx", folder / "images" / "val" / "scene1.png"
     export(run, file, "--text-input", "--opset", "18")
-    assert [given.name for given in onnxruntime.InferenceSession(file).get_inputs()] == ["images", "text"]
+    assert [given.name for given in onnxruntime.InferenceSession(file).get_inputs()] == ["images", "text_features"]
     asked = ["--classes", "house, sky", "--background_own", "--threshold", "0.1", "--areas"]
     results = []
     for name, source in (("onnx", ["--onnx", str(file)]), ("torch", ["--model", str(run / "model")])):

@@ -64,12 +64,13 @@ def test_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
     palette = np.array(json.loads(entries(tmp_path / "student.onnx")["colours"]))
     assert len({tuple(colour) for colour in palette}) == 4, "a colour for each name"
     assert np.mean((colours == palette[expected.labels]).all(axis=2)) >= 0.999
-    with pytest.raises(AssertionError, match="vectors"):
+    with pytest.raises(AssertionError, match="text_features"):
         run(first + second, tmp_path)
     export_onnx(model, tmp_path / "student.onnx", text_input=True)
-    with_text = first.replace('{"images": images}', '{"images": images, "text": stored}').replace(
+    with_text = first.replace('{"images": images}', '{"images": images, "text_features": stored}').replace(
         "labels = ",
-        'import base64\nstored = np.frombuffer(base64.b64decode(about["vectors"]), "<f4").reshape(4, -1)\nlabels = ',
+        "import base64\n"
+        'stored = np.frombuffer(base64.b64decode(about["text_features"]), "<f4").reshape(4, -1)\nlabels = ',
         1,
     )
     run(f'{with_text}\n{second}\nnp.save("words.npy", labels)', tmp_path)

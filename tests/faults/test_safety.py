@@ -106,7 +106,7 @@ def test_entries_of_other_kinds_are_refused(model: Path, what: str) -> None:
 def test_a_student_is_no_larger_than_its_vectors(model: Path) -> None:
     """A description that asks for more memory than the weights have is refused before the memory is."""
     edit(model, lambda config: config["student"].update(channels=10**9))
-    with pytest.raises(ValueError, match="channels: got 1000000000, expected 4, the width of its vectors"):
+    with pytest.raises(ValueError, match="channels: got 1000000000, expected 4, the width of its text features"):
         Segmenter.from_pretrained(model)
 
 

@@ -58,16 +58,16 @@ def test_every_student_at_every_size(kind: str, tmp_path: Path) -> None:
     model.eval()
     for size in SIZES:
         images, text = drawn_images(*size), vectors(3) if text_input else model.text_features
-        given = {"images": images.numpy()} | ({"text": text.numpy()} if text_input else {})
-        labels, scores = map(np.asarray, session.run(["labels", "scores"], given))
+        given = {"images": images.numpy()} | ({"text_features": text.numpy()} if text_input else {})
+        labels, logits = map(np.asarray, session.run(["labels", "logits"], given))
         with torch.inference_mode():
             expected = DensePrediction(model.student, images, model.settings).logits(TextClassifier(text)).numpy()
         assert labels.dtype == np.int64
         assert labels.shape == size
-        assert scores.dtype == np.float32
+        assert logits.dtype == np.float32
         scale = np.abs(expected).max()
-        assert np.abs(scores - expected).max() < 1e-4 * scale, size
-        assert np.array_equal(labels, scores.argmax(axis=1))
+        assert np.abs(logits - expected).max() < 1e-4 * scale, size
+        assert np.array_equal(labels, logits.argmax(axis=1))
         best, second = np.sort(expected, axis=1)[:, -1], np.sort(expected, axis=1)[:, -2]
         clear = best - second > 2e-4 * scale
         assert np.array_equal(labels[clear], expected.argmax(axis=1)[clear]), size
@@ -87,14 +87,14 @@ def test_inputs_outputs_and_what_stands_in_the_file(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(path)
     (images,) = session.get_inputs()
     assert (images.name, images.type, images.shape) == ("images", "tensor(float)", ["batch", 3, "height", "width"])
-    labels, scores = session.get_outputs()
+    labels, logits = session.get_outputs()
     assert (labels.name, labels.type, labels.shape) == ("labels", "tensor(int64)", ["batch", "height", "width"])
-    assert (scores.name, scores.type) == ("scores", "tensor(float)")
+    assert (logits.name, logits.type) == ("logits", "tensor(float)")
     about = session.get_modelmeta()
     entries = about.custom_metadata_map
     assert about.producer_name == "clipteacher"
     assert entries["clipteacher_version"] == __version__
-    assert json.loads(entries["names"]) == list(NAMES)
+    assert json.loads(entries["class_names"]) == list(NAMES)
     assert json.loads(entries["unseen"]) == ["cat"]
     assert json.loads(entries["colours"]) == class_colours(NAMES).tolist()
     assert entries["pad_multiple"] == "32"
@@ -105,18 +105,18 @@ def test_inputs_outputs_and_what_stands_in_the_file(tmp_path: Path) -> None:
         "mean": [0.5, 0.25, 0.125],
         "std": [0.5, 0.5, 1.0],
     }
-    assert "vectors" not in entries
+    assert "text_features" not in entries
     assert str(tmp_path) not in path.read_bytes().decode("latin-1"), "no path of this machine"
     assert [item.name for item in tmp_path.iterdir()] == ["student.onnx"]
 
 
-def test_text_vectors_as_an_input(tmp_path: Path) -> None:
+def test_text_features_as_an_input(tmp_path: Path) -> None:
     path = tmp_path / "student.onnx"
     export_onnx(segmenter(), path, text_input=True)
     session = onnxruntime.InferenceSession(path)
-    assert [given.name for given in session.get_inputs()] == ["images", "text"]
+    assert [given.name for given in session.get_inputs()] == ["images", "text_features"]
     assert session.get_inputs()[1].shape == ["names", WIDTH]
-    assert [made.name for made in session.get_outputs()] == ["labels", "scores", "lengths"]
+    assert [made.name for made in session.get_outputs()] == ["labels", "logits", "lengths"]
 
 
 @pytest.mark.parametrize("opset", OPSETS)

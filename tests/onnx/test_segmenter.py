@@ -97,10 +97,12 @@ def test_any_words_by_their_vectors(folder: Path) -> None:
     image, names, new = photo(50, 61), ["owl", "mill", "sky"], vectors(9)[6:]
     model = segmenter()
     expected = type(model)(model.student, names, new).segment(image)
-    found = OnnxSegmenter(folder / "text.onnx").segment(image, names, vectors=new.numpy())
+    found = OnnxSegmenter(folder / "text.onnx").segment(image, names, text_features=new.numpy())
     assert same(found.labels, expected.labels)
     assert found.class_names == tuple(names)
-    rival = OnnxSegmenter(folder / "text.onnx").segment(image, names, vectors=new.numpy(), background_prompts=["cat"])
+    rival = OnnxSegmenter(folder / "text.onnx").segment(
+        image, names, text_features=new.numpy(), background_prompts=["cat"]
+    )
     assert rival.none_area > 0
 
 
@@ -108,15 +110,15 @@ def test_what_a_file_does_not_take(folder: Path) -> None:
     compiled, text, image = OnnxSegmenter(folder / "compiled.onnx"), OnnxSegmenter(folder / "text.onnx"), photo(9, 9)
     with pytest.raises(ValueError, match=r"\['owl'\] are not among the file's own \(sky, .*export --classes"):
         compiled.segment(image, ["owl", "cat"])
-    with pytest.raises(ValueError, match=r"\['owl'\] are not among .*vectors="):
+    with pytest.raises(ValueError, match=r"\['owl'\] are not among .*text_features="):
         text.segment(image, ["owl"])
     with pytest.raises(ValueError, match="owl"):
         text.segment(image, background_prompts=["owl"])
-    with pytest.raises(ValueError, match="vectors: got some for a file with its names compiled in"):
-        compiled.segment(image, ["owl"], vectors=vectors(1).numpy())
+    with pytest.raises(ValueError, match="text_features: got some for a file with its names compiled in"):
+        compiled.segment(image, ["owl"], text_features=vectors(1).numpy())
     for shape in ((2, WIDTH), (1, WIDTH + 1), (WIDTH,)):
-        with pytest.raises(ValueError, match=r"vectors: got shape .* expected \(1, 24\)"):
-            text.segment(image, ["owl"], vectors=np.zeros(shape))
+        with pytest.raises(ValueError, match=r"text_features: got shape .* expected \(1, 24\)"):
+            text.segment(image, ["owl"], text_features=np.zeros(shape))
     for names in ("sky", [], ["sky", "sky"], [" "]):
         with pytest.raises(ValueError, match="classes: got"):
             compiled.segment(image, names)
@@ -150,9 +152,9 @@ def test_a_file_that_is_missing_damaged_or_of_somebody_else(folder: Path, tmp_pa
     graph = helper.make_graph([node], "other", values[:1], values[1:])
     other = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(other, tmp_path / "other.onnx")
-    with pytest.raises(ValueError, match=r"other\.onnx: got no entry clipteacher_format, expected format 1"):
+    with pytest.raises(ValueError, match=r"other\.onnx: got no entry clipteacher_format, expected format 2"):
         OnnxSegmenter(tmp_path / "other.onnx")
-    helper.set_model_props(other, {"clipteacher_format": "1", "names": '["a"]', "vectors": "%%%"})
+    helper.set_model_props(other, {"clipteacher_format": "2", "class_names": '["a"]', "text_features": "%%%"})
     onnx.save(other, tmp_path / "half.onnx")
     with pytest.raises(ValueError, match=r"half\.onnx: the entries are damaged .*Export the model again"):
         OnnxSegmenter(tmp_path / "half.onnx")
@@ -162,43 +164,43 @@ def test_a_file_that_is_missing_damaged_or_of_somebody_else(folder: Path, tmp_pa
 def test_entries_come_back(stored: np.ndarray | None) -> None:
     about = OnnxMetadata(
         version="9",
-        names=("a, b", "né 猫"),
+        class_names=("a, b", "né 猫"),
         unseen=("a, b",),
         settings=TestSettings(PIPELINES[2], pad_multiple=16),
         normalisation={"inside": True},
-        vectors=stored,
+        text_features=stored,
     )
     again = OnnxMetadata.of(about.entries())
-    for name in ("version", "names", "unseen", "settings", "normalisation"):
+    for name in ("version", "class_names", "unseen", "settings", "normalisation"):
         assert getattr(again, name) == getattr(about, name), name
     if stored is None:
-        assert again.vectors is None
+        assert again.text_features is None
     else:
-        assert again.vectors is not None
-        assert np.array_equal(again.vectors, stored)
+        assert again.text_features is not None
+        assert np.array_equal(again.text_features, stored)
     assert not {"calibration", "seen"} & about.entries().keys()
-    with pytest.raises(ValueError, match="got 2, expected format 1"):
-        OnnxMetadata.of({**about.entries(), "clipteacher_format": "2"})
+    with pytest.raises(ValueError, match="got 1, expected format 2"):
+        OnnxMetadata.of({**about.entries(), "clipteacher_format": "1"})
 
 
 def test_the_format_is_what_other_programs_read() -> None:
     """Keys and values are a format: whoever reads them in another language depends on them."""
     about = OnnxMetadata(
         version="9",
-        names=("a", "猫"),
+        class_names=("a", "猫"),
         unseen=("a",),
         settings=TestSettings(PIPELINES[2], pad_multiple=16, calibration=0.25),
         normalisation={"inside": True},
-        vectors=np.array([[1.0, 0.0], [0.5, -2.0]], dtype=np.float32),
+        text_features=np.array([[1.0, 0.0], [0.5, -2.0]], dtype=np.float32),
         seen=("猫", "dog"),
     )
     entries = about.entries()
-    assert entries.pop("vectors") == "AACAPwAAAAAAAAA/AAAAwA=="
+    assert entries.pop("text_features") == "AACAPwAAAAAAAAA/AAAAwA=="
     assert np.array(json.loads(entries.pop("colours"))).shape == (2, 3)
     assert entries == {
-        "clipteacher_format": "1",
+        "clipteacher_format": "2",
         "clipteacher_version": "9",
-        "names": '["a", "猫"]',
+        "class_names": '["a", "猫"]',
         "unseen": '["a"]',
         "seen": '["猫", "dog"]',
         "calibration": "0.25",
@@ -206,24 +208,6 @@ def test_the_format_is_what_other_programs_read() -> None:
         "test_pipeline": '{"short_side": 80, "mode": "slide", "crop": 64, "stride": 40}',
         "normalisation": '{"inside": true}',
     }
-
-
-@pytest.mark.parametrize("key", ["calibration", "seen_offset"])
-def test_older_files_have_another_word_for_calibration(key: str) -> None:
-    about = OnnxMetadata(
-        version="9",
-        names=("a", "b"),
-        unseen=("a",),
-        settings=TestSettings(calibration=0.25),
-        normalisation={},
-        vectors=None,
-        seen=("b",),
-    )
-    entries = about.entries()
-    entries[key] = entries.pop("calibration")
-    again = OnnxMetadata.of(entries)
-    assert again.settings == TestSettings(calibration=0.25)
-    assert again.seen == ("b",)
 
 
 def test_photos_of_8_bits_and_of_floating_point_give_the_same_ids(folder: Path) -> None:

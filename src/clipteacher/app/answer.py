@@ -67,8 +67,8 @@ def answered(
             f"Words: “{others[0]}” is not one of the model's own words, and this model has no text tower for others."
         )
     photo = _read(file, name, limits)
-    against = segmenter.class_names if compete else ()
-    found = segmenter.segment(photo, words, threshold=threshold, background_prompts=against)
+    background = segmenter.class_names if compete else ()
+    found = segmenter.segment(photo, words, threshold=threshold, background_prompts=background)
     stem = re.sub(r"[^\w-]+", "_", Path(name.replace("\\", "/")).stem).strip("_")[:_NAME] or "photo"
     ids = folder / f"{stem}_ids.png"
     save_id_png(np.where(found.labels == NONE, ignore_id(len(words)), found.labels), ids)

@@ -34,7 +34,7 @@ from clipteacher.utils.lists import subsample
 def diagnose(arguments: Sequence[str]) -> None:
     """Show where unseen pixels go and why, from labels of unseen classes: after training, and not to choose settings.
 
-    Confusions, cosines and the calibration sweep need the student alone. Pseudo labels and GLM's attention need the
+    Confusions, cosines and the calibration sweep need only the student. Pseudo labels and GLM's attention need the
     run's config.yaml, which names a class to import: only for runs that you trust.
     """
     given = _parser().parse_args(list(arguments))
@@ -52,7 +52,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--model", type=Path, required=True, help="folder of a run, or its model/")
     add_test_data(parser)
     parser.add_argument("--photos", type=NonNegativeInt, default=0, help="at most so many, evenly spread; 0: all")
-    parser.add_argument("--teacher", type=bool, default=True, help="false: the student alone; config.yaml stays closed")
+    parser.add_argument("--teacher", type=bool, default=True, help="false: only the student; config.yaml stays closed")
     sweep = "calibrations to try, in units of a logit; 0 and the model's own are added"
     parser.add_argument("--calibrations", type=list[float], default=list(CALIBRATIONS), help=sweep)
     parser.add_argument("--top", type=PositiveInt, default=3, help="wrong names to list per class")

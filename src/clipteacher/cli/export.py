@@ -20,7 +20,7 @@ def export(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--classes", type=NAMES, help='"cat, grass, sky"; default: the model\'s own')
     parser.add_argument("--onnx", type=Path, required=True, help="file to write, such as student.onnx")
-    parser.add_argument("--text-input", action="store_true", help="take the text vectors as a second input")
+    parser.add_argument("--text-input", action="store_true", help="take the text features as a second input")
     parser.add_argument("--opset", type=int, default=OPSET, help=f"version of ONNX's operators, one of {OPSETS}")
     given = parser.parse_args(list(arguments))
     with user_errors():
@@ -37,5 +37,5 @@ def export(arguments: Sequence[str]) -> None:
         )
     if calibration := segmenter.settings.calibration:
         outside = "not in the graph's own outputs, see docs/guides/onnx.md"
-        print(f"Calibration {calibration:g}: {outside if given.text_input else 'in the scores and labels'}")
+        print(f"Calibration {calibration:g}: {outside if given.text_input else 'in the logits and labels'}")
     print(f"Written: {given.onnx}, {given.onnx.stat().st_size / 1e6:.1f} MB")

@@ -15,7 +15,7 @@ from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
 
 
 def quickstart(arguments: Sequence[str]) -> None:
-    """Train a student alone and under a tiny CLIP on a drawn world; compare them and the CLIP itself."""
+    """Train a student under a tiny CLIP on a drawn world; compare it with the supervised baseline and that CLIP."""
     parser = ArgumentParser(prog="clipteacher quickstart", description=quickstart.__doc__)
     folder = Path("clipteacher-quickstart")
     parser.add_argument("--out", type=Path, default=folder, help="folder to write, new or empty")

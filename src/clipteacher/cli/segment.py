@@ -81,7 +81,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--areas", type=Path | None, help="a .csv or .json of each photo's areas by name")
     parser.add_argument("--opacity", type=float, default=0.55, help="of the colours over the photo, 0..1")
     parser.add_argument("--max_pixels", type=int, default=MAX_PIXELS, help="photos of more are not read")
-    parser.add_argument("--text_cache", type=bool, default=True, help="keep vectors of new words on disk")
+    parser.add_argument("--text_cache", type=bool, default=True, help="keep text features of new words on disk")
     add_device(parser)
     return parser
 

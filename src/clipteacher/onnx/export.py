@@ -34,9 +34,9 @@ _TRACED: Final = (2, 90, 150)
 _CHECKED: Final = ((1, 64, 96), (2, 33, 131), (1, 161, 114))
 _AXES: Final = {
     "images": {0: "batch", 2: "height", 3: "width"},
-    "text": {0: "names"},
+    "text_features": {0: "names"},
     "labels": {0: "batch", 1: "height", 2: "width"},
-    "scores": {0: "batch", 1: "names", 2: "height", 3: "width"},
+    "logits": {0: "batch", 1: "names", 2: "height", 3: "width"},
     "lengths": {0: "batch", 1: "height", 2: "width"},
 }
 
@@ -48,18 +48,18 @@ class OnnxError(ValueError):
 def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = False, opset: int = OPSET) -> float:
     """Write a segmenter as one ONNX file, whole or not at all.
 
-    The graph takes `images` (B, 3, H, W), float32, RGB in [0, 1], batch, height and width as one likes, and gives
-    `labels` (B, H, W), int64, and `scores` (B, N, H, W), float32; normalisation, padding, enlarging and the choice of
-    the best name are inside. With `text_input` it takes `text`, (N, C), too, for any number of names, and gives
-    `lengths` (B, H, W). The metadata holds the rest, see `OnnxMetadata`.
+    The graph takes `images` (B, 3, H, W), float32, RGB in [0, 1], of any batch, height and width, and gives
+    `labels` (B, H, W), int64, and `logits` (B, N, H, W), float32; normalisation, padding, enlarging and the choice of
+    the best name are inside. With `text_input` it takes `text_features`, (N, C), too, for any number of names, and
+    gives `lengths` (B, H, W). The metadata holds the rest, see `OnnxMetadata`.
 
     Before the file appears onnx checks it and onnxruntime runs it against PyTorch on drawn images of three sizes.
 
     It is traced (torch.onnx's `dynamo=False`): for our students that takes seconds where torch.export takes minutes,
     gives the same labels, and needs no further package.
 
-    A calibration is folded into the last layer, so that `scores` and `labels` have it. With `text_input` the graph
-    does not know which names its vectors are of: its outputs are without, and the metadata has offset and seen names.
+    A calibration is folded into the last layer, so that `logits` and `labels` have it. With `text_input` the graph
+    does not know whose text features it gets: its outputs are without, and the metadata has calibration and seen names.
 
     Deviation: the graph alone takes a whole image at its own size, whatever the segmenter's pipeline. A shorter side
     and windows are left to who runs it; `OnnxSegmenter` does as the pipeline says.
@@ -67,7 +67,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
     Args:
         segmenter: It is left as it was. Its names are the file's.
         path: The file, ending in .onnx; its folder is made where it is missing.
-        text_input: Make the text vectors an input.
+        text_input: Make the text features an input.
         opset: One of `OPSETS`.
 
     Returns:
@@ -79,11 +79,11 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         ValueError: The path does not end in .onnx or is a folder, or the opset is none of those.
     """
     _check_arguments(Path(path), opset)
-    student, vectors = copy.deepcopy(segmenter.student).cpu(), segmenter.text_features.cpu()
+    student, text_features = copy.deepcopy(segmenter.student).cpu(), segmenter.text_features.cpu()
     model = Segmenter(
         student,
         segmenter.class_names,
-        vectors,
+        text_features,
         unseen=segmenter.unseen,
         seen=segmenter.seen,
         settings=segmenter.settings,
@@ -115,8 +115,8 @@ def _trace(model: Segmenter, path: Path, text_input: bool, opset: int) -> None:
     """Write the graph, without metadata."""
     network = model.student if text_input else model.to_closed_set().network
     graph = SegmentationGraph(exportable(network), model.settings.pad_multiple, text_input=text_input).eval()
-    inputs = {"images": drawn_images(*_TRACED)} | ({"text": model.text_features} if text_input else {})
-    made = ["labels", "scores", *(["lengths"] if text_input else [])]
+    inputs = {"images": drawn_images(*_TRACED)} | ({"text_features": model.text_features} if text_input else {})
+    made = ["labels", "logits", *(["lengths"] if text_input else [])]
     try:
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             # Of tracing itself, and of each size read as a number; what comes out is checked at other sizes.
@@ -147,18 +147,18 @@ def _add_metadata(model: Segmenter, path: Path, text_input: bool) -> None:
             normalisation[name] = value.flatten().tolist()
     metadata = OnnxMetadata(
         version=__version__,
-        names=model.class_names,
+        class_names=model.class_names,
         unseen=model.unseen,
         settings=model.settings,
         normalisation=normalisation,
-        vectors=model.text_features.numpy() if text_input else None,
+        text_features=model.text_features.numpy() if text_input else None,
         seen=model.seen if model.settings.calibration else (),
     )
     onnx = needed("onnx", "onnx", "onnx")
     made = onnx.load(str(path))
     onnx.helper.set_model_props(made, metadata.entries())
     made.producer_name, made.producer_version = "clipteacher", metadata.version
-    made.doc_string = "images: RGB in [0, 1]; labels: positions in the entry `names`. See docs/guides/onnx.md."
+    made.doc_string = "images: RGB in [0, 1]; labels: positions in the entry `class_names`. See docs/guides/onnx.md."
     onnx.save(made, str(path))
 
 
@@ -173,7 +173,7 @@ def drawn_images(batch: int, height: int, width: int) -> Tensor:
 def _agreement(model: Segmenter, path: Path, text_input: bool) -> float:
     """Return the smallest share of pixels to which a file gives the segmenter's name, at three sizes; check it.
 
-    Where the text vectors are an input, another number of them is given at the second size, and the graph knows of no
+    Where the text features are an input, another number of them is given at the second size, and the graph knows of no
     calibration.
     """
     shares, whole = [], TestSettings(pad_multiple=model.settings.pad_multiple)
@@ -186,7 +186,7 @@ def _agreement(model: Segmenter, path: Path, text_input: bool) -> float:
             given = {"images": images.numpy()}
             if text_input:
                 text, bias = text[: max(1, len(text) // 2)] if number == 1 else text, None
-                given["text"] = text.numpy()
+                given["text_features"] = text.numpy()
             (labels,) = session.run(["labels"], given)
             with torch.inference_mode():
                 expected = DensePrediction(model.student, images, whole).labels(TextClassifier(text, bias))

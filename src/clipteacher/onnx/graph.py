@@ -102,7 +102,7 @@ def exportable(network: nn.Module) -> nn.Module:
 
 
 class SegmentationGraph(nn.Module):
-    """Pads images, runs a network, brings its scores to the images' size and takes the best name of each pixel.
+    """Pads images, runs a network, brings its logits to the images' size and takes the best name of each pixel.
 
     The test rule of `clipteacher.inference` for whole images at their own size.
 
@@ -110,9 +110,9 @@ class SegmentationGraph(nn.Module):
     names at a time.
 
     Args:
-        network: Padded images (B, 3, H, W) to class scores (B, N, h, w); with `text_input` to features (B, C, h, w).
+        network: Padded images (B, 3, H, W) to class logits (B, N, h, w); with `text_input` to features (B, C, h, w).
         pad_multiple: Images are padded with black at the right and bottom to a multiple of this.
-        text_input: Whether the text vectors are an input.
+        text_input: Whether the text features are an input.
     """
 
     def __init__(self, network: nn.Module, pad_multiple: int, *, text_input: bool) -> None:
@@ -129,8 +129,8 @@ class SegmentationGraph(nn.Module):
             text: T, (N, C), unit vectors, with `text_input` alone.
 
         Returns:
-            Class ids (B, H, W), int64, 0..N-1; class scores Rᵀ T, (B, N, H, W), float32; and with `text_input` the
-            length |R| of each pixel's feature, (B, H, W), float32, by which a score is divided to give a cosine.
+            Class ids (B, H, W), int64, 0..N-1; class logits Rᵀ T, (B, N, H, W), float32; and with `text_input` the
+            length |R| of each pixel's feature, (B, H, W), float32, by which a logit is divided to give a cosine.
         """
         height, width = images.shape[2:]
         # Not `-height % multiple`: of a negative number the exporters' remainders are not one.
@@ -143,8 +143,8 @@ class SegmentationGraph(nn.Module):
             return F.interpolate(values, size=size, mode="bilinear", align_corners=False)[:, :, :height, :width]
 
         if text is None:
-            scores = full(made)
-            return scores.argmax(dim=1), scores
-        scores = full(torch.einsum("bchw,nc->bnhw", made, text))
+            logits = full(made)
+            return logits.argmax(dim=1), logits
+        logits = full(torch.einsum("bchw,nc->bnhw", made, text))
         lengths = full(torch.linalg.vector_norm(made, dim=1, keepdim=True))[:, 0]
-        return scores.argmax(dim=1), scores, lengths
+        return logits.argmax(dim=1), logits, lengths

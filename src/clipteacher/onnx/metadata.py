@@ -15,7 +15,7 @@ from clipteacher.inference.settings import TestSettings
 from clipteacher.pictures.colours import class_colours
 from clipteacher.protocols.protocol import TestPipeline
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 """Version of these entries, under `clipteacher_format`."""
 
 
@@ -25,41 +25,41 @@ class OnnxMetadata:
 
     Attributes:
         version: Of clipteacher that wrote it.
-        names: Names whose positions are the ids; with `vectors` those that the file knows by itself.
+        class_names: Names whose positions are the ids; with `text_features` those that the file knows by itself.
         unseen: Those of them that training never saw.
         settings: How the model is tested. The graph pads by itself and takes a whole image at its own size;
             `OnnxSegmenter` does the rest. With the names compiled in, the graph has subtracted the calibration; a graph
             that takes text features does not know the names, and leaves it to `OnnxSegmenter` or to who runs it alone.
         normalisation: Of the input, which is done inside the graph: mean and standard deviation by channel where the
             student has them, for images in [0, 1]. For the record.
-        vectors: Text vectors of the names, (N, C), float32, where the graph takes them as an input; else None.
+        text_features: Those of the names, (N, C), float32, where the graph takes them as an input; else None.
         seen: Names that the model was trained on, where the calibration is not 0; else empty.
     """
 
     version: str
-    names: tuple[str, ...]
+    class_names: tuple[str, ...]
     unseen: tuple[str, ...]
     settings: TestSettings
     normalisation: Mapping[str, Any]
-    vectors: NDArray[np.float32] | None
+    text_features: NDArray[np.float32] | None
     seen: tuple[str, ...] = ()
 
     def entries(self) -> dict[str, str]:
-        """Return the entries: JSON, but for `vectors`, base64 of float32 in rows, little end first."""
+        """Return the entries: JSON, but for `text_features`, base64 of float32 in rows, little end first."""
         entries = {
             "clipteacher_format": FORMAT,
             "clipteacher_version": self.version,
-            "names": _json(self.names),
+            "class_names": _json(self.class_names),
             "unseen": _json(self.unseen),
-            "colours": _json(class_colours(self.names).tolist()),
+            "colours": _json(class_colours(self.class_names).tolist()),
             "pad_multiple": str(self.settings.pad_multiple),
             "test_pipeline": _json(asdict(self.settings.pipeline)),
             "normalisation": _json(self.normalisation),
         }
         if self.settings.calibration:
             entries |= {"seen": _json(self.seen), "calibration": _json(self.settings.calibration)}
-        if self.vectors is not None:
-            entries["vectors"] = base64.b64encode(self.vectors.astype("<f4").tobytes()).decode("ascii")
+        if self.text_features is not None:
+            entries["text_features"] = base64.b64encode(self.text_features.astype("<f4").tobytes()).decode("ascii")
         return entries
 
     @classmethod
@@ -76,24 +76,22 @@ class OnnxMetadata:
                 "clipteacher; networks of others run with onnxruntime alone."
             )
         try:
-            names = tuple(json.loads(entries["names"]))
-            vectors = None
-            if "vectors" in entries:
-                stored = np.frombuffer(base64.b64decode(entries["vectors"], validate=True), dtype="<f4")
-                vectors = stored.astype(np.float32).reshape(len(names), -1)
-            # Until 2026-11-26 the entry was called seen_offset.
-            calibration = json.loads(entries.get("calibration", entries.get("seen_offset", "0.0")))
+            class_names = tuple(json.loads(entries["class_names"]))
+            text_features = None
+            if "text_features" in entries:
+                stored = np.frombuffer(base64.b64decode(entries["text_features"], validate=True), dtype="<f4")
+                text_features = stored.astype(np.float32).reshape(len(class_names), -1)
             return cls(
                 version=entries["clipteacher_version"],
-                names=names,
+                class_names=class_names,
                 unseen=tuple(json.loads(entries["unseen"])),
                 settings=TestSettings(
                     TestPipeline(**json.loads(entries["test_pipeline"])),
                     pad_multiple=int(entries["pad_multiple"]),
-                    calibration=calibration,
+                    calibration=json.loads(entries.get("calibration", "0.0")),
                 ),
                 normalisation=json.loads(entries["normalisation"]),
-                vectors=vectors,
+                text_features=text_features,
                 seen=tuple(json.loads(entries.get("seen", "[]"))),
             )
         except (KeyError, TypeError, ValueError) as error:

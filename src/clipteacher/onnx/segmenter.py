@@ -33,7 +33,7 @@ class OnnxSegmenter:
         providers: Where onnxruntime may run it, best first.
 
     Attributes:
-        names: Names that it answers to; a name's position is its id.
+        class_names: Names that it answers to; a name's position is its id.
         unseen: Those of them that training never saw.
         metadata: All that the file says of itself.
 
@@ -66,7 +66,7 @@ class OnnxSegmenter:
             self.metadata = OnnxMetadata.of(self._session.get_modelmeta().custom_metadata_map)
         except ValueError as error:
             raise ValueError(f"onnx: {path}: {error}") from error
-        self.class_names = self.metadata.names
+        self.class_names = self.metadata.class_names
         self.unseen = self.metadata.unseen
 
     def segment(
@@ -74,7 +74,7 @@ class OnnxSegmenter:
         photo: Photo,
         class_names: Sequence[str] | None = None,
         *,
-        vectors: NDArray[np.floating[Any]] | None = None,
+        text_features: NDArray[np.floating[Any]] | None = None,
         threshold: float | None = None,
         background_prompts: Sequence[str] = (),
         return_logits: bool = False,
@@ -83,9 +83,9 @@ class OnnxSegmenter:
 
         Args:
             photo: A path, a picture of Pillow's, an array (H, W, 3) or a tensor (3, H, W): all that `read_photo` takes.
-            class_names: N of the file's names, or, with `vectors`, any words; None is all of the file's.
-            vectors: Text features of `class_names`, (N, C), unit vectors, for a file that takes them.
-            threshold: Least cosine, as `Segmenter.segment`, for a file that takes text vectors.
+            class_names: N of the file's names, or, with `text_features`, any words; None is all of the file's.
+            text_features: Those of `class_names`, (N, C), unit vectors, for a file that takes them.
+            threshold: Least cosine, as `Segmenter.segment`, for a file that takes text features.
             background_prompts: More of the file's names, which compete with those asked for.
             return_logits: Return the names' logits at the photo's own size too: N·H·W numbers.
 
@@ -95,7 +95,7 @@ class OnnxSegmenter:
         Raises:
             DataError: A file cannot be read.
             TypeError: The photo is none of these things.
-            ValueError: As `read_photo`; the file lacks a name, or does not take the vectors or the threshold.
+            ValueError: As `read_photo`; the file lacks a name, or does not take the text features or the threshold.
         """
         self.check_threshold(threshold)
         for given in (class_names, background_prompts or None):
@@ -103,12 +103,12 @@ class OnnxSegmenter:
                 check_names(given)
         wanted = tuple(self.class_names if class_names is None else class_names)
         others = tuple(dict.fromkeys(name for name in background_prompts if name not in wanted))
-        text, read = self._text(wanted, others, vectors), read_photo(photo)
+        text, read = self._text(wanted, others, text_features), read_photo(photo)
         images, about = float_images(image_tensor(read).unsqueeze(0)), self.metadata
         # The graph pads by itself.
         logits = DensePrediction(self._network(text), images, replace(about.settings, pad_multiple=1)).logits()[0]
         if text is None:  # the graph has subtracted the calibration
-            maps, lengths = logits[[about.names.index(name) for name in (*wanted, *others)]], None
+            maps, lengths = logits[[about.class_names.index(name) for name in (*wanted, *others)]], None
         else:
             maps, lengths = logits[:-1], logits[-1]
             bias = calibration_bias((*wanted, *others), about.seen, about.settings.calibration)
@@ -144,39 +144,39 @@ class OnnxSegmenter:
             ValueError: It is no cosine in [-1, 1], or the file has no features for it: its names are compiled in.
         """
         check_threshold(threshold)
-        if threshold is not None and self.metadata.vectors is None:
+        if threshold is not None and self.metadata.text_features is None:
             raise ValueError(
                 "threshold: got one for a file with its names compiled in, which has no features, expected none. "
                 "Export with --text-input."
             )
 
     def _text(
-        self, wanted: tuple[str, ...], others: tuple[str, ...], vectors: NDArray[np.floating[Any]] | None
+        self, wanted: tuple[str, ...], others: tuple[str, ...], text_features: NDArray[np.floating[Any]] | None
     ) -> NDArray[np.float32] | None:
-        """Text vectors (N, C) of the names and their others, or None where they are compiled in."""
-        stored = self.metadata.vectors
-        if stored is None and vectors is not None:
-            raise ValueError("vectors: got some for a file with its names compiled in. Export with --text-input.")
-        looked_up = others if vectors is not None else (*wanted, *others)
-        if strange := [name for name in looked_up if name not in self.metadata.names]:
+        """Text features (N, C) of the names and their others, or None where they are compiled in."""
+        stored = self.metadata.text_features
+        if stored is None and text_features is not None:
+            raise ValueError("text_features: got some for a file with its names compiled in. Export with --text-input.")
+        looked_up = others if text_features is not None else (*wanted, *others)
+        if strange := [name for name in looked_up if name not in self.metadata.class_names]:
             fix = (
-                "Give their vectors: segment(photo, names, vectors=teacher.encode_text(names).numpy())."
+                "Give their text features: segment(photo, names, text_features=teacher.encode_text(names).numpy())."
                 if stored is not None
                 else "Export the model with them: clipteacher export --classes."
             )
             raise ValueError(
-                f"classes: {strange} are not among the file's own ({', '.join(self.metadata.names)}). {fix}"
+                f"classes: {strange} are not among the file's own ({', '.join(self.metadata.class_names)}). {fix}"
             )
         if stored is None:
             return None
-        own = stored[[self.metadata.names.index(name) for name in looked_up]]
-        if vectors is None:
+        own = stored[[self.metadata.class_names.index(name) for name in looked_up]]
+        if text_features is None:
             return own
-        given = np.asarray(vectors, dtype=np.float32)
+        given = np.asarray(text_features, dtype=np.float32)
         if given.shape != (len(wanted), stored.shape[1]):
             raise ValueError(
-                f"vectors: got shape {given.shape}, expected {(len(wanted), stored.shape[1])}: a row a name, of the "
-                "width of the teacher that trained the student."
+                f"text_features: got shape {given.shape}, expected {(len(wanted), stored.shape[1])}: a row a name, of "
+                "the width of the teacher that trained the student."
             )
         return np.concatenate([given, own])
 
@@ -186,9 +186,9 @@ class OnnxSegmenter:
         def run(images: Tensor) -> Tensor:
             given = {"images": images.numpy()}
             if text is None:
-                (logits,) = self._session.run(["scores"], given)
+                (logits,) = self._session.run(["logits"], given)
                 return torch.from_numpy(logits)
-            logits, lengths = self._session.run(["scores", "lengths"], given | {"text": text})
+            logits, lengths = self._session.run(["logits", "lengths"], given | {"text_features": text})
             return torch.cat([torch.from_numpy(logits), torch.from_numpy(lengths).unsqueeze(1)], dim=1)
 
         return run

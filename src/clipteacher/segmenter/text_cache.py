@@ -26,7 +26,7 @@ MOST_WORDS: Final = 4096
 
 
 class TextCache:
-    """The vectors of one text tower, a file for each name.
+    """The text features of one text tower, a file for each name.
 
     Files appear whole, one by one, so any number of processes may read and write at once. A file that cannot be read,
     or that is another name's, counts as missing and is written again. Where nothing can be written, nothing is kept.
@@ -56,7 +56,7 @@ class TextCache:
         return cls(user_cache("text_vectors") / _digest(identity))
 
     def read(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Return the vectors (C,), float32, of those names that are kept."""
+        """Return the text features (C,), float32, of those names that are kept."""
         found = {}
         for name in names:
             # A broken file may raise nearly anything; the word is encoded again then.
@@ -66,10 +66,10 @@ class TextCache:
                     found[name] = vector.float()
         return found
 
-    def write(self, vectors: Mapping[str, Tensor]) -> None:
-        """Keep vectors (C,), float32, by name; a disk that refuses them costs time later, no more."""
+    def write(self, text_features: Mapping[str, Tensor]) -> None:
+        """Keep text features (C,), float32, by name; a disk that refuses them costs time later, no more."""
         with suppress(OSError):
-            for name, vector in vectors.items():
+            for name, vector in text_features.items():
                 tensors, about = {"vector": vector.contiguous().clone()}, {"name": name}
                 write_atomically(self._path(name), lambda path, t=tensors, a=about: save_file(t, path, a))  # type: ignore[misc]
 
@@ -110,10 +110,10 @@ class CachedText:
             self._known |= cache.read(unknown)
             unknown = [name for name in unknown if name not in self._known]
         if unknown:
-            vectors = dict(zip(unknown, self._built().encode_text(unknown).float().cpu(), strict=True))
-            self._known |= vectors
+            made = dict(zip(unknown, self._built().encode_text(unknown).float().cpu(), strict=True))
+            self._known |= made
             if cache is not None:
-                cache.write(vectors)
+                cache.write(made)
         found = torch.stack([self._known[name] for name in names])
         for name in list(self._known)[:-MOST_WORDS]:  # the oldest
             del self._known[name]

@@ -95,7 +95,7 @@ def encode_names(
 
     Raises:
         ValueError: As `check_names`; a name is unknown and no text tower can be built; the tower's width is not that
-            of the known vectors; or a name is longer than the tower reads.
+            of the known text features; or a name is longer than the tower reads.
     """
     check_names(names)
     unknown = [name for name in names if name not in known]
@@ -107,12 +107,12 @@ def encode_names(
                 "tower. Pass one: segmenter.with_names(names, text_encoder=...)."
             )
         encoder = text_encoder if text_encoder is not None else build_text_encoder(spec or {})
-        vectors = encoder.encode_text(unknown).float().cpu()
+        made = encoder.encode_text(unknown).float().cpu()
         widths = {vector.shape[0] for vector in known.values()}
-        if widths and {vectors.shape[1]} != widths:
+        if widths and {made.shape[1]} != widths:
             raise ValueError(
-                f"classes: the text tower has width {vectors.shape[1]}, expected {widths.pop()}, that of the model's "
-                "own vectors. Hand over the text tower of the teacher that trained it."
+                f"classes: the text tower has width {made.shape[1]}, expected {widths.pop()}, that of the model's "
+                "own text features. Hand over the text tower of the teacher that trained it."
             )
-        found |= dict(zip(unknown, vectors, strict=True))
+        found |= dict(zip(unknown, made, strict=True))
     return torch.stack([found[name] for name in names])

@@ -268,7 +268,7 @@ def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Modul
     try:
         _check_description(spec)
         if "channels" in spec and spec["channels"] != width:  # before room is made for them
-            raise ValueError(f"channels: got {spec['channels']!r}, expected {width}, the width of its vectors")
+            raise ValueError(f"channels: got {spec['channels']!r}, expected {width}, the width of its text features")
         return build_student(spec)
     except Exception as error:  # other libraries may raise anything for unexpected arguments
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error

@@ -58,8 +58,8 @@ class DescribedStudent(nn.Module):
 def student_spec(student: nn.Module) -> dict[str, Any] | None:
     """Return the JSON-ready description from which the student is built again, or None where it has none.
 
-    A student describes itself with a method `spec()`, as `SMPStudent` does. One's own network needs no such
-    method: its owner then hands it over, `Segmenter.from_pretrained(folder, student=...)`.
+    A student describes itself with a method `spec()`, as `SMPStudent` does. A network of your own needs none:
+    hand it over, `Segmenter.from_pretrained(folder, student=...)`.
     """
     describe = getattr(student, "spec", None)
     return describe() if callable(describe) else None

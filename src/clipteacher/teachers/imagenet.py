@@ -80,8 +80,8 @@ class MiniLMText(nn.Module):
         for sentence in sentences:
             if len(self.tokenizer(sentence, truncation=True, max_length=limit + 1).input_ids) > limit:
                 raise too_long(sentence, limit)
-        vectors = [self._encode(sentences[i : i + _TEXT_BATCH]) for i in range(0, len(sentences), _TEXT_BATCH)]
-        return ensemble(torch.cat(vectors).view(len(names), len(self.templates), self.width))
+        features = [self._encode(sentences[i : i + _TEXT_BATCH]) for i in range(0, len(sentences), _TEXT_BATCH)]
+        return ensemble(torch.cat(features).view(len(names), len(self.templates), self.width))
 
     def spec(self) -> dict[str, Any]:
         """Return what builds this text tower again."""

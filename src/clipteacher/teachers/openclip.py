@@ -84,13 +84,13 @@ class TextTower(nn.Module):
         prompts, device = fill(self.templates, names), self.tower.device
         self._check_lengths(prompts)
         encode: Any = self.tower.network.encode_text
-        vectors = []
+        features = []
         # Vectors are made once and used everywhere: a trainer's autocast must not round them.
         with torch.autocast(device.type, enabled=False):
             for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
                 tokens = self._tokenizer(prompts[start : start + _PROMPTS_AT_ONCE])
-                vectors.append(encode(tokens.to(device)).float())
-        return ensemble(torch.cat(vectors).reshape(len(names), len(self.templates), -1))
+                features.append(encode(tokens.to(device)).float())
+        return ensemble(torch.cat(features).reshape(len(names), len(self.templates), -1))
 
     def _check_lengths(self, prompts: Sequence[str]) -> None:
         """Check that no prompt is cut: with room for one token more, that room stays empty."""
@@ -143,9 +143,9 @@ class OpenClipText(TextTower):
 
 
 class OpenClipTeacher(TextTower):
-    """A frozen CLIP that gives a CLS token and dense tokens of images, and vectors of class names.
+    """A frozen CLIP that gives a CLS token and dense tokens of images, and text features of class names.
 
-    Its CLS token is open_clip's own `encode_image`, its text vectors are open_clip's own `encode_text`; dense tokens
+    Its CLS token is open_clip's own `encode_image`, its text features are open_clip's own `encode_text`; dense tokens
     come from the same forward. Position embeddings are interpolated for image sizes other than the model's own.
 
     Args:

@@ -153,7 +153,7 @@ def quick_gelu_error(model: str, source: str) -> ValueError:
     fix = f"Set model={name!r}" if name in open_clip.list_models() else 'Set "quick_gelu": true in the configuration'
     return ValueError(
         f"model: got {model} with plain GELU; expected QuickGELU, with which {source} was trained "
-        f"(other activations give wrong vectors without a sign). {fix}."
+        f"(other activations give wrong features without a sign). {fix}."
     )
 
 

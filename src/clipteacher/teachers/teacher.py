@@ -24,7 +24,7 @@ class TeacherTokens(NamedTuple):
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """Turns class names into vectors of the joint space; all that is needed of a teacher after training."""
+    """Turns class names into text features; all that is needed of a teacher after training."""
 
     @property
     def width(self) -> int:
@@ -110,8 +110,8 @@ class ZeroShotTeacher(nn.Module):
     `Segmenter.from_teacher(teacher, class_names)` labels each pixel by the name whose text feature its token is most
     similar to, by the very code that a student is scored with.
 
-    Source: MaskCLIP, arXiv 2112.01071, where text vectors classify the dense tokens of a frozen CLIP. `OpenClipTeacher`
-    gives MaskCLIP's own tokens with `dense="value"`.
+    Source: MaskCLIP, arXiv 2112.01071, where text features classify the dense tokens of a frozen CLIP.
+    `OpenClipTeacher` gives MaskCLIP's own tokens with `dense="value"`.
 
     Deviation: no key smoothing, no prompt denoising and no further training (MaskCLIP+).
 
