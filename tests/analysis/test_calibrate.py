@@ -82,8 +82,10 @@ def test_models_that_cannot_be_calibrated(seen: tuple[str, ...], unseen: tuple[s
         held_out_split(NAMES, seen, unseen)
 
 
-def test_names_that_the_data_lacks_do_not_matter() -> None:
-    split = held_out_split(NAMES, ("sky", "cat", "sea"), ("moon",))
+def test_a_name_that_the_data_lacks_is_a_typing_error() -> None:
+    with pytest.raises(ValueError, match="unseen: got 'moon', expected classes of the data"):
+        held_out_split(NAMES, ("sky", "cat", "sea"), ("moon",))
+    split = held_out_split(NAMES, ("sky", "cat", "sea"), ())
     assert (split.names, split.unseen) == (NAMES, ("old chair", "tree"))
 
 

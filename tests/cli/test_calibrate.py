@@ -27,18 +27,19 @@ def test_a_run_is_scored_with_each_calibration(
     assert "try further" not in shown
 
 
-def test_unseen_classes_are_left_out_and_the_end_of_the_range_is_told(
+def test_several_models_and_the_end_of_the_range(
     trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, data = trained
     out = tmp_path / "scores.json"
     command = ["calibrate", str(run / "model"), str(run), "--data", str(data), "--calibrations", "[-0.1, -0.2]"]
-    main([*command, "--unseen", "moon", "--out", str(out)])
+    main([*command, "--unseen", "", "--out", str(out)])
     result = json.loads(out.read_text())
     assert len(result["models"]) == 2
-    assert "moon" not in result["models"][0]["curve"][0]["IoU"]
+    assert result["models"][0]["held_out"] == ["sun"]
     shown = capsys.readouterr().out
     assert "2 models" in shown
+    assert f"{run}: held out sun" in shown
     assert "± 0.0" in shown
     assert "smallest or largest value tried" in shown
 
@@ -49,6 +50,8 @@ def test_unseen_classes_are_left_out_and_the_end_of_the_range_is_told(
         (["--unseen", "grass"], "unseen: got grass, which the model was trained on"),
         (["--unseen", "sun"], "trained on 3 of 3 classes"),
         (["--unseen", "", "--calibrations", "[.nan]"], "calibration: got nan"),
+        (["--unseen", "", "--calibrations", "[]"], "calibrations: got none, expected one number or more"),
+        (["--unseen", "gras"], "unseen: got 'gras', expected classes of the data. Did you mean 'grass'?"),
         (["--unseen", "", "--split", "none"], "none"),
     ],
 )

@@ -113,7 +113,7 @@ def test_full_disks_ctrl_c_and_damage_on_the_way_change_nothing_of_the_end(
     assert f"goes on from {run / 'checkpoints' / 'last.ckpt'}" in message
     kept = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert kept["global_step"] == 1
-    assert "already holds a run; add --resume" in stops(capsys, config, run, code=2)
+    assert "already holds a run. Resume it (--resume" in stops(capsys, config, run, code=2)
 
     # Other settings, another student, fewer photos.
     message = stops(capsys, config, run, "--resume", "--model.optimizer.lr", "0.5", "--data.batch_size", "1", code=2)

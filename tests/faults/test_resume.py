@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from clipteacher.training.resume import check_content, check_settings, differences, read_settings
+from clipteacher.training.resume import check_content, check_settings, check_unfinished, differences, read_settings
 
 WAS: dict[str, Any] = {
     "seed_everything": 0,
@@ -67,6 +67,17 @@ def test_what_decides_no_step_may_differ(name: str, value: object) -> None:
 def test_another_length_is_told_of() -> None:
     (warning,) = check_settings(WAS, changed("trainer.max_steps", 200), PATH)
     assert "trainer.max_steps: got 200, the run began with 100" in warning
+
+
+@pytest.mark.parametrize(("step", "steps"), [(4, 8), (8, 8), (8, 6)])
+def test_a_stopped_run_and_one_that_is_only_written_again(step: int, steps: int) -> None:
+    check_unfinished({"trainer": {"max_steps": 8}}, step, steps)
+    check_unfinished(None, step, steps)
+
+
+def test_a_finished_run_takes_no_more_steps() -> None:
+    with pytest.raises(ValueError, match="resume: got 9 steps for a run that was finished after 8"):
+        check_unfinished({"trainer": {"max_steps": 8}}, 8, 9)
 
 
 def test_a_setting_of_a_newer_version_has_no_older_value() -> None:

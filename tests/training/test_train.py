@@ -113,6 +113,10 @@ def test_a_run_goes_on_only_when_told_and_with_its_own_settings(
     with pytest.raises(ValueError, match="already holds a run"):
         train(folder, teacher, tmp_path / "run")
     assert same(train(folder, teacher, tmp_path / "run", resume=True).segmenter, first.segmenter)
+    config = (tmp_path / "run" / "config.yaml").read_bytes()
+    with pytest.raises(ValueError, match=r"resume: got \d+ steps for a run that was finished after \d+"):
+        train(folder, teacher, tmp_path / "run", resume=True, steps=50)
+    assert (tmp_path / "run" / "config.yaml").read_bytes() == config
     with pytest.raises(ValueError, match=r"model\.method\.losses\.glm: got 1\.0, the run began with 0\.25"):
         train(folder, teacher, tmp_path / "run", resume=True, method=MethodConfig.paper())
 
@@ -126,6 +130,10 @@ def test_wrong_input_is_one_error(folder: Path, teacher: OpenClipTeacher, tmp_pa
         clipteacher.train(folder, SMPStudent("FPN", "tu-test_efficientnet", 12), teacher, out=tmp_path / "run", **QUICK)
     with pytest.raises(TypeError, match="teacher: got Identity"):
         clipteacher.train(folder, student(), torch.nn.Identity(), out=tmp_path / "run", **QUICK)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"trainer\.max_steps: got 0, expected 1 or more"):
+        train(folder, teacher, tmp_path / "run", steps=0)
+    with pytest.raises(ValueError, match="batch_size: got 0, expected 1 or more"):
+        FolderDataModule(folder, batch_size=0)
     with pytest.raises(ValueError, match="unseen: got 'sun' beside a FolderDataModule"):
         clipteacher.train(FolderDataModule(folder), student(), teacher, unseen="sun", out=tmp_path / "run", **QUICK)
     assert not (tmp_path / "run").exists(), "nothing was begun"

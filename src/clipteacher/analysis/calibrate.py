@@ -10,7 +10,7 @@ import torch
 
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.metrics import Scores
-from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.splits import ClassSplit, suggestion
 
 CALIBRATIONS: Final = tuple(round(0.05 * step, 2) for step in range(21))
 """Values that are tried by default: 0 to 1, in units of a logit."""
@@ -22,19 +22,22 @@ def held_out_split(names: Sequence[str], seen: Collection[str], unseen: Collecti
     Args:
         names: All classes of the data.
         seen: Classes that the model was trained on.
-        unseen: Unseen classes of the task, which the choice must not use; those that the data lacks do not matter.
+        unseen: Unseen classes of the task, which the choice must not use.
 
     Returns:
         The classes that are left; unseen are those that the model was trained without.
 
     Raises:
-        ValueError: The model was trained on an unseen class, or no class or every class was held out.
+        ValueError: An unseen name is no class, or one that the model was trained on; or none or all were held out.
 
     Example:
         >>> split = held_out_split(["sky", "cat", "sea", "cow"], seen=["sky", "sea"], unseen=["cat"])
         >>> split.names, split.unseen
         (('sky', 'sea', 'cow'), ('cow',))
     """
+    for name in unseen:
+        if name not in names:
+            raise ValueError(f"unseen: got {name!r}, expected classes of the data. {suggestion(name, names)}")
     if trained := sorted(set(unseen) & set(seen)):
         raise ValueError(
             f"unseen: got {', '.join(trained)}, which the model was trained on, expected classes that no training saw. "

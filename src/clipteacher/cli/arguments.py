@@ -22,8 +22,9 @@ NAMES: Final = list[str] | str | None
 
 
 def names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
-    """Return the names in an argument of type `NAMES`; None where it is not given."""
-    return None if given is None else listed_names(given)
+    """Return the names in an argument of type `NAMES`, none for a blank one; None where it is not given."""
+    blank = isinstance(given, str) and not given.strip()
+    return None if given is None else () if blank else listed_names(given)
 
 
 def add_device(parser: ArgumentParser) -> None:

@@ -14,13 +14,13 @@ from rich.table import Table
 from clipteacher.analysis.calibrate import CALIBRATIONS, best_calibration, held_out_split, without_classes
 from clipteacher.analysis.student.predict import student_predictions
 from clipteacher.analysis.student.run_options import find_model
-from clipteacher.cli.arguments import NAMES, add_device, device, tracked
+from clipteacher.cli.arguments import NAMES, add_device, device, names, tracked
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import numbers
 from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
 from clipteacher.evaluation.metrics import Scores, compute_metrics
-from clipteacher.protocols.splits import ClassSplit, listed_names
+from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_json
 
@@ -47,6 +47,8 @@ def calibrate(arguments: Sequence[str]) -> None:
     given = parser.parse_args(list(arguments))
     calibrations, models = given.calibrations, []
     with user_errors():
+        if not calibrations:
+            raise ValueError("calibrations: got none, expected one number or more. Leave the option out for 0 to 1.")
         with Progress() as progress:
             scored = [_scored(folder, given, progress) for folder in given.models]
         curves = [curve for _, curve in scored]
@@ -56,6 +58,8 @@ def calibrate(arguments: Sequence[str]) -> None:
             models.append({"model": folder.name, "held_out": list(split.unseen), "curve": curve})
         if given.out is not None:
             write_json(given.out, {"calibration": best, "split": given.split, "models": models})
+    for folder, (split, _) in zip(given.models, scored, strict=True):
+        print(f"{folder}: held out {', '.join(split.unseen)}")
     Console().print(_table(calibrations, curves))
     print(f"Best mean hIoU: calibration {best:g}. Set it in training with --model.test.calibration {best:g}")
     if best in (min(calibrations), max(calibrations)) and best:
@@ -66,7 +70,7 @@ def _scored(folder: Path, given: Namespace, progress: Progress) -> tuple[ClassSp
     """Score one model with every calibration, and return the classes on which it was scored too."""
     segmenter = Segmenter.from_pretrained(find_model(folder)[0]).to(device(given.device))
     source = open_data(given.data, given.split, None, ()).source
-    split = held_out_split(source.names, segmenter.seen, listed_names(given.unseen))
+    split = held_out_split(source.names, segmenter.seen, names(given.unseen) or ())
     dataset = SegmentationDataset(source, ClassSplit(source.names, ()), training=False)
     samples = without_classes(tracked(dataset, progress, folder.name), source.names, split)
     confusions, _ = student_predictions(segmenter.with_names(split.names), samples, split, given.calibrations)

@@ -38,7 +38,7 @@ def teacher_check(arguments: Sequence[str]) -> None:
     parser = _parser(defaults)
     given = parser.parse_args(list(arguments))
     console = Console()
-    unseen = tuple(filter(None, names(given.unseen) or ()))
+    unseen = names(given.unseen) or ()
     with user_errors():
         for name in ("teacher", "data"):
             if given[name] is None:

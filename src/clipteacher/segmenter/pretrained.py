@@ -40,8 +40,8 @@ class Pretrained(nn.Module):
         Of the hub's repository the files of a model are fetched and no others: no pickle, no code.
 
         Args:
-            model: A folder that `save_pretrained` wrote, such as `model/` of a run, or a hub id, `owner/name`. A folder
-                goes first.
+            model: A folder that `save_pretrained` wrote, a run's folder, for its `model/`, or a hub id, `owner/name`. A
+                folder goes first.
             revision: Branch, tag or commit on the hub.
             cache_dir: Folder for downloads; None is huggingface_hub's own.
             local_files_only: Take what was downloaded before, and no network.
@@ -58,6 +58,8 @@ class Pretrained(nn.Module):
         """
         options = {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only}
         folder = Path(model) if Path(model).is_dir() else _download(model, options)
+        if not (folder / "config.json").is_file() and (folder / "model").is_dir():
+            folder /= "model"
         return cls(**vars(read_model(folder, student)), text_cache=text_cache).eval()
 
     def save_pretrained(self, folder: str | Path, record: Mapping[str, Any] | None = None) -> None:

@@ -28,7 +28,7 @@ class Segmentation:
         photo: The photo, (H, W, 3), uint8, RGB, to draw on; None where it is not kept.
 
     Raises:
-        ValueError: Labels or scores have another shape or type, or an id is no position in `class_names`.
+        ValueError: Labels or logits have another shape or type, or an id is no position in `class_names`.
 
     Example:
         >>> found = Segmentation(np.array([[0, 1], [1, NONE]]), ("cat", "old chair"))
@@ -55,6 +55,17 @@ class Segmentation:
             raise ValueError(
                 f"logits: got shape {self.logits.shape}, expected {(len(names), *labels.shape)}. Give one map a name."
             )
+
+    def __repr__(self) -> str:
+        """Return the size and the share of each name, not the arrays.
+
+        Example:
+            >>> Segmentation(np.array([[0, 0], [0, NONE]]), ("cat",))
+            Segmentation(2x2 pixels: cat 75.0%, none of these 25.0%)
+        """
+        shares = [(name, share) for name, share in (*self.areas.items(), ("none of these", self.none_area)) if share]
+        height, width = self.labels.shape
+        return f"Segmentation({width}x{height} pixels: {', '.join(f'{name} {share:.1%}' for name, share in shares)})"
 
     @property
     def areas(self) -> dict[str, float]:

@@ -45,7 +45,8 @@ class FolderDataModule(LightningDataModule):
 
     Raises:
         DataError: The folder is not as it should be.
-        ValueError: An unseen name is not in `classes.txt`, is given twice, or is given together with a protocol.
+        ValueError: The batch size is below 1; or an unseen name is not in `classes.txt`, is given twice, or is given
+            together with a protocol.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class FolderDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size: got {batch_size}, expected 1 or more. Give 8 to 16.")
         self.root = Path(root)
         given = listed_names(unseen) if unseen else None
         train, val = (open_data(root, split, protocol, given) for split in (train_split, val_split))

@@ -126,6 +126,25 @@ def check_content(content: Mapping[str, Any], state: Mapping[str, Tensor], photo
         )
 
 
+def check_unfinished(was: Mapping[str, Any] | None, step: int, steps: int) -> None:
+    """Check that no more steps are asked of a run that has taken all of its own.
+
+    Args:
+        was: Settings that the run began with, nested; None where they are not known.
+        step: Steps that it has taken.
+        steps: Steps that it is to take.
+
+    Raises:
+        ValueError: They are more, and the run was finished: its learning rate has come to its end.
+    """
+    planned = ((was or {}).get("trainer") or {}).get("max_steps")
+    if isinstance(planned, int) and step >= planned and steps > step:
+        raise ValueError(
+            f"resume: got {steps} steps for a run that was finished after {step}, expected as many. Train for "
+            "more steps in another folder (--out)."
+        )
+
+
 def _listed(lines: Sequence[str]) -> str:
     """The first of some lines, indented, and how many more there are."""
     more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []

@@ -22,7 +22,7 @@ from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.finish import KeepFirstModel, finish_run
 from clipteacher.training.finite_losses import FiniteLosses
 from clipteacher.training.module import TrainingModule
-from clipteacher.training.resume import check_content, check_settings, read_settings
+from clipteacher.training.resume import check_content, check_settings, check_unfinished, read_settings
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.utils.atomic_files import write_atomically
 
@@ -102,10 +102,15 @@ class Session:
             OSError: The folder cannot be written to.
             ValueError: The run cannot go on: other settings, another student, or other photos than it began with.
         """
+        if self.trainer.max_steps < 1:
+            raise ValueError(
+                f"trainer.max_steps: got {self.trainer.max_steps}, expected 1 or more. Training is counted in steps."
+            )
         found = newest_whole(self.run.checkpoints) if self.resume else None
         if found is not None:
             self._checkpoint, content = found
             check_content(content, self.module.state_dict(), len(self.data.train_set), self._checkpoint)
+            check_unfinished(read_settings(self.run.config), content["global_step"], self.trainer.max_steps)
         self.data.setup("fit")  # reads every file, so that a bad one is an error of input
         if self.trainer.is_global_zero:
             self.run.path.mkdir(parents=True, exist_ok=True)
@@ -176,7 +181,9 @@ def check_run(run: RunFolder, settings: str, *, resume: bool) -> None:
     if not run.begun():
         return
     if not resume:
-        raise ValueError(f"out: {run.path} already holds a run; add --resume to go on with it, or name another --out")
+        raise ValueError(
+            f"out: {run.path} already holds a run. Resume it (--resume; resume=True), or name another folder."
+        )
     was = read_settings(run.config)
     if was is None:
         warnings.warn(f"resume: no {run.config} to compare today's settings with; it is written again", stacklevel=2)
