@@ -312,7 +312,7 @@ def test_odd_words_are_printed_so_that_no_terminal_obeys(
         (["--threshold", "1.5"], "threshold: got 1.5, expected a cosine"),
         (["--max_pixels", "0"], "max_pixels: got 0"),
         (["--background_prompts", "sky, sky"], "classes: got ['sky', 'sky']"),
-        (["--background_prompts", ""], "classes: got []"),
+        (["--classes", ""], "classes: got []"),
         (["--areas", "areas.txt"], "expected a file .csv or .json"),
         (["--areas", "."], "expected a file .csv or .json"),
     ],
