@@ -290,3 +290,11 @@ def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tupl
     assert pipelines == [Segmenter.from_pretrained(trained[0] / "model").settings.pipeline, VOC12_15_5.test]
     assert pipelines[0] != pipelines[1]
     assert VOC12_15_5.test.mode == "slide"
+
+
+def test_a_runs_folder_stands_for_its_model(trained: tuple[Path, Path]) -> None:
+    run, _ = trained
+    expected = Segmenter.from_pretrained(run / "model")
+    found = Segmenter.from_pretrained(run)
+    assert found.class_names == expected.class_names
+    assert torch.equal(found.text_features, expected.text_features)
