@@ -13,7 +13,6 @@ from rich.table import Table
 
 from clipteacher.analysis.calibrate import CALIBRATIONS, best_calibration, held_out_split, without_classes
 from clipteacher.analysis.student.predict import student_predictions
-from clipteacher.analysis.student.run_options import find_model
 from clipteacher.cli.arguments import NAMES, add_device, device, names, tracked
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import numbers
@@ -68,7 +67,7 @@ def calibrate(arguments: Sequence[str]) -> None:
 
 def _scored(folder: Path, given: Namespace, progress: Progress) -> tuple[ClassSplit, tuple[Scores, ...]]:
     """Score one model with every calibration, and return the classes on which it was scored too."""
-    segmenter = Segmenter.from_pretrained(find_model(folder)[0]).to(device(given.device))
+    segmenter = Segmenter.from_pretrained(folder).to(device(given.device))
     source = open_data(given.data, given.split, None, ()).source
     split = held_out_split(source.names, segmenter.seen, names(given.unseen) or ())
     dataset = SegmentationDataset(source, ClassSplit(source.names, ()), training=False)

@@ -16,7 +16,7 @@ from typing import Any, Self
 import huggingface_hub
 from torch import nn
 
-from clipteacher.storage.saved_model import MODEL_FILES, SavedModel, read_model, write_model
+from clipteacher.storage.saved_model import MODEL_FILES, SavedModel, model_folder, read_model, write_model
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -58,9 +58,7 @@ class Pretrained(nn.Module):
         """
         options = {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only}
         folder = Path(model) if Path(model).is_dir() else _download(model, options)
-        if not (folder / "config.json").is_file() and (folder / "model").is_dir():
-            folder /= "model"
-        return cls(**vars(read_model(folder, student)), text_cache=text_cache).eval()
+        return cls(**vars(read_model(model_folder(folder), student)), text_cache=text_cache).eval()
 
     def save_pretrained(self, folder: str | Path, record: Mapping[str, Any] | None = None) -> None:
         """Write the model and its card, whole or not at all, as `clipteacher.storage.saved_model.write_model` does.

@@ -63,6 +63,12 @@ class SavedModel:
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
+def model_folder(path: Path) -> Path:
+    """Return the folder of a model: a run's `model/`, where the path is a run's folder, else the path itself."""
+    is_run = not (path / _CONFIG).is_file() and (path / "model").is_dir()
+    return path / "model" if is_run else path
+
+
 def write_model(model: SavedModel, folder: str | Path) -> None:
     """Write `student.safetensors`, `vocabulary.safetensors` (text features), `config.json` and `README.md`.
 

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from torch import nn
 
 from clipteacher.method.config import MethodConfig, preset_defaults
+from clipteacher.storage.saved_model import model_folder
 from clipteacher.teachers.teacher import Teacher, check_teacher
 
 
@@ -37,9 +38,8 @@ def find_model(path: str | Path) -> tuple[Path, Path | None]:
         The model's folder, which may be incomplete, and config.yaml of the run; None where there is none.
     """
     path = Path(path)
-    is_run = not (path / "config.json").is_file() and (path / "model").is_dir()
-    model, run = (path / "model", path) if is_run else (path, path.resolve().parent)
-    config = run / "config.yaml"
+    model = model_folder(path)
+    config = (path.resolve().parent if model == path else path) / "config.yaml"
     return model, config if config.is_file() else None
 
 
