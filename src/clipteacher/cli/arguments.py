@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from torch.utils.data import Dataset
 from clipteacher.data.dataset import Sample
 from clipteacher.data.opened import OpenedData, open_data
 from clipteacher.protocols.named import known_protocol
+from clipteacher.protocols.protocol import TRANSDUCTIVE, Protocol
 from clipteacher.protocols.splits import listed_names
 from clipteacher.segmenter.segmenter import Segmenter
 
@@ -72,11 +74,47 @@ def open_test_data(given: Namespace, segmenter: Segmenter) -> tuple[OpenedData, 
         DataError: A file or folder is missing or wrong.
         ValueError: Names, protocol or device are wrong.
     """
-    unseen, seen = names(given.unseen), segmenter.seen
-    data = open_data(given.data, given.split, given.protocol, unseen, lambda known: [n for n in known if n not in seen])
-    renamed = segmenter.with_names(data.class_split.names).to(device(given.device))
+    unseen, seen, wanted = names(given.unseen), segmenter.seen, segmenter.wanted
     protocol = known_protocol(given.protocol)
+    if protocol is not None:
+        check_setting(protocol, wanted)
+        data = open_data(given.data, given.split, protocol.name, unseen)
+    else:
+        if unseen is not None:
+            unseen = tuple(name for name in unseen if name not in wanted)
+        others = partial(_none_of, seen)
+        data = open_data(given.data, given.split, given.protocol, unseen, others, wanted=wanted)
+    renamed = segmenter.with_names(data.class_split.names).to(device(given.device))
     return data, renamed if protocol is None else renamed.with_settings(pipeline=protocol.test)
+
+
+def check_setting(protocol: Protocol, wanted: Sequence[str]) -> None:
+    """Check that a model's scores may stand under a protocol: training knew the names that the protocol tells it.
+
+    Args:
+        protocol: The protocol.
+        wanted: Names that the model's training knew by word alone.
+
+    Raises:
+        ValueError: The protocol is inductive and training knew unseen names; or it is transductive, and it did not.
+    """
+    unseen = protocol.class_split.unseen
+    known = [name for name in unseen if name in wanted]
+    if protocol.transductive and len(known) < len(unseen):
+        inductive = protocol.name.removesuffix(TRANSDUCTIVE)
+        raise ValueError(
+            f"protocol: got {protocol.name} for a model whose training did not know {', '.join(unseen)}, expected "
+            f"one that wanted them. Score it under {inductive}."
+        )
+    if known and not protocol.transductive:
+        raise ValueError(
+            f"protocol: got {protocol.name}, which is inductive, for a model that knew {', '.join(known)} in training. "
+            f"Score it under {protocol.name}{TRANSDUCTIVE}."
+        )
+
+
+def _none_of(seen: Sequence[str], known: Sequence[str]) -> list[str]:
+    return [name for name in known if name not in seen]
 
 
 def tracked(samples: Dataset[Sample], progress: Progress, description: str) -> Iterator[Sample]:

@@ -16,6 +16,7 @@ from clipteacher.data.source import Source
 from clipteacher.data.voc import VOC12
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.wanted import held_back, setting_suffix
 
 MSRC21: Final = Release(
     "msrc21",
@@ -43,12 +44,14 @@ class OpenedData(NamedTuple):
     """The photos and labels of one split, its classes, and the name printed beside each score.
 
     `released` says whether a protocol of this package decided all this; otherwise the folder and the user did.
+    `wanted` are the names that training knows by word alone; the split holds back the masks of those that have any.
     """
 
     source: Source
     class_split: ClassSplit
     protocol: str
     released: bool
+    wanted: tuple[str, ...] = ()
 
 
 def open_data(
@@ -57,6 +60,8 @@ def open_data(
     protocol: str | None,
     unseen: Sequence[str] | None,
     default_unseen: Callable[[tuple[str, ...]], Sequence[str]] = lambda names: (),
+    *,
+    wanted: Sequence[str] = (),
 ) -> OpenedData:
     """Open one split of data.
 
@@ -64,13 +69,16 @@ def open_data(
         root: The data set's folder.
         split: Which photos, such as "train".
         protocol: Name of one of `PROTOCOLS`, which decides reader, classes and split. Any other name is for your own
-            folder; None is "<folder>-<seen>-<unseen>".
+            folder; None is "<folder>-<seen>-<unseen>", with "-transductive" where names are wanted.
         unseen: Names held back in your own folder; None leaves it to `default_unseen`.
         default_unseen: Returns the names held back, given all names.
+        wanted: Names that training knows by word alone, in your own folder; those that are classes are held back too. A
+            transductive protocol has its own.
 
     Raises:
         DataError: A file or folder is missing or wrong.
-        ValueError: A name held back is not a class, or names are given in addition to a protocol.
+        ValueError: A name held back is not a class, a wanted one is unseen as well, or names are given in addition to a
+            protocol.
     """
     known = known_protocol(protocol)
     if known is not None:
@@ -79,8 +87,17 @@ def open_data(
                 f"unseen: got {', '.join(unseen) or 'none'} beside protocol {known.name}, which holds back "
                 f"{', '.join(known.class_split.unseen) or 'none'}. Leave out one of the two."
             )
+        if wanted:
+            has = f"has its own, {', '.join(known.class_split.unseen)}" if known.transductive else "is inductive"
+            raise ValueError(
+                f"wanted: got {', '.join(wanted)} beside protocol {known.name}, which {has}. Leave out one of the two."
+            )
         source = RELEASES[known.dataset].open(root, split, known)
-        return OpenedData(source, known.class_split, known.name, True)
+        words = known.class_split.unseen if known.transductive else ()
+        return OpenedData(source, known.class_split, known.name, True, words)
     source = FolderSource(root, split)
-    class_split = ClassSplit(source.names, tuple(default_unseen(source.names) if unseen is None else unseen))
-    return OpenedData(source, class_split, protocol or f"{Path(root).resolve().name}-{class_split.label}", False)
+    if unseen is None:
+        unseen = [name for name in default_unseen(source.names) if name not in wanted]
+    class_split = held_back(source.names, unseen, wanted)
+    name = f"{Path(root).resolve().name}-{class_split.label}{setting_suffix(class_split, wanted)}"
+    return OpenedData(source, class_split, protocol or name, False, tuple(wanted))

@@ -13,13 +13,14 @@ from clipteacher.segmenter.segmenter import Segmenter
 
 
 @torch.inference_mode()
-def pooled_confusion(segmenter: Segmenter, samples: Iterable[Sample]) -> Tensor:
+def pooled_confusion(segmenter: Segmenter, samples: Iterable[Sample], ignore: int | None = None) -> Tensor:
     """Segment each sample on the segmenter's device and pool the confusion at the samples' own sizes.
 
     Args:
-        segmenter: It answers to the test set's names, in their order.
+        segmenter: It answers to the test set's names, in their order; further names may follow.
         samples: Test samples: image (3, H, W), uint8 or float in [0, 1]; mask (H, W), integer in 0..N-1, 255 = ignore
             (65535 with more than 255 names).
+        ignore: Label of pixels that are not counted; None is that of as many classes as the segmenter has names.
 
     Returns:
         Confusion matrix (N, N), int64, rows = truth, on the CPU.
@@ -30,5 +31,5 @@ def pooled_confusion(segmenter: Segmenter, samples: Iterable[Sample]) -> Tensor:
     confusion = torch.zeros(size, size, dtype=torch.int64, device=device)
     for sample in samples:
         labels = segmenter(sample.image.unsqueeze(0).to(device))[0]
-        confusion += confusion_matrix(sample.mask.to(device), labels, size)
+        confusion += confusion_matrix(sample.mask.to(device), labels, size, ignore)
     return confusion.cpu()

@@ -109,14 +109,15 @@ def compute_metrics(confusion: Tensor, split: ClassSplit) -> Scores:
     Source: ZegCLIP and its descendants take S and U as means over one confusion (they leave hIoU to the reader).
 
     Args:
-        confusion: Confusion matrix (N, N), integer, rows = truth, in the order of `split.names`.
+        confusion: Confusion matrix (N, N), integer, rows = truth, in the order of `split.names`; or (M, M) with M > N,
+            where further names follow that are no classes of the test set: a pixel that gets one of them is wrong.
         split: The N classes, and which of them are unseen.
 
     Returns:
         The scores.
 
     Raises:
-        ValueError: The matrix is not (N, N).
+        ValueError: The matrix is not square, or has fewer rows than N.
 
     Example:
         >>> split = ClassSplit(names=("sky", "tree", "cat"), unseen=("cat",))
@@ -127,14 +128,14 @@ def compute_metrics(confusion: Tensor, split: ClassSplit) -> Scores:
         [0.8, 0.708, 0.5, 0.586]
     """
     size = len(split.names)
-    if confusion.shape != (size, size):
+    if confusion.ndim != 2 or len(confusion) < size or confusion.shape[0] != confusion.shape[1]:
         raise ValueError(
             f"confusion: got shape {tuple(confusion.shape)}, expected ({size}, {size}) for the {size} classes of the "
             "split. Count it over all classes, seen and unseen."
         )
-    counts = confusion.detach().cpu().double()
+    counts = confusion[:size].detach().cpu().double()
     hits = counts.diagonal()
-    union = counts.sum(0) + counts.sum(1) - hits
+    union = counts.sum(0)[:size] + counts.sum(1) - hits
     # 0/0 is NaN: an absent class.
     iou = dict(zip(split.names, (hits / union).tolist(), strict=True))
     seen = _mean([iou[name] for name in split.seen])

@@ -8,6 +8,8 @@ from typing import Final, Literal
 from clipteacher.method.distillation import DistillationConfig
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
+from clipteacher.method.plm.naming import NamingConfig
+from clipteacher.method.self_training import SelfTrainingConfig
 
 Preset = Literal["recommended", "paper"]
 """Name of a preset of `MethodConfig`; in YAML `preset: paper`, on the command line `--preset paper`."""
@@ -56,6 +58,8 @@ class MethodConfig:
         losses: Weights of the losses and scales of the logits. With `glm=None, plm=None` this trains the supervised
             baseline: the same student, the same steps, no teacher.
         distillation: Options of dense distillation, a baseline to compare with; None switches it off.
+        naming: How regions get wanted names. Without wanted names it does nothing, nor does `self_training`.
+        self_training: Options of the averaged student's own labels for wanted names; None switches them off.
 
     Example:
         >>> MethodConfig() == MethodConfig.recommended() == MethodConfig.preset("recommended")
@@ -68,6 +72,8 @@ class MethodConfig:
     plm: PLMConfig | None = field(default_factory=PLMConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     distillation: DistillationConfig | None = None
+    naming: NamingConfig | None = field(default_factory=NamingConfig)
+    self_training: SelfTrainingConfig | None = field(default_factory=SelfTrainingConfig)
 
     @classmethod
     def recommended(cls) -> MethodConfig:

@@ -17,8 +17,12 @@ from clipteacher.method.losses.classification import pixel_cross_entropy, protot
 from clipteacher.method.losses.loss_sum import LossSum
 from clipteacher.method.losses.nel import dice, sigmoid_focal
 from clipteacher.method.pixel_logits import cross_image_similarity, pixel_logits
-from clipteacher.method.plm.module import PLM
+from clipteacher.method.plm.fused_labels import FusedLabels
+from clipteacher.method.plm.module import PLM, region_tokens
+from clipteacher.method.plm.naming import apply_names, name_regions
+from clipteacher.method.self_training import SelfTraining
 from clipteacher.protocols.splits import IGNORE
+from clipteacher.protocols.wanted import check_wanted
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.student import check_student
 from clipteacher.teachers.teacher import Teacher, TeacherTokens, check_teacher
@@ -40,19 +44,25 @@ class CLIPTeacher(nn.Module):
     Args:
         student: Any network that meets `clipteacher.students.student.Student`.
         teacher: Any object that meets `clipteacher.teachers.teacher.Teacher`.
-        seen: Names of the seen classes, in the order of their training labels. No other name is ever encoded here.
+        seen: Names of the seen classes, in the order of their training labels.
         method: The modules and their options: `MethodConfig.recommended()`, or `MethodConfig.paper()`.
+        wanted: Names without masks that training may know, any words (the transductive setting): latent regions that
+            the teacher finds to be of one are labelled with it. Empty is the inductive setting, in which no name but
+            the seen ones is encoded here.
 
     Attributes:
         seen: The seen names.
-        text_features: T_seen, (N_s, C), float32, unit vectors.
+        wanted: The wanted names.
+        text_features: T_seen, then T_wanted, (N_s + N_w, C), float32, unit vectors.
 
     Raises:
         TypeError: Student or teacher is not what it must be.
-        ValueError: The student's channels are not the teacher's width, or no class is seen.
+        ValueError: The student's channels are not the teacher's width, no class is seen, a wanted name is seen or given
+            twice, or names are wanted where PLM or naming is switched off.
     """
 
     text_features: Tensor
+    rivals: Tensor
 
     def __init__(
         self,
@@ -60,6 +70,8 @@ class CLIPTeacher(nn.Module):
         teacher: Teacher,
         seen: Sequence[str],
         method: MethodConfig = MethodConfig(),
+        *,
+        wanted: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if not seen:
@@ -68,14 +80,30 @@ class CLIPTeacher(nn.Module):
         check_student(student, teacher.width)
         self.student = student
         self.teacher = teacher
-        self.seen = tuple(seen)
+        self.seen, self.wanted = tuple(seen), check_wanted(wanted, seen)
+        if self.wanted and (method.plm is None or method.naming is None):
+            off = "plm" if method.plm is None else "naming"
+            raise ValueError(
+                f"wanted: got {len(self.wanted)} names with method.{off} switched off, expected both plm and naming, "
+                "which find the regions of wanted names. Switch it on, or leave the names out."
+            )
         self.method = method
         self.glm = GLM(teacher.width, method.glm) if method.glm is not None else None
         self.plm = PLM(teacher.width, method.plm) if method.plm is not None else None
+        self.self_training: SelfTraining | None = None
+        if self.wanted and method.self_training is not None:
+            self.self_training = SelfTraining(len(self.wanted), method.self_training)
         self._labels_checked = False
-        self.register_buffer("text_features", teacher.encode_text(self.seen).float(), persistent=False)
+        self.register_buffer("text_features", teacher.encode_text(self.seen + self.wanted).float(), persistent=False)
+        self.register_buffer("rivals", self._rivals(), persistent=False)
 
-    def forward(self, images: Tensor, labels: Tensor, tokens: TeacherTokens | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        tokens: TeacherTokens | None = None,
+        averaged: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Compute the losses of one batch.
 
         Args:
@@ -83,6 +111,8 @@ class CLIPTeacher(nn.Module):
             labels: (B, H, W), integer: seen ids 0..N_s-1, 255 = ignore.
             tokens: The teacher's tokens of the images, CLS (B, C) and dense (B, C, h', w'), where they are known
                 already; None runs the teacher.
+            averaged: Features (B, C, h, w) that the averaged student gives to the images, for self-training; None, as
+                in its first steps, goes without it.
 
         Returns:
             Weighted losses by name: "glm", "focal", "dice", "ce", "bce", "distillation" (those that are switched on),
@@ -109,14 +139,17 @@ class CLIPTeacher(nn.Module):
             losses["glm"] = (weights.glm, self.glm(cls.float(), features, dense, ranks=ranks))
         pseudo = valid_mask = None
         if self.plm is not None:
-            num_seen = len(self.seen)
-            fused = self.plm.fused_labels(dense, labels, num_seen, ignore_index=IGNORE_INDEX, ranks=ranks)
+            num_seen, num_names = len(self.seen), len(self.text_features)
+            fused = self.plm.fused_labels(dense, labels, num_names, ignore_index=IGNORE_INDEX, ranks=ranks)
             unit = F.normalize(cls.float(), dim=1)
-            prototypes = self.plm(features, dense, fused, unit, num_seen, ranks=ranks)
+            prototypes = self.plm(features, dense, fused, unit, num_names, ranks=ranks)
             if weights.bce and prototypes.seen is not None:
-                seen_bce = prototype_bce(prototypes.seen, self.text_features, prototypes.present)
-                losses["bce"] = (weights.bce, seen_bce)
-            labels, pseudo, valid_mask = fused.labels, prototypes.pseudo, fused.valid_mask
+                seen = prototypes.seen[:, :num_seen], self.text_features[:num_seen], prototypes.present[:, :num_seen]
+                losses["bce"] = (weights.bce, prototype_bce(*seen))
+            pseudo = prototypes.pseudo
+            if self.wanted:
+                fused = self._named(fused, dense, averaged, ranks)
+            labels, valid_mask = fused.labels, fused.valid_mask
         losses |= self._pixel_losses(features, labels, pseudo, valid_mask, ranks)
         # Divided once, by the count of all ranks.
         return {
@@ -134,7 +167,8 @@ class CLIPTeacher(nn.Module):
         """Return what is kept after training: the student, and the class names that it answers to.
 
         Args:
-            class_names: The names; those that training did not see are its unseen ones. None given: the seen names.
+            class_names: The names; those that training had no masks of are its unseen ones. None given: the seen and
+                the wanted names.
             settings: How photos are tested.
             student: A network in place of the student, such as an average of its weights: images (B, 3, H, W) to
                 features (B, C, h, w).
@@ -142,16 +176,44 @@ class CLIPTeacher(nn.Module):
         Returns:
             The segmenter. It shares the student, and takes any other name later.
         """
-        names = tuple(class_names) or self.seen
+        names = tuple(class_names) or self.seen + self.wanted
         return Segmenter(
             self.student if student is None else student,
             names,
             self.teacher.encode_text(names),
             unseen=[name for name in names if name not in self.seen],
             seen=self.seen,
+            wanted=self.wanted,
             settings=settings,
             text_spec=self.teacher.spec(),
         )
+
+    def _rivals(self) -> Tensor:
+        """Encode what competes with the wanted names, (N_r, C): the seen names and the background prompts."""
+        num_seen, naming = len(self.seen), self.method.naming
+        if not self.wanted or naming is None:
+            return self.text_features[:0]
+        prompts = [prompt for prompt in naming.background_prompts if prompt not in self.seen + self.wanted]
+        seen = self.text_features[:num_seen]
+        return torch.cat([seen, self.teacher.encode_text(prompts).to(seen)]) if prompts else seen
+
+    @torch.no_grad()
+    def _named(self, fused: FusedLabels, dense: Tensor, averaged: Tensor | None, ranks: Ranks) -> FusedLabels:
+        """Give wanted names to latent regions, by the teacher, and to pixels, by the averaged student."""
+        num_seen, num_names = len(self.seen), len(self.text_features)
+        naming = self.method.naming
+        if naming is None:
+            return fused
+        regions = region_tokens(dense, fused.labels, num_names, fused.valid_mask.shape[1])
+        wanted = self.text_features[num_seen:]
+        names = name_regions(regions, fused.valid_mask, wanted, self.rivals, margin=naming.margin)
+        named = apply_names(fused, names, num_seen, num_names)
+        if self.self_training is None or averaged is None:
+            return named
+        logits = self.method.losses.alpha * torch.einsum("bchw,nc->bnhw", averaged, self.text_features)
+        open_pixels = fused.labels >= num_names
+        labels = self.self_training(logits, named.labels, open_pixels, num_seen, ranks=ranks)
+        return FusedLabels(labels, named.valid_mask)
 
     def _student_labels(self, labels: Tensor, size: tuple[int, int]) -> Tensor:
         """Bring labels (B, H, W) to the student's stride, (B, h, w), int64, ignored ones as `IGNORE_INDEX`."""
@@ -172,9 +234,9 @@ class CLIPTeacher(nn.Module):
         self, features: Tensor, labels: Tensor, pseudo: Tensor | None, valid_mask: Tensor | None, ranks: Ranks
     ) -> dict[str, tuple[float, LossSum]]:
         """Compute NEL and CE of features (B, C, h, w) and fused labels (B, h, w), each with its weight."""
-        weights, out, num_seen = self.method.losses, {}, len(self.seen)
+        weights, out = self.method.losses, {}
         logits = pixel_logits(features, self.text_features, pseudo, valid_mask, alpha=weights.alpha, beta=weights.beta)
-        ids = None if valid_mask is None else F.pad(valid_mask, (num_seen, 0), value=True)
+        ids = None if valid_mask is None else F.pad(valid_mask, (len(self.text_features), 0), value=True)
         negatives = weights.ignored_are_negatives
         if weights.focal:
             focal = sigmoid_focal(

@@ -8,7 +8,7 @@ from clipteacher.protocols.ade20k import ADE20K_150, ADE20K_847
 from clipteacher.protocols.coco_stuff import COCO_STUFF_156_15
 from clipteacher.protocols.context import CONTEXT_49_10, CONTEXT_50_10_BG, CONTEXT_59
 from clipteacher.protocols.msrc21 import MSRC21_16_5
-from clipteacher.protocols.protocol import Protocol
+from clipteacher.protocols.protocol import Protocol, transductive
 from clipteacher.protocols.splits import suggestion
 from clipteacher.protocols.voc import VOC12_15_5, VOC20
 
@@ -18,12 +18,16 @@ PROTOCOLS: Final[tuple[Protocol, ...]] = (
     CONTEXT_49_10,
     CONTEXT_50_10_BG,
     MSRC21_16_5,
+    transductive(VOC12_15_5),
+    transductive(COCO_STUFF_156_15),
+    transductive(CONTEXT_49_10),
+    transductive(MSRC21_16_5),
     VOC20,
     CONTEXT_59,
     ADE20K_150,
     ADE20K_847,
 )
-"""Every protocol: those with a split first, then the cross-data-set tests."""
+"""Every protocol: those with a split first, inductive then transductive; then the cross-data-set tests."""
 
 
 def known_protocol(name: str | None) -> Protocol | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from clipteacher.protocols.schedule import Schedule, is_count
@@ -15,6 +15,9 @@ DATASETS: Final = ("voc12", "coco-stuff", "context", "msrc21", "ade20k", "ade20k
 
 BACKGROUND: Final = "background"
 """Name of the class of everything unnamed, if a protocol has one."""
+
+TRANSDUCTIVE: Final = "-transductive"
+"""Ending of the name of a protocol whose unseen names are known in training."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Protocol:
 
     Attributes:
         name: Printed beside each score. It ends in the counts: seen and unseen where classes are held back, such as
-            "voc12-15-5", else all, such as "ade20k-150"; "-bg" may follow.
+            "voc12-15-5", else all, such as "ade20k-150"; "-bg" and "-transductive" may follow.
         dataset: The data set as released, one of `DATASETS`.
         class_split: Every class in the order of the ids, and which of them training never sees. A set only for testing
             holds nothing back: its S is the mean IoU over all classes, its U and hIoU are absent.
@@ -73,11 +76,13 @@ class Protocol:
         test: How a photo is tested.
         sources: Where each fact comes from.
         schedule: How to train; None if the protocol only tests a student that was trained on another set.
+        transductive: Whether training knows the unseen names, by word alone. Scores of the two settings are not
+            comparable.
 
     Raises:
         TypeError: `templates` is one string.
         ValueError: A field is empty, `dataset` is unknown, the name states other counts than the split or contradicts
-            it on background, or background is unseen.
+            it on background or on the setting, background is unseen, or a transductive protocol has no unseen class.
     """
 
     name: str
@@ -87,6 +92,7 @@ class Protocol:
     test: TestPipeline
     sources: tuple[str, ...]
     schedule: Schedule | None = None
+    transductive: bool = False
 
     def __post_init__(self) -> None:
         """Check every field against the others."""
@@ -96,14 +102,19 @@ class Protocol:
             )
         split = self.class_split
         counts = split.label if split.unseen else str(len(split.names))
-        if not re.search(rf"[a-z0-9]-{counts}(-bg)?$", self.name):
+        setting = TRANSDUCTIVE if self.transductive else ""
+        if self.transductive and not split.unseen:
             raise ValueError(
-                f"name: got {self.name!r}, expected it to end in -{counts}, since the split has {len(split.seen)} seen "
-                f"and {len(split.unseen)} unseen classes. Write the counts of the split."
+                f"{self.name!r}: got no unseen class, expected some that training knows by name. Name some."
+            )
+        if not re.search(rf"[a-z0-9]-{counts}(-bg)?{setting}$", self.name):
+            raise ValueError(
+                f"name: got {self.name!r}, expected it to end in -{counts}{setting}, since the split has "
+                f"{len(split.seen)} seen and {len(split.unseen)} unseen classes. Write the counts of the split."
             )
         if BACKGROUND in split.unseen:
             raise ValueError(f"{self.name!r}: got {BACKGROUND!r} as an unseen class, expected seen or none. Move it.")
-        if self.background != self.name.endswith("-bg"):
+        if self.background != self.name.removesuffix(TRANSDUCTIVE).endswith("-bg"):
             raise ValueError(
                 f"name: got {self.name!r} with background={self.background}, expected '-bg' at the end where "
                 "background is a class, and only there: the two are not comparable. Rename it."
@@ -118,3 +129,17 @@ class Protocol:
     def background(self) -> bool:
         """Whether everything unnamed is a class ("background", seen) or ignored."""
         return BACKGROUND in self.class_split.names
+
+
+def transductive(protocol: Protocol) -> Protocol:
+    """Return a protocol in the transductive setting: training knows the unseen classes by their names alone.
+
+    Data, split, prompts, test pipeline and schedule stay the same. ZegCLIP and its descendants train as many steps in
+    both settings, the second half of them by pseudo labels in the transductive one.
+
+    Example:
+        >>> from clipteacher.protocols.voc import VOC12_15_5
+        >>> transductive(VOC12_15_5).name
+        'voc12-15-5-transductive'
+    """
+    return replace(protocol, name=protocol.name + TRANSDUCTIVE, transductive=True)

@@ -75,8 +75,8 @@ class ClassSplit:
 
     def __post_init__(self) -> None:
         """Check the names and store them as tuples."""
-        names = _checked_names("names", self.names)
-        unseen = _checked_names("unseen", self.unseen)
+        names = checked_names("names", self.names)
+        unseen = checked_names("unseen", self.unseen)
         if not names:
             raise ValueError("names: got no class, expected at least one. Give every class of the masks, in id order.")
         if len(names) > IGNORE_16_BIT:
@@ -171,7 +171,7 @@ def listed_names(names: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
 
 
-def _checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
+def checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple, and check that they are unique."""
     if isinstance(names, str):
         raise ValueError(f"{field}: got the string {names!r}, expected a sequence of names. Write [{names!r}].")

@@ -33,9 +33,10 @@ class Segmenter(Pretrained):
         student: The network, images (B, 3, H, W) to features (B, C, h, w).
         class_names: Names that it answers to; a name's position is its id.
         text_features: Their text features, (N, C).
-        unseen: Those of the names that training never saw; for the record.
+        unseen: Those of the names that training had no masks of; for the record.
         seen: All names that training saw, also those it does not answer to; None is those of `class_names` that are not
             `unseen`.
+        wanted: All names that training knew by word alone (the transductive setting); for the record.
         settings: How photos are tested. The calibration is subtracted from the logits of seen names; other names keep
             theirs, whether training held them back or they are new words.
         text_spec: Description of the teacher's text tower, for names to come; None where there is none.
@@ -62,6 +63,7 @@ class Segmenter(Pretrained):
         *,
         unseen: Sequence[str] = (),
         seen: Sequence[str] | None = None,
+        wanted: Sequence[str] = (),
         settings: TestSettings = TestSettings(),
         text_spec: Mapping[str, Any] | None = None,
         text_cache: bool = True,
@@ -73,7 +75,8 @@ class Segmenter(Pretrained):
         self.class_names = tuple(class_names)
         self.unseen = tuple(unseen)
         self.seen = tuple(name for name in class_names if name not in self.unseen) if seen is None else tuple(seen)
-        check_seen(self.seen, self.unseen)
+        self.wanted = tuple(wanted)
+        check_seen(self.seen, (*self.unseen, *self.wanted))
         self.settings = settings
         self.text_spec = dict(text_spec) if text_spec is not None else None
         self.text_cache = text_cache

@@ -32,7 +32,10 @@ def model_card(config: Mapping[str, Any]) -> str:
     Returns:
         Markdown with the hub's front matter.
     """
-    names, unseen = [_plain(name) for name in config["class_names"]], [_plain(name) for name in config["unseen"]]
+    names = [_plain(name) for name in config["class_names"]]
+    wanted = [_plain(name) for name in config.get("wanted", ())]
+    unseen = [_plain(name) for name in config["unseen"] if name not in config.get("wanted", ())]
+    seen = [_plain(name) for name in config["class_names"] if name not in config["unseen"]]
     parts = [
         "---\nlibrary_name: clipteacher\npipeline_tag: image-segmentation\ntags:\n"
         "- semantic-segmentation\n- zero-shot\n- open-vocabulary\n- clip\n"
@@ -42,6 +45,8 @@ def model_card(config: Mapping[str, Any]) -> str:
         "needed any more: names of its own vocabulary need no text tower, a new name needs it once.\n",
         "## How to use it\n\n" + _HOW.format(names=json.dumps(list(config["class_names"])[:2], ensure_ascii=False)),
         f"## Names\n\n{len(names)} of its own: {_listed(names)}.\n",
+        f"Learned from masks: {_listed(seen)}.\n" if seen and (wanted or unseen) else "",
+        f"Learned by name alone, without a mask (the transductive setting): {_listed(wanted)}.\n" if wanted else "",
         f"Never seen in training, neither name nor mask: {_listed(unseen)}.\n" if unseen else "",
         "## Scores\n\n" + _scores(config),
         "## Parts and their licences\n\n" + _parts(config),

@@ -26,7 +26,7 @@ FORMAT = 2
 """Version of config.json; 1, until 2026-11-26, has other names for some entries."""
 
 _STUDENT, _VOCABULARY, _CONFIG, _CARD = "student.safetensors", "vocabulary.safetensors", "config.json", "README.md"
-_OWN = ("format", "student", "student_class", "class_names", "unseen", "seen", "text_encoder", "test")
+_OWN = ("format", "student", "student_class", "class_names", "unseen", "seen", "wanted", "text_encoder", "test")
 MODEL_FILES = (_STUDENT, _VOCABULARY, _CONFIG, _CARD)
 """The files of a model folder."""
 # Arguments of a student, of segmentation_models_pytorch and of timm that read or fetch a file.
@@ -45,8 +45,9 @@ class SavedModel:
         student: The network, images (B, 3, H, W) to features (B, C, h, w).
         class_names: Names that it answers to; a name's position is its id.
         text_features: Their text features, (N, C), float32.
-        unseen: Those of the names that training never saw.
+        unseen: Those of the names that training had no masks of.
         seen: All names that training saw; None is unknown.
+        wanted: All names that training knew by word alone.
         settings: How photos are tested.
         text_spec: Description of the teacher's text tower; None where there is none.
         record: What else is known of the model, ready for JSON, such as its protocol and scores. The model card,
@@ -58,6 +59,7 @@ class SavedModel:
     text_features: Tensor
     unseen: Sequence[str] = ()
     seen: Sequence[str] | None = None
+    wanted: Sequence[str] = ()
     settings: TestSettings = TestSettings()
     text_spec: Mapping[str, Any] | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -135,6 +137,7 @@ def _config(model: SavedModel) -> dict[str, Any]:
         "class_names": list(model.class_names),
         "unseen": list(model.unseen),
         "seen": None if model.seen is None else list(model.seen),
+        "wanted": list(model.wanted),
         "text_encoder": None if model.text_spec is None else dict(model.text_spec),
         "test": asdict(model.settings),
     }
@@ -245,6 +248,7 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
             text_features=torch.as_tensor(text_features).float(),
             unseen=tuple(config["unseen"]),
             seen=None if config["seen"] is None else tuple(config["seen"]),
+            wanted=tuple(config.get("wanted", ())),  # models until 2026-11-27 have no such entry, and no such name
             settings=TestSettings(**test | {"pipeline": TestPipeline(**test["pipeline"])}),
             text_spec=config["text_encoder"],
             record={name: value for name, value in config.items() if name not in _OWN},
@@ -298,13 +302,13 @@ def _check_description(spec: object, name: str = "student") -> None:
 
 def _check_entries(config: dict[str, Any]) -> None:
     """Check the kinds of those entries that nothing else checks."""
-    for key in ("class_names", "unseen", *(["seen"] if config["seen"] is not None else [])):
-        value = config[key]
+    for key in ("class_names", "unseen", "wanted", *(["seen"] if config["seen"] is not None else [])):
+        value = config.get(key, []) if key == "wanted" else config[key]
         if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
             raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
         if len(set(value)) != len(value):
             raise ValueError(f"{key}: got a name twice, expected each once")
-    check_seen(config["seen"] or (), config["unseen"])
+    check_seen(config["seen"] or (), [*config["unseen"], *config.get("wanted", ())])
     if not config["class_names"]:
         raise ValueError("class_names: got none, expected one or more")
     if not isinstance(config["text_encoder"], dict | None):

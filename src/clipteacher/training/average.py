@@ -65,7 +65,8 @@ class StudentAverage(AveragedModel):
     d_t is `decay_at`, so a_1 = w_1: the initial weights have no part in it. Buffers of floating point, such as
     BatchNorm's statistics, are averaged as weights are, for averaged weights have other activations than the last
     step's; others, such as BatchNorm's count of batches, are copied. As a module of the trainer's it goes where the
-    student goes: to its device, into checkpoints, into each process. It has no gradients and is never run in training.
+    student goes: to its device, into checkpoints, into each process. It has no gradients, and only self-training runs
+    it in training.
 
     Args:
         student: The student; it is copied.

@@ -53,6 +53,7 @@ class ConfiguredTraining(LightningCLI):
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
         parser.link_arguments("data.class_split", "model.class_split", apply_on="instantiate")
+        parser.link_arguments("data.wanted", "model.wanted", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the arguments; a preset and a known protocol give the defaults."""

@@ -29,6 +29,8 @@ class FolderDataModule(LightningDataModule):
             Else with `classes.txt`, `images/<split>/` and `masks/<split>/`.
         unseen: Names of the classes that training never sees; in one string, with commas between them. A protocol
             brings its own.
+        wanted: Names that training knows by word alone (the transductive setting), in a list or one string; any words.
+            Those with masks are held back and scored. A transductive protocol brings its own.
         protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split; `clipteacher fit` takes
             prompts, schedule and test pipeline from it too. Any other name is printed beside each score; None is
             "<folder>-<seen>-<unseen>".
@@ -45,8 +47,8 @@ class FolderDataModule(LightningDataModule):
 
     Raises:
         DataError: The folder is not as it should be.
-        ValueError: The batch size is below 1; or an unseen name is not in `classes.txt`, is given twice, or is given
-            together with a protocol.
+        ValueError: The batch size is below 1; an unseen name is not in `classes.txt`, is given twice, or is given
+            together with a protocol; or a wanted name is given twice, is unseen as well, or the protocol is inductive.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class FolderDataModule(LightningDataModule):
         root: str | Path,
         unseen: Sequence[str] | str = (),
         *,
+        wanted: Sequence[str] | str = (),
         protocol: str | None = None,
         train_split: str = "train",
         val_split: str = "val",
@@ -70,8 +73,9 @@ class FolderDataModule(LightningDataModule):
             raise ValueError(f"batch_size: got {batch_size}, expected 1 or more. Give 8 to 16.")
         self.root = Path(root)
         given = listed_names(unseen) if unseen else None
-        train, val = (open_data(root, split, protocol, given) for split in (train_split, val_split))
-        self.class_split, self.protocol = train.class_split, train.protocol
+        words = listed_names(wanted) if wanted else ()
+        train, val = (open_data(root, split, protocol, given, wanted=words) for split in (train_split, val_split))
+        self.class_split, self.wanted, self.protocol = train.class_split, train.wanted, train.protocol
         self.train_set = SegmentationDataset(
             train.source, train.class_split, training=True, augment=augment, cache=cache
         )

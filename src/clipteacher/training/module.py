@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ class TrainingModule(LightningModule):
         student: The network, see `clipteacher.students.student.Student`.
         teacher: The frozen teacher, see `clipteacher.teachers.teacher.Teacher`.
         class_split: Seen and unseen names; training takes the seen ones alone. The command line gives it the data's.
+        wanted: Names that training knows by word alone, see `CLIPTeacher`. The command line gives it the data's.
         method: GLM, PLM, losses and distillation, each a switch: `--model.method.glm null` leaves GLM out. `--preset`
             gives the defaults.
         teacher_cache: Options of the teacher cache: the teacher sees each photo once, and tokens of crops are cut out
@@ -61,10 +63,17 @@ class TrainingModule(LightningModule):
         test: TestSettings = TestSettings(),
         ema: float | None = None,
         seed: int = 0,
+        wanted: Sequence[str] = (),
     ) -> None:
         super().__init__()
         check_ema(ema)
-        self.framework = CLIPTeacher(student, teacher, class_split.seen, method)  # type: ignore[arg-type]
+        self.framework = CLIPTeacher(
+            student,
+            teacher,  # type: ignore[arg-type]  # a module that is one
+            class_split.seen,
+            method,
+            wanted=wanted,
+        )
         self.teacher_cache: TeacherCache | None = None
         if teacher_cache is not None and method.needs_teacher:
             self.teacher_cache = TeacherCache(self.framework.teacher, teacher_cache)
@@ -73,9 +82,13 @@ class TrainingModule(LightningModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.framework.to(memory_format=self.memory_format)
         self.average = StudentAverage(self.framework.student, ema) if ema is not None else None
+        self.predictor: StudentAverage | None = None
+        if self.framework.self_training is not None:
+            self.predictor = StudentAverage(self.framework.student, self.framework.self_training.config.ema)
         self.test = test
         self.seed = seed
-        self.confusion = PooledConfusion(len(class_split.names))
+        self.names = (*class_split.names, *(name for name in self.framework.wanted if name not in class_split.names))
+        self.confusion = PooledConfusion(len(self.names), class_split.ignore)
         self._validated: list[Segmenter] = []  # a list hides it from the module's own parameters
 
     @property
@@ -85,14 +98,15 @@ class TrainingModule(LightningModule):
 
     def on_fit_start(self) -> None:
         """Check that the weights can be averaged."""
-        if self.average is not None:
+        if self.average is not None or self.predictor is not None:
             check_precision(str(self.trainer.precision))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (Lightning's own)
         """Take the optimiser's step, and the average's after it, before any checkpoint is written."""
         super().optimizer_step(*args, **kwargs)
-        if self.average is not None:
-            self.average.update_parameters(self.framework.student)
+        for average in (self.average, self.predictor):
+            if average is not None:
+                average.update_parameters(self.framework.student)
 
     def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
         """Seed each step by its number, so that a resumed run draws what the whole run would have drawn."""
@@ -107,12 +121,23 @@ class TrainingModule(LightningModule):
         images, tokens = float_images(batch.image).contiguous(memory_format=self.memory_format), None
         if self.teacher_cache is not None:
             tokens = self.teacher_cache.tokens(images, separate(batch.crop_box))
-        losses = self.framework(images, batch.mask, tokens)
+        losses = self.framework(images, batch.mask, tokens, self._averaged(images))
         terms = torch.stack(list(losses.values()))
         logged = TOGETHER.mean(terms)  # every rank logs the same, so that what watches the loss acts alike on all
         self.log_dict({f"loss/{name}": value for name, value in zip(losses, logged, strict=True)})
         self.log("loss", logged.sum(), prog_bar=True)
         return terms.sum()
+
+    @torch.no_grad()
+    def _averaged(self, images: Tensor) -> Tensor | None:
+        """Return the averaged student's features (B, C, h, w), once self-training has begun."""
+        if self.predictor is None or self.framework.self_training is None:
+            return None
+        start = self.framework.self_training.config.start * int(self.trainer.estimated_stepping_batches)
+        if self.global_step < max(1, start):
+            return None
+        features: Tensor = self.predictor.module.eval()(images)
+        return features.float()
 
     def on_validation_start(self) -> None:
         """Encode all names, unseen ones too: they are for the scores alone and leave nothing behind in training."""
@@ -139,5 +164,5 @@ class TrainingModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def segmenter(self) -> Segmenter:
-        """Return the student with the text features of all names: what is kept of a run."""
-        return self.framework.segmenter(self.class_split.names, settings=self.test, student=self.kept_student)
+        """Return the student with the text features of all names, classes and wanted: what is kept of a run."""
+        return self.framework.segmenter(self.names, settings=self.test, student=self.kept_student)

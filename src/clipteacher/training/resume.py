@@ -13,6 +13,7 @@ MUST_AGREE: Final = (
     "seed_everything",
     "data.protocol",
     "data.unseen",
+    "data.wanted",
     "data.train_split",
     "data.batch_size",
     "data.augment",

@@ -45,6 +45,7 @@ def train(
     teacher: Teacher,
     *,
     unseen: Sequence[str] | str = (),
+    wanted: Sequence[str] | str = (),
     method: MethodConfig = MethodConfig(),
     steps: int = 1000,
     optimizer: OptimizerConfig = OptimizerConfig(),
@@ -71,6 +72,8 @@ def train(
         teacher: The frozen teacher.
         unseen: Names of classes with masks that training never sees, to measure; in a list, or in one string with
             commas between them. Empty trains on all classes. For a folder alone: a `FolderDataModule` has its own.
+        wanted: Names that you want without having labelled them, given in the same way: any words. Their names teach,
+            and nothing else of them; where there are masks of one, these are held back and scored.
         method: GLM, PLM and losses; `MethodConfig.recommended()` or `MethodConfig.paper()`.
         steps: Optimiser steps.
         optimizer: Learning rate and schedule.
@@ -97,13 +100,20 @@ def train(
     """
     check_teacher(teacher)
     run = RunFolder(Path(out) if out is not None else default_out())
-    photos = _photos(data, unseen, seed)
+    photos = _photos(data, unseen, wanted, seed)
     model = {"method": method, "optimizer": optimizer, "teacher_cache": teacher_cache, "test": test, "ema": ema}
     built = {"student": student_spec(student), "teacher": {"spec": teacher.spec()}}
     settings = _settings(photos, built | model, {"max_steps": steps} | trainer)
     check_run(run, settings, resume=resume)
     seed_everything(seed, workers=True, verbose=False)
-    module = TrainingModule(student, teacher, photos.class_split, seed=seed, **model)  # type: ignore[arg-type]
+    module = TrainingModule(
+        student,
+        teacher,  # type: ignore[arg-type]
+        photos.class_split,
+        seed=seed,
+        wanted=photos.wanted,
+        **model,  # type: ignore[arg-type]
+    )
     session = Session(_trainer(run, steps, trainer), module, photos, run, settings, resume, baseline)
     session.prepare()
     result = session.start()
@@ -112,12 +122,17 @@ def train(
     return result
 
 
-def _photos(data: str | Path | FolderDataModule, unseen: Sequence[str] | str, seed: int) -> FolderDataModule:
+def _photos(
+    data: str | Path | FolderDataModule, unseen: Sequence[str] | str, wanted: Sequence[str] | str, seed: int
+) -> FolderDataModule:
     """Open the data, or take what is opened."""
     if not isinstance(data, FolderDataModule):
-        return FolderDataModule(data, unseen, seed=seed)
-    if unseen:
-        raise ValueError(f"unseen: got {unseen!r} beside a FolderDataModule, expected it there. Give it in one place.")
+        return FolderDataModule(data, unseen, wanted=wanted, seed=seed)
+    for name, given in (("unseen", unseen), ("wanted", wanted)):
+        if given:
+            raise ValueError(
+                f"{name}: got {given!r} beside a FolderDataModule, expected it there. Give it in one place."
+            )
     data.seed = seed
     return data
 
@@ -127,7 +142,8 @@ def _settings(photos: FolderDataModule, model: dict[str, Any], trainer: dict[str
     data = {
         "root": str(photos.root),
         "protocol": photos.protocol,
-        "unseen": photos.class_split.unseen,
+        "unseen": [name for name in photos.class_split.unseen if name not in photos.wanted],
+        "wanted": photos.wanted,
         "batch_size": photos.batch_size,
         "augment": photos.train_set.augment,
     }

@@ -1,0 +1,89 @@
+"""Wanted names: words that training knows, without masks. The field calls the setting transductive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clipteacher.protocols.protocol import TRANSDUCTIVE
+from clipteacher.protocols.splits import ClassSplit, checked_names
+
+
+def check_wanted(wanted: Sequence[str], labelled: Sequence[str]) -> tuple[str, ...]:
+    """Check names that are wanted beside labelled ones.
+
+    Args:
+        wanted: Names that training knows by word alone.
+        labelled: Names that training has masks of.
+
+    Returns:
+        The wanted names as a tuple, in their order.
+
+    Raises:
+        ValueError: A name is blank or no string, is given twice, or is labelled as well; or two differ by case and
+            spaces alone, which are two words here and one to everybody else.
+
+    Example:
+        >>> check_wanted(["cat", "red barn"], labelled=["sky", "tree"])
+        ('cat', 'red barn')
+    """
+    names = checked_names("wanted", wanted)
+    known = {_folded(name): name for name in labelled}
+    for name in names:
+        other = known.setdefault(_folded(name), name)
+        if other == name and name in labelled:
+            raise ValueError(f"wanted: got {name!r}, which is labelled, expected names without masks. Leave it out.")
+        if other != name:
+            raise ValueError(
+                f"wanted: got {name!r} beside {other!r}, expected different words: they differ by case or spaces "
+                f"alone. Write {other!r}, or leave one out."
+            )
+    return names
+
+
+def held_back(names: Sequence[str], unseen: Sequence[str], wanted: Sequence[str]) -> ClassSplit:
+    """Return the split in which the masks of unseen and of wanted names are held back, so that both can be scored.
+
+    Args:
+        names: The classes of the masks.
+        unseen: Classes of which training knows neither mask nor name.
+        wanted: Names that training knows by word alone; they need not be classes.
+
+    Returns:
+        The split: unseen are those of `unseen`, and those of `wanted` that are classes.
+
+    Raises:
+        ValueError: As `ClassSplit` and `check_wanted`, or a name is both unseen and wanted.
+
+    Example:
+        >>> held_back(["sky", "tree", "cat"], unseen=[], wanted=["cat", "bicycle"]).unseen
+        ('cat',)
+    """
+    if both := [name for name in wanted if name in unseen]:
+        raise ValueError(
+            f"wanted: got {both} as unseen as well, expected each name in one: training knows the words of wanted "
+            "names, and nothing of unseen ones. The masks of both are held back."
+        )
+    split = ClassSplit(tuple(names), (*unseen, *(name for name in wanted if name in names)))
+    check_wanted(wanted, split.seen)
+    return split
+
+
+def setting_suffix(split: ClassSplit, wanted: Sequence[str]) -> str:
+    """Return what the name of your own folder's protocol ends in.
+
+    Scores are comparable only where training knew as much, so the name says it: "" where it knew no word beside the
+    labelled ones, "-transductive" where it knew those of all unseen classes, else their number.
+
+    Example:
+        >>> split = ClassSplit(["sky", "tree", "cat", "dog"], ["cat", "dog"])
+        >>> [setting_suffix(split, wanted) for wanted in ([], ["cat", "dog"], ["cat"])]
+        ['', '-transductive', '-transductive-1-of-2']
+    """
+    if not wanted:
+        return ""
+    count = sum(name in wanted for name in split.unseen)
+    return TRANSDUCTIVE if count == len(split.unseen) else f"{TRANSDUCTIVE}-{count}-of-{len(split.unseen)}"
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
