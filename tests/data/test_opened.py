@@ -78,7 +78,11 @@ def test_the_settings_of_a_released_data_set(tmp_path: Path) -> None:
             {"wanted": ["cat", "dog"]},
             "wanted: got cat, dog beside protocol voc12-15-5-transductive, which has its own, pottedplant, sheep, sofa",
         ),
-        ("voc12-15-5-transductive", {"wanted": UNSEEN}, "wanted: got pottedplant, sheep, sofa, train, tvmonitor beside"),
+        (
+            "voc12-15-5-transductive",
+            {"wanted": UNSEEN},
+            "wanted: got pottedplant, sheep, sofa, train, tvmonitor beside",
+        ),
         (
             "voc12-15-5-transductive",
             {"unseen": ["cat"]},

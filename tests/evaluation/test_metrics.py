@@ -183,7 +183,9 @@ def test_further_names_may_reach_the_ignored_id() -> None:
     confusion = confusion_matrix(truth, prediction, 300, num_true=250)
     assert confusion.sum() == 2
     assert confusion[0, 255] == confusion[249, 249] == 1
-    with pytest.raises(ValueError, match=r"truth: got value 250 \(1 pixels out of range\), expected class ids 0\.\.249"):
+    with pytest.raises(
+        ValueError, match=r"truth: got value 250 \(1 pixels out of range\), expected class ids 0\.\.249"
+    ):
         confusion_matrix(torch.tensor([250]), torch.tensor([0]), 300, num_true=250)
     with pytest.raises(ValueError, match=r"prediction: got value 300 .*expected class ids 0\.\.299"):
         confusion_matrix(torch.tensor([0]), torch.tensor([300]), 300, num_true=250)

@@ -62,7 +62,9 @@ each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protoc
 
 def test_every_protocol_is_typed_here() -> None:
     assert sorted(protocol.name for protocol in PROTOCOLS) == sorted(TYPED)
-    assert tuple(each.name for each in PROTOCOLS if each.transductive) == tuple(f"{name}-transductive" for name in TWINS)
+    assert tuple(each.name for each in PROTOCOLS if each.transductive) == tuple(
+        f"{name}-transductive" for name in TWINS
+    )
 
 
 @each_protocol

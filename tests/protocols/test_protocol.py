@@ -169,7 +169,11 @@ def test_unknown_names(name: str, message: str) -> None:
         (VOC12_15_5, {"templates": ()}, r"templates: got none"),
         (VOC12_15_5, {"templates": ("a photo",)}, r"templates: got 'a photo' with 0"),
         (VOC12_15_5, {"transductive": True}, r"got 'voc12-15-5', expected it to end in -15-5-transductive"),
-        (VOC12_15_5, {"name": "voc12-15-5-transductive"}, r"got 'voc12-15-5-transductive', expected it to end in -15-5,"),
+        (
+            VOC12_15_5,
+            {"name": "voc12-15-5-transductive"},
+            r"got 'voc12-15-5-transductive', expected it to end in -15-5,",
+        ),
         (VOC20, {"transductive": True}, r"'voc-20': got no unseen class, expected some that training knows by name"),
         (
             VOC20,

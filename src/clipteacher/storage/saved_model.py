@@ -173,7 +173,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         raise ValueError(
             f"model: {path} has format {found!r}, expected {FORMAT}, or 1. Update clipteacher, or train again."
         )
-    return {**config, "wanted": config.get("wanted", [])}  # models until 2026-11-27 have no such entry, and no such name
+    return {**config, "wanted": config.get("wanted", [])}  # until 2026-11-27 there was no such entry, and no such name
 
 
 def _from_format_1(config: Mapping[str, Any]) -> dict[str, Any]:
