@@ -13,6 +13,11 @@ nothing: they are trained students `of` another setting, scored by `clipteacher 
 makes "λ 0.2" and "λ 0.6" (`with`: further options of all its points; `at`: the value that the setting `of`, or "base",
 has already, for ablation_plot.py). `world: {seed: 0, ...}` instead of `data` draws scenes with the arguments of
 `clipteacher world`. `zero_shot_teacher: true` also scores the configuration's teacher.
+
+In a setting's options "{unseen}" stands for the run's unseen names, so that `--data.unseen "[]" --data.wanted {unseen}`
+says them before training, and "{unseen and absent}" for these and the names of the grid's `absent`. A run that holds
+nothing back, such as the supervised reference with `--data.unseen "[]"`, is scored with the run's names as the unseen
+ones.
 """
 
 from __future__ import annotations
@@ -95,7 +100,9 @@ def fit_options(run: Run, grid: Mapping[str, Any]) -> list[str]:
     """Return the options of `clipteacher fit` for a run, without data and folder."""
     common = [str(word) for word in grid.get("common") or []]
     unseen = ["--data.unseen", json.dumps(run.unseen), "--seed_everything", str(run.seed)]
-    return ["--config", str(ROOT / grid["config"]), *unseen, *common, *run.switches]
+    lists = {"{unseen}": run.unseen, "{unseen and absent}": [*run.unseen, *(grid.get("absent") or [])]}
+    switches = [json.dumps(lists[word]) if word in lists else word for word in run.switches]
+    return ["--config", str(ROOT / grid["config"]), *unseen, *common, *switches]
 
 
 def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
@@ -130,7 +137,12 @@ def score_student(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> d
         else:
             arguments = ["--model", str(out / "model"), "--data", str(data), "--unseen", json.dumps(run.unseen)]
             evaluate([*arguments, "--out", str(metrics_file), *run.switches])
-    metrics: dict[str, Any] = json.loads(metrics_file.read_text(encoding="utf-8"))
+        metrics: dict[str, Any] = json.loads(metrics_file.read_text(encoding="utf-8"))
+        if metrics["mIoU_unseen"] is None:  # it was trained with all masks
+            metrics_file = out / "rescored.json"
+            arguments = ["--model", str(out / "model"), "--data", str(data), "--unseen", json.dumps(run.unseen)]
+            evaluate([*arguments, "--out", str(metrics_file)])
+            metrics = json.loads(metrics_file.read_text(encoding="utf-8"))
     return metrics
 
 

@@ -17,10 +17,8 @@ from clipteacher.method.losses.classification import pixel_cross_entropy, protot
 from clipteacher.method.losses.loss_sum import LossSum
 from clipteacher.method.losses.nel import dice, sigmoid_focal
 from clipteacher.method.pixel_logits import cross_image_similarity, pixel_logits
-from clipteacher.method.plm.fused_labels import FusedLabels
-from clipteacher.method.plm.module import PLM, region_tokens
-from clipteacher.method.plm.naming import apply_names, name_regions
-from clipteacher.method.self_training import SelfTraining
+from clipteacher.method.plm.module import PLM
+from clipteacher.method.wanted_names import WantedNames
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.protocols.wanted import check_wanted
 from clipteacher.segmenter.segmenter import Segmenter
@@ -62,7 +60,6 @@ class CLIPTeacher(nn.Module):
     """
 
     text_features: Tensor
-    rivals: Tensor
 
     def __init__(
         self,
@@ -81,21 +78,12 @@ class CLIPTeacher(nn.Module):
         self.student = student
         self.teacher = teacher
         self.seen, self.wanted = tuple(seen), check_wanted(wanted, seen)
-        if self.wanted and (method.plm is None or method.naming is None):
-            off = "plm" if method.plm is None else "naming"
-            raise ValueError(
-                f"wanted: got {len(self.wanted)} names with method.{off} switched off, expected both plm and naming, "
-                "which find the regions of wanted names. Switch it on, or leave the names out."
-            )
         self.method = method
         self.glm = GLM(teacher.width, method.glm) if method.glm is not None else None
         self.plm = PLM(teacher.width, method.plm) if method.plm is not None else None
-        self.self_training: SelfTraining | None = None
-        if self.wanted and method.self_training is not None:
-            self.self_training = SelfTraining(len(self.wanted), method.self_training)
         self._labels_checked = False
         self.register_buffer("text_features", teacher.encode_text(self.seen + self.wanted).float(), persistent=False)
-        self.register_buffer("rivals", self._rivals(), persistent=False)
+        self.wanted_names = self._wanted_names() if self.wanted else None
 
     def forward(
         self,
@@ -111,8 +99,7 @@ class CLIPTeacher(nn.Module):
             labels: (B, H, W), integer: seen ids 0..N_s-1, 255 = ignore.
             tokens: The teacher's tokens of the images, CLS (B, C) and dense (B, C, h', w'), where they are known
                 already; None runs the teacher.
-            averaged: Features (B, C, h, w) that the averaged student gives to the images, for self-training; None, as
-                in its first steps, goes without it.
+            averaged: R̄, (B, C, h, w), the averaged student's features; None goes without self-training.
 
         Returns:
             Weighted losses by name: "glm", "focal", "dice", "ce", "bce", "distillation" (those that are switched on),
@@ -140,16 +127,18 @@ class CLIPTeacher(nn.Module):
         pseudo = valid_mask = None
         if self.plm is not None:
             num_seen, num_names = len(self.seen), len(self.text_features)
-            fused = self.plm.fused_labels(dense, labels, num_names, ignore_index=IGNORE_INDEX, ranks=ranks)
+            refinement = 0 if self.wanted_names is None else self.wanted_names.naming.refinement
+            fused = self.plm.fused_labels(
+                dense, labels, num_names, images, ignore_index=IGNORE_INDEX, refinement=refinement, ranks=ranks
+            )
             unit = F.normalize(cls.float(), dim=1)
             prototypes = self.plm(features, dense, fused, unit, num_names, ranks=ranks)
             if weights.bce and prototypes.seen is not None:
                 seen = prototypes.seen[:, :num_seen], self.text_features[:num_seen], prototypes.present[:, :num_seen]
                 losses["bce"] = (weights.bce, prototype_bce(*seen))
-            pseudo = prototypes.pseudo
-            if self.wanted:
-                fused = self._named(fused, dense, averaged, ranks)
-            labels, valid_mask = fused.labels, fused.valid_mask
+            if self.wanted_names is not None:
+                fused = self.wanted_names(fused, dense, averaged, ignore_index=IGNORE_INDEX, ranks=ranks)
+            labels, pseudo, valid_mask = fused.labels, prototypes.pseudo, fused.valid_mask
         losses |= self._pixel_losses(features, labels, pseudo, valid_mask, ranks)
         # Divided once, by the count of all ranks.
         return {
@@ -188,32 +177,23 @@ class CLIPTeacher(nn.Module):
             text_spec=self.teacher.spec(),
         )
 
-    def _rivals(self) -> Tensor:
-        """Encode what competes with the wanted names, (N_r, C): the seen names and the background prompts."""
-        num_seen, naming = len(self.seen), self.method.naming
-        if not self.wanted or naming is None:
-            return self.text_features[:0]
-        prompts = [prompt for prompt in naming.background_prompts if prompt not in self.seen + self.wanted]
-        seen = self.text_features[:num_seen]
-        return torch.cat([seen, self.teacher.encode_text(prompts).to(seen)]) if prompts else seen
+    def _wanted_names(self) -> WantedNames:
+        """Build what gives wanted names to pixels.
 
-    @torch.no_grad()
-    def _named(self, fused: FusedLabels, dense: Tensor, averaged: Tensor | None, ranks: Ranks) -> FusedLabels:
-        """Give wanted names to latent regions, by the teacher, and to pixels, by the averaged student."""
-        num_seen, num_names = len(self.seen), len(self.text_features)
+        Raises:
+            ValueError: PLM or naming is switched off.
+        """
         naming = self.method.naming
-        if naming is None:
-            return fused
-        regions = region_tokens(dense, fused.labels, num_names, fused.valid_mask.shape[1])
-        wanted = self.text_features[num_seen:]
-        names = name_regions(regions, fused.valid_mask, wanted, self.rivals, margin=naming.margin)
-        named = apply_names(fused, names, num_seen, num_names)
-        if self.self_training is None or averaged is None:
-            return named
-        logits = self.method.losses.alpha * torch.einsum("bchw,nc->bnhw", averaged, self.text_features)
-        open_pixels = fused.labels >= num_names
-        labels = self.self_training(logits, named.labels, open_pixels, num_seen, ranks=ranks)
-        return FusedLabels(labels, named.valid_mask)
+        if self.plm is None or naming is None:
+            off = "plm" if self.plm is None else "naming"
+            raise ValueError(
+                f"wanted: got {len(self.wanted)} names with method.{off} switched off, expected both plm and naming, "
+                "which find the regions of wanted names. Switch it on, or leave the names out."
+            )
+        seen, wanted = self.text_features[: len(self.seen)], self.text_features[len(self.seen) :]
+        prompts = [prompt for prompt in naming.background_prompts if prompt not in self.seen + self.wanted]
+        background = self.teacher.encode_text(prompts).to(seen) if prompts else seen[:0]
+        return WantedNames(seen, wanted, background, naming, self.method.self_training, alpha=self.method.losses.alpha)
 
     def _student_labels(self, labels: Tensor, size: tuple[int, int]) -> Tensor:
         """Bring labels (B, H, W) to the student's stride, (B, h, w), int64, ignored ones as `IGNORE_INDEX`."""

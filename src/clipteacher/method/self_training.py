@@ -29,7 +29,7 @@ class SelfTrainingConfig:
 
     start: float = 0.3
     ema: float = 0.95
-    deviations: float = 0.5
+    deviations: float = 0.0
 
     def __post_init__(self) -> None:
         """Check every number."""
@@ -84,34 +84,47 @@ def least_logits(moments: Tensor, deviations: float) -> Tensor:
     return least.masked_fill(count < 0.5, torch.inf)
 
 
-def sure_labels(logits: Tensor, first_wanted: int, least: Tensor) -> Tensor:
-    """Label the pixels whose best name is a wanted one, with a logit that is high enough.
+def student_labels(
+    logits: Tensor, labels: Tensor, open_pixels: Tensor, first_wanted: int, least: Tensor, *, ignore_index: int
+) -> Tensor:
+    """Put the averaged student's labels in place of the regions' where it is sure, and none where the two disagree.
+
+    Of all names let k be the best by the student's logits x̄. A pixel that nobody labelled gets
+
+    - k, if k is a wanted name and x̄_k ≥ τ_k: the student is sure;
+    - else no label, if its region has a wanted name that is not k: one of the two is wrong;
+    - else the label that it has, the region's name or its latent id.
 
     Args:
-        logits: (B, N_s + N_w, h, w).
+        logits: x̄ = α · R̄ᵀ [T_seen; T_wanted], (B, N_s + N_w, h, w).
+        labels: (B, h, w) int64, fused labels in which regions have their names.
+        open_pixels: (B, h, w) bool, where nobody labelled anything.
         first_wanted: N_s.
         least: τ, (N_w,).
+        ignore_index: Id of pixels without a label.
 
     Returns:
-        (B, h, w) int64: wanted ids N_s..N_s+N_w-1, or -1.
+        The labels (B, h, w).
 
     Example:
-        >>> logits = torch.tensor([[5.0, 1.0, 1.0], [2.0, 6.0, 3.0]]).view(1, 2, 1, 3)
-        >>> sure_labels(logits, first_wanted=1, least=torch.tensor([4.0])).tolist()
-        [[[-1, 1, -1]]]
+        >>> logits = torch.tensor([[5.0, 1.0, 3.0], [2.0, 6.0, 2.0]]).view(1, 2, 1, 3)  # one seen, one wanted name
+        >>> labels, every = torch.tensor([[[1, 2, 2]]]), torch.ones(1, 1, 3, dtype=torch.bool)
+        >>> student_labels(logits, labels, every, 1, torch.tensor([4.0]), ignore_index=-1).tolist()
+        [[[-1, 1, 2]]]
     """
-    value, label = logits.max(dim=1)
-    sure = (label >= first_wanted) & (value >= least[(label - first_wanted).clamp(min=0)])
-    return label.masked_fill(~sure, -1)
+    value, best = logits.max(dim=1)
+    sure = (best >= first_wanted) & (value >= least[(best - first_wanted).clamp(min=0)])
+    named = (labels >= first_wanted) & (labels < logits.shape[1])
+    doubted = labels.masked_fill(named & (labels != best), ignore_index)
+    return torch.where(open_pixels, torch.where(sure, best, doubted), labels)
 
 
 class SelfTraining(nn.Module):
-    """Labels of the averaged student for pixels that nobody labelled.
+    """Labels of the averaged student for pixels that nobody labelled, see `student_labels`.
 
-    A pixel takes the wanted name w if w is the best of all names, seen and wanted, and the logit is at least τ_w: as
-    high as on the pixels whose region the teacher named w. So the bar is set by regions, name by name, and does not
-    sink as the student grows sure of itself. What the ignored area holds beside the wanted names stays below it: the
-    softmax over names would be sure of those, too, for there is no name for them.
+    τ_w is the mean logit on the pixels whose region the teacher named w, so the bar is set by the teacher, name by
+    name, and does not sink as the student grows sure of itself. What the ignored area holds beside the wanted names
+    stays below it, of which a softmax over names would be sure: there is no other name for it.
 
     Source: ours; self-training on the ignored pixels is ZegCLIP's second half (arXiv 2212.03588) and MaskCLIP+'s
     (arXiv 2112.01071), which take the best unseen name of every pixel.
@@ -133,21 +146,30 @@ class SelfTraining(nn.Module):
 
     @torch.no_grad()
     def forward(
-        self, logits: Tensor, labels: Tensor, open_pixels: Tensor, first_wanted: int, *, ranks: Ranks = ALONE
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        open_pixels: Tensor,
+        first_wanted: int,
+        *,
+        ignore_index: int,
+        ranks: Ranks = ALONE,
     ) -> Tensor:
-        """Put the labels of which the student is sure in place of the teacher's.
+        """Follow the teacher's names with the moments, and relabel.
 
         Args:
-            logits: (B, N_s + N_w, h, w), of the averaged student.
+            logits: x̄, (B, N_s + N_w, h, w), floating point.
             labels: (B, h, w) int64, fused labels in which regions have their names.
             open_pixels: (B, h, w) bool, where nobody labelled anything.
             first_wanted: N_s.
+            ignore_index: Id of pixels without a label.
             ranks: The processes that share the batch.
 
         Returns:
             The labels (B, h, w).
         """
-        found = name_moments(logits.float(), labels.masked_fill(~open_pixels, -1), first_wanted)
+        logits = logits.float()
+        found = name_moments(logits, labels.masked_fill(~open_pixels, -1), first_wanted)
         self.moments = _MEMORY * self.moments + ranks.mean(found) * ranks.number
-        sure = sure_labels(logits, first_wanted, least_logits(self.moments, self.config.deviations))
-        return torch.where(open_pixels & (sure >= 0), sure, labels)
+        least = least_logits(self.moments, self.config.deviations)
+        return student_labels(logits, labels, open_pixels, first_wanted, least, ignore_index=ignore_index)

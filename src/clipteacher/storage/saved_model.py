@@ -221,9 +221,7 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
     except Exception as error:
         raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
     if text_features.ndim != 2:
-        raise ValueError(
-            f"model: the text features in {folder} have shape {tuple(text_features.shape)}, expected (N, C)"
-        )
+        raise ValueError(f"model: text features in {folder} have shape {tuple(text_features.shape)}, expected (N, C)")
     if student is None:
         with torch.random.fork_rng(devices=[]):
             student = _build_student(config, folder, text_features.shape[1])

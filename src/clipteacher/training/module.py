@@ -83,8 +83,8 @@ class TrainingModule(LightningModule):
         self.framework.to(memory_format=self.memory_format)
         self.average = StudentAverage(self.framework.student, ema) if ema is not None else None
         self.predictor: StudentAverage | None = None
-        if self.framework.self_training is not None:
-            self.predictor = StudentAverage(self.framework.student, self.framework.self_training.config.ema)
+        if self.framework.wanted and method.self_training is not None:
+            self.predictor = StudentAverage(self.framework.student, method.self_training.ema)
         self.test = test
         self.seed = seed
         self.names = (*class_split.names, *(name for name in self.framework.wanted if name not in class_split.names))
@@ -131,9 +131,10 @@ class TrainingModule(LightningModule):
     @torch.no_grad()
     def _averaged(self, images: Tensor) -> Tensor | None:
         """Return the averaged student's features (B, C, h, w), once self-training has begun."""
-        if self.predictor is None or self.framework.self_training is None:
+        config = self.framework.method.self_training
+        if self.predictor is None or config is None:
             return None
-        start = self.framework.self_training.config.start * int(self.trainer.estimated_stepping_batches)
+        start = config.start * int(self.trainer.estimated_stepping_batches)
         if self.global_step < max(1, start):
             return None
         features: Tensor = self.predictor.module.eval()(images)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from clipteacher.method.plm.fused_labels import FusedLabels, fuse_labels
 from clipteacher.method.plm.fusion import fuse_masks
 from clipteacher.method.plm.kmeans import kmeans, window_seeds
+from clipteacher.method.plm.refinement import refined_latent
 from clipteacher.method.plm.synthesizer import Synthesizer, id_masks, mean_features
 from clipteacher.utils.distributed import ALONE, Ranks
 
@@ -142,10 +143,33 @@ class PLM(nn.Module):
             )
 
     def fused_labels(
-        self, dense: Tensor, labels: Tensor, num_seen: int, *, ignore_index: int, ranks: Ranks = ALONE
+        self,
+        dense: Tensor,
+        labels: Tensor,
+        num_seen: int,
+        images: Tensor | None = None,
+        *,
+        ignore_index: int,
+        refinement: int = 0,
+        ranks: Ranks = ALONE,
     ) -> FusedLabels:
-        """Fill the ignored pixels of labels (B, h, w) from dense tokens D (B, C, h', w'), centred over the ranks."""
+        """Fill the ignored pixels of labels with the latent masks of the teacher's tokens.
+
+        Args:
+            dense: D, (B, C, h', w').
+            labels: (B, h, w) int64, seen ids or `ignore_index`.
+            num_seen: Number of ids before the latent ones.
+            images: (B, 3, H, W), float in [0, 1], whose edges the masks take on; None leaves them as they are.
+            ignore_index: Id of pixels without a label.
+            refinement: Steps of that, see `clipteacher.method.plm.refinement`.
+            ranks: The processes that share the batch, over which the tokens are centred.
+
+        Returns:
+            The fused labels.
+        """
         latent = latent_masks(dense, self.config, ranks=ranks)
+        if images is not None and refinement:
+            latent = refined_latent(latent, images, (labels.shape[1], labels.shape[2]), refinement)
         return fuse_labels(labels, latent, num_seen, ignore_index=ignore_index)
 
     def forward(

@@ -26,16 +26,21 @@ class NamingConfig:
         margin: How much nearer than all others a region's token must be to a wanted name, a cosine.
         background_prompts: Words that compete with the wanted names beside the seen names. Those that are seen or
             wanted themselves are left out.
+        refinement: Steps by which the edges of latent regions move to edges of the image, see
+            `clipteacher.method.plm.refinement`: a named region's shape is what the student learns of that name.
 
     Raises:
-        ValueError: The margin is no cosine.
+        ValueError: The margin is no cosine, or the steps are negative.
     """
 
     margin: float = 0.0
     background_prompts: tuple[str, ...] = BACKGROUND_PROMPTS
+    refinement: int = 10
 
     def __post_init__(self) -> None:
-        """Check the margin."""
+        """Check the numbers."""
+        if self.refinement < 0:
+            raise ValueError(f"naming.refinement: got {self.refinement}, expected 0 or more. Leave it out for 10.")
         if not -1 <= self.margin <= 1:
             raise ValueError(f"naming.margin: got {self.margin}, expected a cosine in -1..1. Leave it out for 0.")
 
