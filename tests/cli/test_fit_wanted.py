@@ -168,8 +168,10 @@ def test_killed_and_resumed_it_ends_the_same_and_with_the_same_names_alone(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Killed after self-training has begun: its average and its moments are in the checkpoint."""
-    whole = fit(config, tmp_path / "whole")
     content = yaml.safe_load(config.read_text())
+    content["model"]["method"]["self_training"] = {"start": 0.0}
+    config.write_text(yaml.safe_dump(content))
+    whole = fit(config, tmp_path / "whole")
     content["trainer"]["callbacks"] = [{"class_path": f"{DieAfter.__module__}.DieAfter"}]
     dying, run = tmp_path / "dying.yaml", tmp_path / "run"
     dying.write_text(yaml.safe_dump(content))
