@@ -193,7 +193,7 @@ class CLIPTeacher(nn.Module):
         num_seen, naming = len(self.seen), self.method.naming
         if not self.wanted or naming is None:
             return self.text_features[:0]
-        prompts = [prompt for prompt in naming.background_prompts if prompt not in self.seen + self.wanted]
+        prompts = naming.prompts_beside(self.seen + self.wanted)
         seen = self.text_features[:num_seen]
         return torch.cat([seen, self.teacher.encode_text(prompts).to(seen)]) if prompts else seen
 
