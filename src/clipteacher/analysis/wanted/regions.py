@@ -114,6 +114,7 @@ def name_photo(
     unit = F.normalize(tokens[0], dim=1)
     to_wanted, to_rivals = unit @ wanted.T, unit @ rivals.T
     best, best_rivals = to_rivals.max(dim=1)
+    cosines = torch.cat([to_wanted, to_rivals], dim=1)
     regions = fused.labels[0] - 1
     counts = torch.bincount(regions[regions >= 0].flatten(), minlength=len(named))
     return PhotoRegions(
@@ -121,7 +122,7 @@ def name_photo(
         names=named.cpu(),
         margins=(to_wanted - best.unsqueeze(1)).cpu(),
         best_rivals=best_rivals.cpu(),
-        spreads=torch.cat([to_wanted, to_rivals], dim=1).std(dim=1).cpu(),
+        spreads=(cosines - cosines.mean(dim=1, keepdim=True)).square().mean(dim=1).sqrt().cpu(),  # `std` warns of M = 0
         shares=(counts.double() / regions.numel()).cpu(),
     )
 
