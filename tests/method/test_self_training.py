@@ -46,11 +46,15 @@ def test_the_bar_against_a_loop(deviations: float) -> None:
     torch.testing.assert_close(least, torch.tensor(naive_least(logits, labels, deviations)), rtol=1e-4, atol=1e-4)
 
 
-def naive_labels(logits: Tensor, labels: Tensor, open_pixels: Tensor, least: list[float]) -> Tensor:
+def naive_labels(
+    logits: Tensor, labels: Tensor, open_pixels: Tensor, least: list[float], learned: list[bool]
+) -> Tensor:
     out = labels.clone()
     for b, y, x in open_pixels.nonzero().tolist():
         scores = logits[b, :, y, x].tolist()
         best, label = scores.index(max(scores)), int(labels[b, y, x])
+        if SEEN <= label < SEEN + WANTED and not learned[label - SEEN]:
+            continue
         if best >= SEEN and scores[best] >= least[best - SEEN]:
             out[b, y, x] = best
         elif SEEN <= label < SEEN + WANTED and label != best:
@@ -61,9 +65,10 @@ def naive_labels(logits: Tensor, labels: Tensor, open_pixels: Tensor, least: lis
 @pytest.mark.parametrize("seed", range(4))
 def test_labels_against_a_loop(seed: int) -> None:
     logits, labels, open_pixels = example(seed)
-    least = [1.0, 2.0, math.inf]
-    found = student_labels(logits, labels, open_pixels, SEEN, torch.tensor(least), ignore_index=IGNORED)
-    assert torch.equal(found, naive_labels(logits, labels, open_pixels, least))
+    least, learned = [1.0, 2.0, math.inf], [True, False, True]
+    bars = torch.tensor(least), torch.tensor(learned)
+    found = student_labels(logits, labels, open_pixels, SEEN, *bars, ignore_index=IGNORED)
+    assert torch.equal(found, naive_labels(logits, labels, open_pixels, least, learned))
     assert torch.equal(found[~open_pixels], labels[~open_pixels]), "what somebody labelled stays"
     assert not torch.equal(found, labels)
 
@@ -88,7 +93,27 @@ def test_a_name_that_the_teacher_never_gave_is_never_taken() -> None:
     assert torch.equal(found, labels)
 
 
-@pytest.mark.parametrize("changes", [{"start": 1.5}, {"start": -0.1}, {"ema": 1.0}])
+def test_agreement_is_counted() -> None:
+    logits, labels, _ = example()
+    best = logits.argmax(dim=1)
+    expected = [int(((labels == name) & (best == name)).sum()) for name in range(SEEN, SEEN + WANTED)]
+    assert name_moments(logits, labels, SEEN)[3].tolist() == expected
+    assert name_moments(logits, labels, SEEN)[0].tolist() == [int((labels == name).sum()) for name in range(2, 5)]
+
+
+@pytest.mark.parametrize(("agreement", "lost"), [(0.0, True), (0.5, False)])
+def test_a_name_that_is_not_learned_yet_is_not_doubted(agreement: float, lost: bool) -> None:
+    # The teacher names every pixel; the student takes three of four for a seen class.
+    module = SelfTraining(WANTED, SelfTrainingConfig(agreement=agreement))
+    logits = torch.zeros(1, SEEN + WANTED, 2, 2)
+    logits[0, SEEN], logits[0, 0, :, :] = 1.0, 2.0
+    logits[0, SEEN, 0, 0] = 3.0
+    labels = torch.full((1, 2, 2), SEEN)
+    found = module(logits, labels, labels >= SEEN, SEEN, ignore_index=IGNORED)
+    assert bool((found == IGNORED).any()) == lost
+
+
+@pytest.mark.parametrize("changes", [{"start": 1.5}, {"start": -0.1}, {"ema": 1.0}, {"agreement": 2.0}])
 def test_wrong_options(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"self_training.{next(iter(changes))}"):
         SelfTrainingConfig(**changes)

@@ -76,20 +76,37 @@ def open_test_data(given: Namespace, segmenter: Segmenter, *, all_wanted: bool =
         DataError: A file or folder is missing or wrong.
         ValueError: Names, protocol or device are wrong.
     """
-    unseen, seen, wanted = names(given.unseen), segmenter.seen, segmenter.wanted
-    protocol = known_protocol(given.protocol)
-    if protocol is not None:
-        check_setting(protocol, wanted)
-        data = open_data(given.data, given.split, protocol.name, unseen)
-    else:
-        if unseen is not None:
-            unseen = tuple(name for name in unseen if name not in wanted)
-        others = partial(_none_of, seen)
-        data = open_data(given.data, given.split, given.protocol, unseen, others, wanted=wanted)
+    protocol, data = known_protocol(given.protocol), open_split(given, given.split, segmenter)
     classes = data.class_split.names
     further = [name for name in data.wanted if name not in classes] if all_wanted else []
     renamed = segmenter.with_names([*classes, *further]).to(device(given.device))
     return data, renamed if protocol is None else renamed.with_settings(pipeline=protocol.test)
+
+
+def open_split(given: Namespace, split: str, segmenter: Segmenter) -> OpenedData:
+    """Open one split of the data, with the classes that the model's training held back.
+
+    Args:
+        given: Parsed arguments of `add_test_data`.
+        split: Which photos.
+        segmenter: The trained student.
+
+    Returns:
+        The data.
+
+    Raises:
+        DataError: A file or folder is missing or wrong.
+        ValueError: Names or protocol are wrong.
+    """
+    unseen, wanted = names(given.unseen), segmenter.wanted
+    protocol = known_protocol(given.protocol)
+    if protocol is not None:
+        check_setting(protocol, wanted)
+        return open_data(given.data, split, protocol.name, unseen)
+    if unseen is not None:
+        unseen = tuple(name for name in unseen if name not in wanted)
+    others = partial(_none_of, segmenter.seen)
+    return open_data(given.data, split, given.protocol, unseen, others, wanted=wanted)
 
 
 def check_setting(protocol: Protocol, wanted: Sequence[str]) -> None:

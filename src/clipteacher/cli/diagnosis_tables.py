@@ -13,8 +13,9 @@ from clipteacher.analysis.student.calibration_sweep import CalibrationSweep
 from clipteacher.analysis.student.confusions import ClassConfusion
 from clipteacher.analysis.student.cosines import ClassCosines
 from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics
-from clipteacher.analysis.student.report import Diagnosis
+from clipteacher.analysis.student.report import Diagnosis, UnseenDiagnosis
 from clipteacher.cli.table import numbers, print_scores
+from clipteacher.cli.wanted_table import advice_lines, print_wanted
 from clipteacher.evaluation.metrics import percent
 
 _LISTED_FROM: Final = 0.01  # share of its pixels that a seen class loses to unseen names
@@ -27,17 +28,25 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
         diagnosis: The result.
         console: Where to.
     """
-    print_scores(diagnosis.scores, diagnosis.split, diagnosis.protocol)
-    for table in _tables(diagnosis):
-        console.print(table, highlight=False)
-    absent = [each.name for each in diagnosis.confusions if not each.pixels]
-    if absent:
-        print(f"Not labelled in these photos: {', '.join(absent)}.")
+    if diagnosis.unseen is not None:
+        print_scores(diagnosis.unseen.scores, diagnosis.split, diagnosis.protocol)
+        for table in _tables(diagnosis.unseen):
+            console.print(table, highlight=False)
+        absent = [each.name for each in diagnosis.unseen.confusions if not each.pixels]
+        if absent:
+            print(f"Not labelled in these photos: {', '.join(absent)}.")
+    if diagnosis.wanted is not None:
+        print_wanted(diagnosis.wanted, console)
+        for line in advice_lines(diagnosis.wanted):
+            print(line)
+    reasons: dict[str, list[str]] = {}
     for part, why in diagnosis.skipped.items():
-        print(f"Skipped: {part.replace('_', ' ')}, because {why}")
+        reasons.setdefault(why, []).append(part.replace("_", " "))
+    for why, parts in reasons.items():
+        print(f"Skipped: {', '.join(parts)}, because {why}")
 
 
-def _tables(diagnosis: Diagnosis) -> Iterator[Table | str]:
+def _tables(diagnosis: UnseenDiagnosis) -> Iterator[Table | str]:
     """Make the tables, with the sentences before them."""
     unseen = [each for each in diagnosis.confusions if each.unseen]
     yield _confusions("Unseen pixels, %: which name do they get?", unseen)

@@ -8,22 +8,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from torch import nn
 
-from clipteacher.analysis.student.run_options import read_config
+from clipteacher.analysis.student.run_options import read_config, read_method
 from clipteacher.analysis.teacher.advice import advise, near_pairs
 from clipteacher.analysis.teacher.metrics import HIGH, NameMetrics, name_metrics
-from clipteacher.analysis.teacher.photos import open_photos
+from clipteacher.analysis.teacher.photos import CheckPhotos, open_photos
 from clipteacher.analysis.teacher.predict import teacher_predictions
+from clipteacher.analysis.wanted.photos import TrainingPhotos, open_training_photos
+from clipteacher.analysis.wanted.report import WantedReport, report_wanted
 from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.table import numbers
+from clipteacher.cli.wanted_table import advice_lines, print_wanted
 from clipteacher.evaluation.metrics import percent
-from clipteacher.teachers.teacher import check_teacher
+from clipteacher.method.config import MethodConfig
+from clipteacher.protocols.named import known_protocol
+from clipteacher.teachers.teacher import Teacher, check_teacher
 from clipteacher.utils.atomic_files import write_json
 
 
@@ -32,6 +37,9 @@ def teacher_check(arguments: Sequence[str]) -> None:
 
     It uses the masks of unseen classes too, unless these are named with --unseen or in the --config: it is for choosing
     words on your own data, not for a zero-shot benchmark. Nothing of it reaches training.
+
+    With --wanted, or wanted names in the --config, it also shows which regions that nobody labelled these would get in
+    training. Masks of wanted names are never used.
     """
     with user_errors():
         defaults = _defaults(arguments)
@@ -43,14 +51,17 @@ def teacher_check(arguments: Sequence[str]) -> None:
         for name in ("teacher", "data"):
             if given[name] is None:
                 raise ValueError(f"{name}: got none, expected --{name}, or --config with a configuration of `fit`")
+        training = _training_photos(given, unseen)
         options = {"protocol": given.protocol, "class_names": names(given.classes), "limit": given.photos}
-        photos = open_photos(given.data, given.split, unseen=unseen, **options)
+        wanted = () if training is None else training.wanted
+        photos = open_photos(given.data, given.split, unseen=unseen, wanted=wanted, **options)
         teacher = parser.instantiate(given).teacher
         check_teacher(teacher)
         teacher.to(device(given.device))
         with Progress(console=console, transient=True) as progress:
             tracked = progress.track(photos, total=len(photos), description="Teacher")
             predictions = teacher_predictions(teacher, photos.class_names, tracked, given.short_side)
+            report = None if training is None else _wanted_report(given, teacher, training, progress)
         metrics, text_features = name_metrics(photos.class_names, predictions), predictions.text_features
         advice = advise(metrics, text_features, unseen, photos=len(photos))
         if given.out is not None:
@@ -63,21 +74,74 @@ def teacher_check(arguments: Sequence[str]) -> None:
                 "names": [asdict(each) | {"predicted_as": dict(each.predicted_as)} for each in metrics],
                 "near": [pair._asdict() for pair in near_pairs(photos.class_names, text_features)],
                 "advice": list(advice),
+                "wanted": None if report is None else report.to_dict(),
             }
-            write_json(given.out, result)
+            _write(given.out, result, report, training)
     for table in _tables(metrics, f"{photos.title}: {len(photos)} of {photos.total} photos"):
         console.print(table)
+    _print_rest(photos, unseen, wanted, report, advice, console)
+
+
+def _print_rest(
+    photos: CheckPhotos,
+    unseen: Sequence[str],
+    wanted: Sequence[str],
+    report: WantedReport | None,
+    advice: Sequence[str],
+    console: Console,
+) -> None:
+    """Print whose masks are not used, the table of wanted names, and all advice."""
     unused = [name for name in photos.class_names if name in unseen]
     if unused and photos.has_masks:
         print(f"Masks not used, because training will not see them: {', '.join(unused)}. --unseen '' uses all.")
-    for piece in advice or ("none: the teacher knows these names on these photos.",):
-        print(f"advice: {piece}")
+    if report is not None:
+        print_wanted(report, console)
+    lines = [f"advice: {piece}" for piece in advice]
+    lines += advice_lines(report) if report is not None else []
+    for line in lines or ("advice: none: the teacher knows these names on these photos.",):
+        print(line)
+
+
+def _training_photos(given: Namespace, unseen: Sequence[str]) -> TrainingPhotos | None:
+    """Open the photos on which wanted names are looked up; None where no name is wanted."""
+    protocol = known_protocol(given.protocol)
+    wanted = names(given.wanted)
+    if not wanted and (wanted is not None or protocol is None or not protocol.transductive):
+        return None
+    options = {"protocol": given.protocol, "class_names": names(given.classes), "limit": given.photos}
+    return open_training_photos(given.data, given.split, unseen=unseen, wanted=wanted or (), **options)
+
+
+def _wanted_report(given: Namespace, teacher: Teacher, training: TrainingPhotos, progress: Progress) -> WantedReport:
+    """Look up which regions wanted names would get."""
+    return report_wanted(
+        teacher,
+        MethodConfig() if given.config is None else read_method(given.config),
+        progress.track(training, total=len(training), description="Wanted names"),
+        training.seen,
+        training.wanted,
+        title=training.title,
+        of=training.total,
+        short_side=given.short_side,
+    )
+
+
+def _write(out: Path, result: dict[str, Any], report: WantedReport | None, training: TrainingPhotos | None) -> None:
+    """Write the JSON file, and beside it the sheet of wanted names; one of an earlier check goes."""
+    sheet = out.with_name(f"{out.stem}.wanted.png")
+    sheet.unlink(missing_ok=True)
+    if report is not None and training is not None:
+        report.write_sheet(sheet, training.read)
+        print(f"Regions of wanted names: {sheet}")
+    write_json(out, result)
 
 
 def _parser(defaults: dict[str, Any]) -> ArgumentParser:
     """Build the parser."""
     parser = ArgumentParser(prog="clipteacher teacher-check", description=teacher_check.__doc__)
-    parser.add_argument("--config", type=Path | None, help="of `clipteacher fit`, for teacher, data and unseen classes")
+    parser.add_argument(
+        "--config", type=Path | None, help="of `clipteacher fit`, for teacher, data, unseen and wanted names"
+    )
     teacher_help = "as model.teacher of `fit`: a class, and --teacher.NAME for its arguments"
     parser.add_subclass_arguments(nn.Module, "teacher", required=False, help=teacher_help)
     parser.add_argument("--data", type=Path | None, help="folder of the data set, or of photos alone")
@@ -86,9 +150,13 @@ def _parser(defaults: dict[str, Any]) -> ArgumentParser:
     parser.add_argument("--classes", type=NAMES, help='"cat, old chair": with masks or without; default: classes.txt')
     unseen_help = 'classes that training will not see; their masks are not used. "" with --config: use all masks'
     parser.add_argument("--unseen", type=NAMES, help=unseen_help)
+    wanted_help = '"cat, old chair": words without masks that training will want; masks of them are not used'
+    parser.add_argument("--wanted", type=NAMES, help=wanted_help)
     parser.add_argument("--photos", type=int, default=300, help="use at most this many photos, evenly spread; 0: all")
     parser.add_argument("--short_side", type=int | None, help="of the photos for the teacher; default: their own size")
-    parser.add_argument("--out", type=Path | None, help="JSON file for all metrics")
+    parser.add_argument(
+        "--out", type=Path | None, help="JSON file for all metrics; pictures of wanted names go beside it"
+    )
     add_device(parser)
     parser.set_defaults(defaults)
     return parser
@@ -118,7 +186,7 @@ def _tables(metrics: Sequence[NameMetrics], title: str) -> list[Table]:
 
 
 def _defaults(arguments: Sequence[str]) -> dict[str, Any]:
-    """Read teacher, data and unseen classes from a configuration of `fit`, as defaults of the other arguments."""
+    """Read teacher, data, unseen and wanted names from a configuration of `fit`, as defaults of other arguments."""
     before = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     before.add_argument("--config", type=Path)
     path = before.parse_known_args(list(arguments))[0].config
@@ -127,4 +195,5 @@ def _defaults(arguments: Sequence[str]) -> dict[str, Any]:
     config = read_config(path)
     data = config.get("data") or {}
     found = {"data": data.get("root"), "protocol": data.get("protocol"), "unseen": data.get("unseen")}
+    found["wanted"] = data.get("wanted") or None  # a transductive protocol has its own
     return {**found, "teacher": config["model"]["teacher"], "split": data.get("train_split", "train")}

@@ -191,7 +191,7 @@ class CLIPTeacher(nn.Module):
                 "which find the regions of wanted names. Switch it on, or leave the names out."
             )
         seen, wanted = self.text_features[: len(self.seen)], self.text_features[len(self.seen) :]
-        prompts = [prompt for prompt in naming.background_prompts if prompt not in self.seen + self.wanted]
+        prompts = naming.prompts_beside(self.seen + self.wanted)
         background = self.teacher.encode_text(prompts).to(seen) if prompts else seen[:0]
         return WantedNames(seen, wanted, background, naming, self.method.self_training, alpha=self.method.losses.alpha)
 

@@ -22,6 +22,8 @@ class SelfTrainingConfig:
         ema: Decay of the average of the student's weights that predicts.
         deviations: How sure it must be: its logit is at least the mean, less so many standard deviations, of its logits
             on the pixels whose region the teacher gave the same name.
+        agreement: Share of the pixels that the teacher gives a name which the student must give it too before it may
+            doubt that name: until then it has not learned the name, and would only unlearn it.
 
     Raises:
         ValueError: A number is out of its range.
@@ -30,19 +32,21 @@ class SelfTrainingConfig:
     start: float = 0.3
     ema: float = 0.95
     deviations: float = 0.0
+    agreement: float = 0.5
 
     def __post_init__(self) -> None:
         """Check every number."""
         for name, value, fits in (
             ("start", self.start, 0 <= self.start <= 1),
             ("ema", self.ema, 0 <= self.ema < 1),
+            ("agreement", self.agreement, 0 <= self.agreement <= 1),
         ):
             if not fits:
                 raise ValueError(f"self_training.{name}: got {value}, expected a share in 0..1. Leave it out.")
 
 
 def name_moments(logits: Tensor, labels: Tensor, first_wanted: int) -> Tensor:
-    """Sum the logits of each wanted name over the pixels that have it as their label.
+    """Count and sum what the student says of each wanted name on the pixels that have it as their label.
 
     Args:
         logits: (B, N_s + N_w, h, w), of the averaged student: α · R̄ᵀ [T_seen; T_wanted].
@@ -50,15 +54,17 @@ def name_moments(logits: Tensor, labels: Tensor, first_wanted: int) -> Tensor:
         first_wanted: N_s.
 
     Returns:
-        (3, N_w): number of pixels, sum of their logits, sum of the squares.
+        (4, N_w): number of pixels, sum of their logits of that name, sum of the squares, and number of those for which
+        no name has a higher logit.
     """
     names = logits.shape[1] - first_wanted
     wanted = labels - first_wanted
     inside = (wanted >= 0) & (wanted < names)
     own = logits.gather(1, labels.clamp(0, logits.shape[1] - 1).unsqueeze(1))[:, 0]
     name, value = wanted.where(inside, names).flatten(), own.where(inside, 0).flatten()
-    sums = [torch.zeros(names + 1, dtype=logits.dtype, device=logits.device) for _ in range(3)]
-    for total, each in zip(sums, (inside.flatten().to(logits), value, value**2), strict=True):
+    agreed = (inside & (logits.argmax(dim=1) == labels)).flatten().to(logits)
+    sums = [torch.zeros(names + 1, dtype=logits.dtype, device=logits.device) for _ in range(4)]
+    for total, each in zip(sums, (inside.flatten().to(logits), value, value**2, agreed), strict=True):
         total.index_add_(0, name, each)
     return torch.stack(sums)[:, :names]
 
@@ -67,17 +73,17 @@ def least_logits(moments: Tensor, deviations: float) -> Tensor:
     """Compute how sure the student must be of each wanted name: τ_w = μ_w - c · σ_w, infinity without pixels.
 
     Args:
-        moments: (3, N_w), as `name_moments` returns them.
+        moments: (4, N_w), as `name_moments` returns them.
         deviations: c.
 
     Returns:
         τ, (N_w,).
 
     Example:
-        >>> least_logits(torch.tensor([[2.0, 0.0], [10.0, 0.0], [52.0, 0.0]]), deviations=1.0).tolist()
+        >>> least_logits(torch.tensor([[2.0, 0.0], [10.0, 0.0], [52.0, 0.0], [2.0, 0.0]]), deviations=1.0).tolist()
         [4.0, inf]
     """
-    count, total, squares = moments
+    count, total, squares, _ = moments
     mean = total / count.clamp(min=1e-6)
     variance = (squares / count.clamp(min=1e-6) - mean**2).clamp(min=0)
     least: Tensor = mean - deviations * variance.sqrt()
@@ -85,11 +91,19 @@ def least_logits(moments: Tensor, deviations: float) -> Tensor:
 
 
 def student_labels(
-    logits: Tensor, labels: Tensor, open_pixels: Tensor, first_wanted: int, least: Tensor, *, ignore_index: int
+    logits: Tensor,
+    labels: Tensor,
+    open_pixels: Tensor,
+    first_wanted: int,
+    least: Tensor,
+    learned: Tensor,
+    *,
+    ignore_index: int,
 ) -> Tensor:
     """Put the averaged student's labels in place of the regions' where it is sure, and none where the two disagree.
 
-    Of all names let k be the best by the student's logits x̄. A pixel that nobody labelled gets
+    Of all names let k be the best by the student's logits x̄. A pixel that nobody labelled keeps its label if its region
+    has a name that the student has not learned. Else it gets
 
     - k, if k is a wanted name and x̄_k ≥ τ_k: the student is sure;
     - else no label, if its region has a wanted name that is not k: one of the two is wrong;
@@ -101,6 +115,7 @@ def student_labels(
         open_pixels: (B, h, w) bool, where nobody labelled anything.
         first_wanted: N_s.
         least: τ, (N_w,).
+        learned: (N_w,) bool, the names that the student has learned.
         ignore_index: Id of pixels without a label.
 
     Returns:
@@ -109,14 +124,16 @@ def student_labels(
     Example:
         >>> logits = torch.tensor([[5.0, 1.0, 3.0], [2.0, 6.0, 2.0]]).view(1, 2, 1, 3)  # one seen, one wanted name
         >>> labels, every = torch.tensor([[[1, 2, 2]]]), torch.ones(1, 1, 3, dtype=torch.bool)
-        >>> student_labels(logits, labels, every, 1, torch.tensor([4.0]), ignore_index=-1).tolist()
+        >>> bar, learned = torch.tensor([4.0]), torch.tensor([True])
+        >>> student_labels(logits, labels, every, 1, bar, learned, ignore_index=-1).tolist()
         [[[-1, 1, 2]]]
     """
     value, best = logits.max(dim=1)
     sure = (best >= first_wanted) & (value >= least[(best - first_wanted).clamp(min=0)])
     named = (labels >= first_wanted) & (labels < logits.shape[1])
+    kept = named & ~learned[(labels - first_wanted).clamp(0, len(learned) - 1)]
     doubted = labels.masked_fill(named & (labels != best), ignore_index)
-    return torch.where(open_pixels, torch.where(sure, best, doubted), labels)
+    return torch.where(open_pixels & ~kept, torch.where(sure, best, doubted), labels)
 
 
 class SelfTraining(nn.Module):
@@ -124,7 +141,9 @@ class SelfTraining(nn.Module):
 
     τ_w is the mean logit on the pixels whose region the teacher named w, so the bar is set by the teacher, name by
     name, and does not sink as the student grows sure of itself. What the ignored area holds beside the wanted names
-    stays below it, of which a softmax over names would be sure: there is no other name for it.
+    stays below it, of which a softmax over names would be sure: there is no other name for it. A name is learned once
+    the student gives it to a share of those pixels; without that a rare name that it mixes up with a labelled one would
+    be doubted on every pixel, and lost.
 
     Source: ours; self-training on the ignored pixels is ZegCLIP's second half (arXiv 2212.03588) and MaskCLIP+'s
     (arXiv 2112.01071), which take the best unseen name of every pixel.
@@ -134,7 +153,7 @@ class SelfTraining(nn.Module):
         config: The options.
 
     Attributes:
-        moments: (3, N_w), float32: count, sum and sum of squares of `name_moments`, an average that forgets.
+        moments: (4, N_w), float32: the sums of `name_moments` over batches, the latest of which count most.
     """
 
     moments: Tensor
@@ -142,7 +161,7 @@ class SelfTraining(nn.Module):
     def __init__(self, num_wanted: int, config: SelfTrainingConfig = SelfTrainingConfig()) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("moments", torch.zeros(3, num_wanted))
+        self.register_buffer("moments", torch.zeros(4, num_wanted))
 
     @torch.no_grad()
     def forward(
@@ -172,4 +191,5 @@ class SelfTraining(nn.Module):
         found = name_moments(logits, labels.masked_fill(~open_pixels, -1), first_wanted)
         self.moments = _MEMORY * self.moments + ranks.mean(found) * ranks.number
         least = least_logits(self.moments, self.config.deviations)
-        return student_labels(logits, labels, open_pixels, first_wanted, least, ignore_index=ignore_index)
+        learned = self.moments[3] >= self.config.agreement * self.moments[0]
+        return student_labels(logits, labels, open_pixels, first_wanted, least, learned, ignore_index=ignore_index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,14 @@ class RunOptions:
     Attributes:
         teacher: The teacher.
         method: The method; `glm` is None where its loss has weight 0.
+        train_split: Split that it was trained on.
+        base_size: Shorter side of its training photos; None is their own.
     """
 
     teacher: Teacher
     method: MethodConfig
+    train_split: str = "train"
+    base_size: int | None = None
 
 
 def find_model(path: str | Path) -> tuple[Path, Path | None]:
@@ -70,6 +75,23 @@ def read_config(config: Path) -> dict[str, Any]:
     return settings
 
 
+def read_method(config: Path) -> MethodConfig:
+    """Read the method from a configuration of `clipteacher fit`.
+
+    Args:
+        config: The file.
+
+    Returns:
+        The method. Options that the file leaves out are those of its preset.
+
+    Raises:
+        FileNotFoundError, ValueError: As `read_config`; or an option of the method is wrong.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    method: MethodConfig = _built(parser, ("method",), config, read_config(config)).method
+    return method
+
+
 def read_run_options(config: Path) -> RunOptions:
     """Build the teacher of a run and read its method. The file names a class to import: open only runs you trust.
 
@@ -77,7 +99,7 @@ def read_run_options(config: Path) -> RunOptions:
         config: A configuration of `clipteacher fit`, such as config.yaml of a run.
 
     Returns:
-        Teacher and method. Options that the file leaves out are those of its preset.
+        The options. Those of the method that the file leaves out are those of its preset.
 
     Raises:
         FileNotFoundError, ValueError: As `read_config`; or the teacher cannot be built.
@@ -88,22 +110,30 @@ def read_run_options(config: Path) -> RunOptions:
         settings = read_config(config)
     except ValueError as error:
         raise ValueError(f"{error}. Skip the teacher with --teacher false.") from error
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(nn.Module, "teacher", required=True)
+    built = _built(parser, ("teacher", "method"), config, settings)
+    check_teacher(built.teacher)
+    method, data = built.method, settings.get("data") or {}
+    return RunOptions(
+        teacher=built.teacher,
+        method=method if method.losses.glm else replace(method, glm=None),
+        train_split=data.get("train_split") or "train",
+        base_size=(data.get("augment") or {}).get("base_size"),
+    )
+
+
+def _built(parser: ArgumentParser, keys: Sequence[str], config: Path, settings: dict[str, Any]) -> Any:  # noqa: ANN401 (a namespace)
+    """Build these parts of the model, the method among them; the parser has arguments for the others."""
     model = settings["model"]
     if older := sorted({"glm", "plm", "losses"} & set(model)):
         raise ValueError(
             f"config: {config} has model.{older[0]}, expected the parts of the method under model.method, where "
             "runs have them since 2026-11-27. Move them there, or skip the teacher with --teacher false."
         )
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(nn.Module, "teacher", required=True)
     parser.add_class_arguments(MethodConfig, "method")
     try:
         parser.set_defaults(preset_defaults(settings.get("preset", "recommended"), "method"))
-        built: Any = parser.instantiate(
-            parser.parse_object({key: model[key] for key in ("teacher", "method") if model.get(key)})
-        )
+        return parser.instantiate(parser.parse_object({key: model[key] for key in keys if model.get(key)}))
     except (ArgumentError, ValueError) as error:
         raise ValueError(f"config: {config} cannot be read: {error}") from error
-    check_teacher(built.teacher)
-    method: MethodConfig = built.method
-    return RunOptions(built.teacher, method if method.losses.glm else replace(method, glm=None))

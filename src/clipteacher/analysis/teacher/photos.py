@@ -57,6 +57,7 @@ def open_photos(
     protocol: str | None = None,
     class_names: Sequence[str] | None = None,
     unseen: Sequence[str] = (),
+    wanted: Sequence[str] = (),
     limit: int = 0,
 ) -> CheckPhotos:
     """Find photos, and their masks where there are any. None of them is read yet.
@@ -68,6 +69,7 @@ def open_photos(
         protocol: Name of a protocol, whose data set is read as released; any other name stands for your own folder.
         class_names: The names to check; None is those of the data set. Names that it does not have have no masks.
         unseen: Names whose masks are not used: their pixels are ignored, as if nobody had labelled them.
+        wanted: Likewise, and any other words, which need not be classes.
         limit: Use at most this many photos, evenly spread over the split; 0 is all.
 
     Returns:
@@ -84,7 +86,7 @@ def open_photos(
     if has_masks := known_protocol(protocol) is not None or (root / "masks" / split).is_dir():
         data = open_data(root, split, protocol, None)
         names = _checked(data.source.names if class_names is None else class_names)
-        read, total = _reader_with_masks(data.source, names, unseen), len(data.source)
+        read, total = _reader_with_masks(data.source, names, unseen, wanted), len(data.source)
         # The numbers of seen and unseen classes in a folder's protocol name would be wrong here.
         title = f"{data.protocol if protocol is not None else root.resolve().name}, {split}"
     else:
@@ -92,7 +94,7 @@ def open_photos(
             raise DataError(f"{root}: no classes.txt, expected class names. Give them: --classes 'cat, old chair'.")
         names = _checked(read_class_names(root) if class_names is None else class_names)
         folder = root / "images" / split if (root / "images").is_dir() else root
-        files = _photo_files(folder)
+        files = photo_files(folder)
         total, title = len(files), str(folder)
 
         def read(index: int) -> CheckPhoto:
@@ -101,7 +103,9 @@ def open_photos(
     return CheckPhotos(names, read, subsample(total, limit), total, title, has_masks)
 
 
-def _reader_with_masks(source: Source, names: tuple[str, ...], unseen: Sequence[str]) -> Callable[[int], CheckPhoto]:
+def _reader_with_masks(
+    source: Source, names: tuple[str, ...], unseen: Sequence[str], wanted: Sequence[str]
+) -> Callable[[int], CheckPhoto]:
     """Return what reads a photo with its mask, in ids of `names`."""
     labelled = source.names
     for name in unseen:
@@ -111,7 +115,7 @@ def _reader_with_masks(source: Source, names: tuple[str, ...], unseen: Sequence[
             )
     class_ids = np.full(source.ignore + 1, ignore_id(len(names)), dtype=np.int64)
     for label, name in enumerate(labelled):
-        if name in names and name not in unseen:
+        if name in names and name not in unseen and name not in wanted:
             class_ids[label] = names.index(name)
 
     def read(index: int) -> CheckPhoto:
@@ -121,8 +125,12 @@ def _reader_with_masks(source: Source, names: tuple[str, ...], unseen: Sequence[
     return read
 
 
-def _photo_files(folder: Path) -> tuple[Path, ...]:
-    """List the photos of a folder."""
+def photo_files(folder: Path) -> tuple[Path, ...]:
+    """List the photos of a folder, by name.
+
+    Raises:
+        DataError: There is no such folder, or no photo in it.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder, expected photos. Name another --split, or correct --data.")
     files = sorted(each for each in folder.iterdir() if each.suffix.lower() in IMAGE_SUFFIXES and each.name[0] != ".")

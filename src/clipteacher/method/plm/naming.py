@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +44,15 @@ class NamingConfig:
             raise ValueError(f"naming.refinement: got {self.refinement}, expected 0 or more. Leave it out for 10.")
         if not -1 <= self.margin <= 1:
             raise ValueError(f"naming.margin: got {self.margin}, expected a cosine in -1..1. Leave it out for 0.")
+
+    def prompts_beside(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return the background prompts without those that are seen or wanted names themselves.
+
+        Example:
+            >>> NamingConfig(background_prompts=("ground", "wall")).prompts_beside(["wall", "cat"])
+            ('ground',)
+        """
+        return tuple(prompt for prompt in self.background_prompts if prompt not in names)
 
 
 def name_regions(regions: Tensor, valid_mask: Tensor, wanted: Tensor, rivals: Tensor, *, margin: float = 0.0) -> Tensor:
