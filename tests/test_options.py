@@ -77,12 +77,14 @@ PLM_BASE: dict[str, Any] = {
 }
 # Random text features are far from all regions: with a margin below 0, some get a name.
 NAMING_BASE: dict[str, Any] = {"margin": -0.4, "background_prompts": ("sky",)}
+SELF_TRAINING_BASE: dict[str, Any] = {"agreement": 0.0}  # else a few steps teach it no name
 # The paper's, for they have every term.
 METHOD = MethodConfig(
     GLMConfig(**GLM_BASE),
     PLMConfig(**PLM_BASE),
     MethodConfig.paper().losses,
     naming=NamingConfig(**NAMING_BASE),
+    self_training=SelfTrainingConfig(**SELF_TRAINING_BASE),
 )
 PIPELINE_BASE: dict[str, Any] = {"short_side": 40, "mode": "slide", "crop": 24, "stride": 16}
 OPTIMIZER_BASE: dict[str, Any] = {"lr": 0.05, "warmup_steps": 2}
@@ -144,7 +146,7 @@ def with_naming(**options: Any) -> Result:  # noqa: ANN401
 
 
 def with_self_training(**options: Any) -> Result:  # noqa: ANN401
-    return with_wanted(self_training=SelfTrainingConfig(**options))
+    return with_wanted(self_training=SelfTrainingConfig(**SELF_TRAINING_BASE | options))
 
 
 def with_glm(**options: Any) -> Result:  # noqa: ANN401
@@ -293,7 +295,7 @@ OPTIONS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
         },
     ),
     NamingConfig: (with_naming, {"margin": 1.0, "background_prompts": ("thing", "stuff"), "refinement": 0}),
-    SelfTrainingConfig: (with_self_training, {"start": 0.0, "ema": 0.0, "deviations": 5.0}),
+    SelfTrainingConfig: (with_self_training, {"start": 0.0, "ema": 0.0, "deviations": 5.0, "agreement": 1.0}),
     TestSettings: (
         with_settings,
         {"pipeline": TestPipeline(**PIPELINE_BASE), "pad_multiple": 8, "max_logits": 1000, "calibration": 5.0},

@@ -184,6 +184,14 @@ def test_killed_and_resumed_it_ends_the_same_and_with_the_same_names_alone(
         assert "resume: the settings are not those of the run" in message
     assert fit(config, run, "--resume") == whole
     assert same_bits(run, tmp_path / "whole")
+    kept, again_kept = (
+        torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for out in (tmp_path / "whole", run)
+    )
+    assert kept.keys() == again_kept.keys()
+    assert all(torch.equal(tensor, again_kept[name]) for name, tensor in kept.items())
+    assert kept["framework.wanted_names.self_training.moments"].any(), "some region was given a wanted name"
+    assert any(name.startswith("predictor.module.") for name in kept)
 
 
 def test_wrong_names_stop_before_training_with_one_message(
