@@ -32,6 +32,8 @@ from clipteacher.method.config import LossConfig, MethodConfig
 from clipteacher.method.distillation import DistillationConfig
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig
+from clipteacher.method.plm.naming import NamingConfig
+from clipteacher.method.self_training import SelfTrainingConfig
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.students.smp import SMPStudent
@@ -47,6 +49,8 @@ open_clip: Any = _untyped
 
 WIDTH = 8
 SPLIT = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
+
+WANTED = ("red barn", "pond", "cat", "old chair")
 
 Result = dict[str, Any]
 
@@ -71,8 +75,15 @@ PLM_BASE: dict[str, Any] = {
     "heads": 2,
     "feedforward": 16,
 }
+# Random text features are far from all regions: with a margin below 0, some get a name.
+NAMING_BASE: dict[str, Any] = {"margin": -0.4, "background_prompts": ("sky",)}
 # The paper's, for they have every term.
-METHOD = MethodConfig(GLMConfig(**GLM_BASE), PLMConfig(**PLM_BASE), MethodConfig.paper().losses)
+METHOD = MethodConfig(
+    GLMConfig(**GLM_BASE),
+    PLMConfig(**PLM_BASE),
+    MethodConfig.paper().losses,
+    naming=NamingConfig(**NAMING_BASE),
+)
 PIPELINE_BASE: dict[str, Any] = {"short_side": 40, "mode": "slide", "crop": 24, "stride": 16}
 OPTIMIZER_BASE: dict[str, Any] = {"lr": 0.05, "warmup_steps": 2}
 
@@ -102,6 +113,38 @@ def step_losses(module: TrainingModule) -> Result:
 
 def with_method(**parts: Any) -> Result:  # noqa: ANN401
     return step_losses(module_of(method=replace(METHOD, **parts)))
+
+
+def with_wanted(**parts: Any) -> Result:  # noqa: ANN401
+    """Losses of six steps in the transductive setting; self-training begins at the fourth, 30 % of ten."""
+    module = module_of(wanted=WANTED, method=replace(METHOD, glm=None, **parts))
+    module._trainer = trainer = SimpleNamespace(global_step=0, global_rank=0, estimated_stepping_batches=10)  # type: ignore[assignment]
+    optimizer = torch.optim.SGD(module.framework.student.parameters(), lr=0.1)
+    terms: Result = {}
+    for step in range(6):
+        trainer.global_step = step
+        images, labels = batch(step)[:2]
+        module.on_train_batch_start(batch(step), 0)
+        losses = module.framework(images, labels, None, module._averaged(images))
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        module.optimizer_step(0, 0, optimizer)
+        optimizer.zero_grad()
+        terms |= {f"{name} {step}": loss.detach() for name, loss in losses.items()}
+    return terms
+
+
+def with_either_setting(**parts: Any) -> Result:  # noqa: ANN401
+    """Naming and self-training do nothing where no name is wanted; the other modules can be switched off there."""
+    transductive = not {"glm", "plm"} & parts.keys()
+    return {"inductive": with_method(**parts), "transductive": with_wanted(**parts) if transductive else {}}
+
+
+def with_naming(**options: Any) -> Result:  # noqa: ANN401
+    return with_wanted(naming=NamingConfig(**NAMING_BASE | options))
+
+
+def with_self_training(**options: Any) -> Result:  # noqa: ANN401
+    return with_wanted(self_training=SelfTrainingConfig(**options))
 
 
 def with_glm(**options: Any) -> Result:  # noqa: ANN401
@@ -239,9 +282,18 @@ OPTIONS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
     ),
     DistillationConfig: (with_distillation, {"weight": 2.0, "ignored_only": True}),
     MethodConfig: (
-        with_method,
-        {"glm": None, "plm": None, "losses": LossConfig(), "distillation": DistillationConfig()},
+        with_either_setting,
+        {
+            "glm": None,
+            "plm": None,
+            "losses": LossConfig(),
+            "distillation": DistillationConfig(),
+            "naming": NamingConfig(margin=1.0),
+            "self_training": None,
+        },
     ),
+    NamingConfig: (with_naming, {"margin": 1.0, "background_prompts": ("thing", "stuff"), "refinement": 0}),
+    SelfTrainingConfig: (with_self_training, {"start": 0.0, "ema": 0.0, "deviations": 5.0}),
     TestSettings: (
         with_settings,
         {"pipeline": TestPipeline(**PIPELINE_BASE), "pad_multiple": 8, "max_logits": 1000, "calibration": 5.0},
@@ -297,6 +349,7 @@ OPTIONS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "test": TestSettings(calibration=5.0),
             "ema": 0.5,
             "seed": 1,
+            "wanted": WANTED,
         },
     ),
     SMPStudent: (

@@ -3,8 +3,8 @@
     python tools/write_recipes.py
 
 A recipe holds only what differs from the defaults: the protocol's name brings classes, split, prompts, test pipeline
-and schedule. A test compares the files with what this writes. Change a recipe here; your own goes into a file of
-another name.
+and schedule. The transductive protocols have one student each. A test compares the files with what this writes. Change
+a recipe here; your own goes into a file of another name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from clipteacher.protocols.coco_stuff import COCO_STUFF_156_15
 from clipteacher.protocols.context import CONTEXT_49_10, CONTEXT_50_10_BG
-from clipteacher.protocols.protocol import Protocol
+from clipteacher.protocols.protocol import Protocol, transductive
 from clipteacher.protocols.voc import VOC12_15_5
 from clipteacher.students.published import PAPER_STUDENTS, PublishedStudent
 
@@ -25,6 +25,16 @@ BENCHMARKS = {
     CONTEXT_49_10: "PASCAL Context",
     CONTEXT_50_10_BG: "PASCAL Context with background",
 }
+TRANSDUCTIVE = {transductive(each): BENCHMARKS[each] for each in (VOC12_15_5, COCO_STUFF_156_15, CONTEXT_49_10)}
+STUDENT = "SegNeXt-B"  # of the transductive recipes; for another, name the protocol: docs/benchmarks/recipes.md
+PAPER = """\
+# Modules and losses are the paper's; their numbers, which it does not give, are ours (MethodConfig.paper).
+preset: paper
+"""
+OURS = """\
+# Transductive: training knows the unseen names, never their masks. The paper has no such setting; the method is ours
+# (MethodConfig.recommended).
+"""
 
 
 class Training(NamedTuple):
@@ -64,14 +74,12 @@ def recipe(protocol: Protocol, paper: PublishedStudent) -> str:
     family = FAMILIES[paper.student.__name__]
     weights = family.weights.format(str(paper.arguments.get("size", ""))[:1])
     size = ", ".join(f"{name}: {value}" for name, value in paper.arguments.items())
-    split = protocol.class_split
+    split, data = protocol.class_split, (BENCHMARKS | TRANSDUCTIVE)[protocol]
     needs = f", with the authors' {weights} where it is started" if weights.endswith(".pth") else ""
     return f"""\
-# {paper.name} on {BENCHMARKS[protocol]}: {len(split.seen)} seen and {len(split.unseen)} unseen classes. Run it with
+# {paper.name} on {data}: {len(split.seen)} seen and {len(split.unseen)} unseen classes. Run it with
 # --data.root and --out{needs}. The optimiser is {family.why}.
-# Modules and losses are the paper's; their numbers, which it does not give, are ours (MethodConfig.paper).
-preset: paper
-data:
+{OURS if protocol.transductive else PAPER}data:
   protocol: {protocol.name}
 model:
   student:
@@ -86,11 +94,9 @@ model:
 
 def recipes() -> dict[str, str]:
     """Return every recipe's text by its path below configs/."""
-    return {
-        f"{protocol.name}/{slug(paper)}.yaml": recipe(protocol, paper)
-        for protocol in BENCHMARKS
-        for paper in PAPER_STUDENTS
-    }
+    pairs = [(protocol, paper) for protocol in BENCHMARKS for paper in PAPER_STUDENTS]
+    pairs += [(protocol, paper) for protocol in TRANSDUCTIVE for paper in PAPER_STUDENTS if paper.name == STUDENT]
+    return {f"{protocol.name}/{slug(paper)}.yaml": recipe(protocol, paper) for protocol, paper in pairs}
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Recipes: each is what the tool writes, and goes one step of fit and evaluate on a tiny copy of its data set.
 
-The smallest student of each family runs by default on each benchmark in turn; all sixty run with `-m recipes`, which CI
-does after the tests.
+The smallest student of each family runs by default on each benchmark in turn; all run with `-m recipes`, which CI does
+after the tests.
 """
 
 import json
@@ -23,12 +23,16 @@ WRITERS: dict[str, Callable[[Path], Written]] = {
     "coco-stuff-156-15": write_coco_stuff,
     "context-49-10": write_context,
     "context-50-10-bg": lambda root: write_context(root, "png"),
+    "voc12-15-5-transductive": write_voc12,
+    "coco-stuff-156-15-transductive": write_coco_stuff,
+    "context-49-10-transductive": write_context,
 }
 BY_DEFAULT = (
     "voc12-15-5/segnext-t",
     "coco-stuff-156-15/segformer-b0",
     "context-49-10/swin-t-upernet",
     "context-50-10-bg/deeplabv3plus-r50",
+    "voc12-15-5-transductive/segnext-b",
 )
 CASES = [
     pytest.param(name, marks=[] if name.removesuffix(".yaml") in BY_DEFAULT else [pytest.mark.recipes], id=name)
@@ -47,7 +51,7 @@ def test_the_recipes_are_what_the_tool_writes() -> None:
 
 def test_every_shipped_config_is_a_recipe_or_tested_by_itself() -> None:
     shipped = {str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml")}
-    assert shipped == {*recipes(), "msrc21.yaml", "msrc21-paper.yaml"}
+    assert shipped == {*recipes(), "msrc21.yaml", "msrc21-paper.yaml", "msrc21-transductive.yaml"}
     assert {f"{name}.yaml" for name in BY_DEFAULT} <= recipes().keys()
 
 
@@ -77,7 +81,10 @@ def test_one_step_of_fit_and_evaluate(name: str, tmp_path: Path, tiny_clip: tupl
     )
     model = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
     assert tuple(model["text_encoder"]["templates"]) == protocol.templates
-    check_saved(yaml.safe_load((tmp_path / "run" / "config.yaml").read_text()), protocol)
+    assert tuple(model["wanted"]) == (protocol.class_split.unseen if protocol.transductive else ())
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert saved["preset"] == ("recommended" if protocol.transductive else "paper")
+    check_saved(saved, protocol)
     command = ["evaluate", "--model", str(tmp_path / "run" / "model"), "--data", str(tmp_path / "data")]
     main([*command, "--protocol", protocol.name, "--out", str(tmp_path / "scores.json")])
     assert (tmp_path / "scores.json").read_bytes() == (tmp_path / "run" / "metrics.json").read_bytes()

@@ -278,9 +278,9 @@ def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tupl
     """A folder is tested as the model is; a protocol brings its size and windows."""
     pipelines: list[Any] = []
 
-    def spy(segmenter: Segmenter, samples: object) -> Tensor:
+    def spy(segmenter: Segmenter, samples: object, num_true: int) -> Tensor:
         pipelines.append(segmenter.settings.pipeline)
-        return pooled_confusion(segmenter, [])
+        return pooled_confusion(segmenter, [], num_true)
 
     write_voc12(tmp_path / "voc")
     with pytest.MonkeyPatch.context() as patch:

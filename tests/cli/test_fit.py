@@ -32,6 +32,7 @@ from torch import nn
 from clipteacher.cli.main import main
 from clipteacher.inference.settings import TestSettings
 from clipteacher.method.config import MethodConfig
+from clipteacher.method.plm.naming import BACKGROUND_PROMPTS
 from clipteacher.protocols.named import protocol_named
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teachers.openclip import OpenClipTeacher
@@ -211,7 +212,36 @@ class Unnamed(nn.Identity):
     settings = TestSettings()
 
 
-def test_training_encodes_no_unseen_name(tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("given", "encoded"),
+    [
+        ([], [("sky", "grass", "house")]),
+        (["--data.wanted", "[]"], [("sky", "grass", "house")]),
+        (
+            ["--data.wanted", "[red barn, ground]"],
+            [
+                ("sky", "grass", "house", "red barn", "ground"),
+                tuple(prompt for prompt in BACKGROUND_PROMPTS if prompt != "ground"),
+            ],
+        ),
+        (
+            [
+                "--data.unseen",
+                "[]",
+                "--data.wanted",
+                "[sun, cat]",
+                "--model.method.naming.background_prompts",
+                "[thing]",
+            ],
+            [("sky", "grass", "house", "sun", "cat"), ("thing",)],
+        ),
+    ],
+    ids=["inductive", "none wanted", "words", "a class"],
+)
+def test_training_encodes_no_name_that_it_was_not_told(
+    tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], encoded: list[tuple[str, ...]]
+) -> None:
+    """Seen names; and those that are wanted, with the background prompts that compete with them."""
     asked: list[tuple[str, ...]] = []
     encode = OpenClipTeacher.encode_text
 
@@ -225,8 +255,9 @@ def test_training_encodes_no_unseen_name(tiny_config: Path, tmp_path: Path, monk
     monkeypatch.setattr("clipteacher.training.finish.KeepFirstModel.on_train_end", lambda *_: None)
     monkeypatch.setattr("clipteacher.training.session.finish_run", lambda *_: None)
     monkeypatch.setattr("clipteacher.cli.fit.print_scores", lambda *_: None)
-    main(["fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"), "--trainer.limit_val_batches", "0"])
-    assert asked == [("sky", "grass", "house")]
+    run = ("fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"))
+    main([*run, "--trainer.limit_val_batches", "0", *given])
+    assert asked == encoded
 
 
 def test_the_saved_config_repeats_the_run(tiny_config: Path, tmp_path: Path) -> None:
@@ -370,6 +401,7 @@ RELEASED: dict[str, Callable[[Path], Written]] = {
     "context-49-10": write_context,
     "context-50-10-bg": lambda root: write_context(root, "png"),
     "msrc21-16-5": lambda root: write_msrc21(root, protocol_named("msrc21-16-5").class_split.names),
+    "msrc21-16-5-transductive": lambda root: write_msrc21(root, protocol_named("msrc21-16-5").class_split.names),
     "ade20k-150": write_ade20k,
 }
 ELSEWHERE: dict[str, Callable[[Path], Written]] = {

@@ -57,6 +57,17 @@ def test_photos_of_several_sizes_as_a_loop_counts_them() -> None:
     assert confusion.sum() == sum(int((sample.mask != 255).sum()) for sample in data)
 
 
+def test_further_names_after_the_classes() -> None:
+    """The third channel's name is no class of the test set: its pixels are wrong, whatever they show."""
+    data = [sample._replace(mask=sample.mask.masked_fill(sample.mask == 2, 255)) for sample in samples(SIZES)]
+    confusion = pooled_confusion(segmenter(), data, 2)
+    assert torch.equal(confusion, counted(data))
+    assert (confusion[:2] > 0).all()
+    assert (confusion[2] == 0).all()
+    with pytest.raises(ValueError, match=r"truth: got value 2 .*expected class ids 0\.\.1"):
+        pooled_confusion(segmenter(), samples(SIZES), 2)
+
+
 def test_padding_counts_for_nothing() -> None:
     data = samples(SIZES)
     assert torch.equal(pooled_confusion(segmenter(pad_multiple=1), data), pooled_confusion(segmenter(), data))

@@ -158,6 +158,45 @@ def test_bad_shape_and_ignore() -> None:
         confusion_matrix(torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long), 5, ignore=2)
 
 
+def test_further_names_take_pixels_and_are_wrong() -> None:
+    """Pixel by pixel: what is predicted as a name that is no class misses its class, and is no class of the means."""
+    truth, prediction = random_pair(3)
+    prediction[torch.rand(prediction.shape, generator=torch.Generator().manual_seed(4)) < 0.3] = 6
+    confusion = confusion_matrix(truth, prediction, 7, num_true=5)
+    assert confusion.shape == (7, 7)
+    assert (confusion[:5, 6] > 0).all()
+    result = compute_metrics(confusion, SPLIT)
+    kept = truth != 255
+    for number, name in enumerate(SPLIT.names):
+        is_true, is_said = (truth == number) & kept, (prediction == number) & kept
+        assert result.IoU[name] == pytest.approx(float((is_true & is_said).sum() / (is_true | is_said).sum())), name
+    assert list(result.IoU) == list(SPLIT.names)
+    assert result.pAcc == pytest.approx(float((truth == prediction)[kept].float().mean()))
+    assert result.mIoU_seen == pytest.approx(sum(result.IoU[name] for name in SPLIT.seen) / len(SPLIT.seen))
+    without = compute_metrics(confusion_matrix(truth, random_pair(3)[1], 5), SPLIT)
+    assert result.pAcc < without.pAcc
+
+
+def test_further_names_may_reach_the_ignored_id() -> None:
+    """With 250 classes and 50 further names, 255 is the id of one of them in the prediction, and ignored in truth."""
+    truth, prediction = torch.tensor([0, 249, 255], dtype=torch.uint8), torch.tensor([255, 249, 255])
+    confusion = confusion_matrix(truth, prediction, 300, num_true=250)
+    assert confusion.sum() == 2
+    assert confusion[0, 255] == confusion[249, 249] == 1
+    with pytest.raises(
+        ValueError, match=r"truth: got value 250 \(1 pixels out of range\), expected class ids 0\.\.249"
+    ):
+        confusion_matrix(torch.tensor([250]), torch.tensor([0]), 300, num_true=250)
+    with pytest.raises(ValueError, match=r"prediction: got value 300 .*expected class ids 0\.\.299"):
+        confusion_matrix(torch.tensor([0]), torch.tensor([300]), 300, num_true=250)
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (6, 5), (4, 4), (25,), (5, 5, 5)])
+def test_a_matrix_that_is_none_of_the_split(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"confusion: got shape .*expected \(5, 5\) .*or a larger square"):
+        compute_metrics(torch.ones(shape), SPLIT)
+
+
 def test_many_classes_have_the_16_bit_ignore_id() -> None:
     truth = torch.tensor([0, 255, 846, 65535])
     confusion = confusion_matrix(truth, torch.tensor([0, 255, 1, 5]), 847)

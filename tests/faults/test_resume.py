@@ -17,7 +17,7 @@ WAS: dict[str, Any] = {
         "optimizer": {"lr": 1e-3},
         "test": {"pad_multiple": 32, "calibration": 0.0},
     },
-    "data": {"root": "data", "batch_size": 4, "workers": 4},
+    "data": {"root": "data", "wanted": ["cat"], "batch_size": 4, "workers": 4},
     "trainer": {"max_steps": 100, "devices": 1},
 }
 PATH = Path("runs/a/config.yaml")
@@ -40,6 +40,8 @@ def changed(name: str, value: object) -> dict[str, Any]:
         ("model.method.glm", None, "model.method.glm: got None, the run began with {'temperature': 0.07}"),
         ("model.method.plm", {"windows": [4]}, "model.method.plm: got {'windows': [4]}, the run began with None"),
         ("data.batch_size", 8, "data.batch_size: got 8, the run began with 4"),
+        ("data.wanted", ["cat", "dog"], "data.wanted: got ['cat', 'dog'], the run began with ['cat']"),
+        ("data.wanted", [], "data.wanted: got [], the run began with ['cat']"),
         ("seed_everything", 1, "seed_everything: got 1, the run began with 0"),
     ],
 )
@@ -82,6 +84,12 @@ def test_a_setting_of_a_newer_version_has_no_older_value() -> None:
     now = changed("model.optimizer.beta", 0.9)
     assert differences(WAS, now) == {}
     assert differences(now, WAS) == {}
+
+
+def test_a_run_of_before_wanted_names_goes_on() -> None:
+    was = changed("data.wanted", [])
+    del was["data"]["wanted"]
+    assert check_settings(was, WAS, PATH) == []
 
 
 def test_many_differences_are_counted() -> None:

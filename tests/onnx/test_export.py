@@ -14,12 +14,13 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from tests.onnx.models import NAMES, WIDTH, own, segmenter, vectors
+from tests.onnx.models import NAMES, WIDTH, own, photo, segmenter, vectors
 from torch import Tensor, nn
 
 from clipteacher import __version__
 from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
 from clipteacher.onnx.export import OPSETS, OnnxError, drawn_images, export_onnx
+from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.pictures.colours import class_colours
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.deeplabv3plus import DeepLabV3PlusStudent
@@ -108,6 +109,27 @@ def test_inputs_outputs_and_what_stands_in_the_file(tmp_path: Path) -> None:
     assert "text_features" not in entries
     assert str(tmp_path) not in path.read_bytes().decode("latin-1"), "no path of this machine"
     assert [item.name for item in tmp_path.iterdir()] == ["student.onnx"]
+
+
+@pytest.mark.parametrize("text_input", [False, True])
+def test_a_model_that_wanted_names(text_input: bool, tmp_path: Path) -> None:
+    """Its file is that of a model which was told none, and segments the same."""
+    path, plain = tmp_path / "wanted.onnx", segmenter(calibration=0.2)
+    model = Segmenter(
+        plain.student, NAMES, vectors(), unseen=["cat"], wanted=["cat", "red barn"], settings=plain.settings
+    )
+    assert export_onnx(model, path, text_input=text_input) >= 0.999
+    export_onnx(plain, tmp_path / "plain.onnx", text_input=text_input)
+    entries = [
+        onnxruntime.InferenceSession(each).get_modelmeta().custom_metadata_map
+        for each in (path, tmp_path / "plain.onnx")
+    ]
+    assert entries[0] == entries[1]
+    exported = OnnxSegmenter(path)
+    assert (exported.class_names, exported.unseen) == (NAMES, ("cat",))
+    picture = photo(40, 56)
+    found, expected = exported.segment(picture.permute(1, 2, 0).numpy()).labels, model.segment(picture).labels
+    assert (found == expected).mean() > 0.999
 
 
 def test_text_features_as_an_input(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from clipteacher.protocols import (
     CONTEXT_50_10_BG,
     PROTOCOLS,
     VOC12_15_5,
+    VOC20,
     ClassSplit,
     Protocol,
     TestPipeline,
     protocol_named,
 )
-from clipteacher.protocols.protocol import DATASETS
+from clipteacher.protocols.protocol import DATASETS, transductive
 from clipteacher.protocols.schedule import OptimizerConfig
 from clipteacher.protocols.zegclip import SLIDE_512, schedule
 
@@ -44,6 +45,10 @@ FACTS: dict[str, tuple[str, tuple[str, ...], int | None, bool]] = {
     "context-49-10": ("context", FIFTEEN, 40_000, False),
     "context-50-10-bg": ("context", FIFTEEN, 40_000, True),
     "msrc21-16-5": ("msrc21", ("a photo of a {}",), 240, False),
+    "voc12-15-5-transductive": ("voc12", ("a photo of a {}",), 20_000, False),
+    "coco-stuff-156-15-transductive": ("coco-stuff", FIFTEEN, 80_000, False),
+    "context-49-10-transductive": ("context", FIFTEEN, 40_000, False),
+    "msrc21-16-5-transductive": ("msrc21", ("a photo of a {}",), 240, False),
     "voc-20": ("voc12", ("a photo of a {}",), None, False),
     "context-59": ("context", FIFTEEN, None, False),
     "ade20k-150": ("ade20k", FIFTEEN, None, False),
@@ -67,7 +72,7 @@ def test_names_are_unique_and_every_data_set_has_a_protocol() -> None:
     assert {protocol.dataset for protocol in PROTOCOLS} == set(DATASETS)
 
 
-@pytest.mark.parametrize("name", [name for name in FACTS if name != "msrc21-16-5"])
+@pytest.mark.parametrize("name", [name for name in FACTS if "msrc21" not in name])
 def test_the_fields_pipeline(name: str) -> None:
     protocol = protocol_named(name)
     assert protocol.test == TestPipeline(short_side=512, mode="slide", crop=512, stride=426)
@@ -81,6 +86,28 @@ def test_the_fields_pipeline(name: str) -> None:
         assert optimizer.lr * optimizer.encoder_lr_factor == pytest.approx(2e-5)
         assert optimizer.lr * optimizer.min_factor == pytest.approx(1e-6)
         assert (optimizer.warmup_steps, optimizer.power, optimizer.weight_decay) == (1500, 0.9, 0.01)
+
+
+def test_a_transductive_protocol_differs_in_what_training_knows_alone() -> None:
+    twin = transductive(VOC12_15_5)
+    assert (twin.name, twin.transductive) == ("voc12-15-5-transductive", True)
+    assert VOC12_15_5.transductive is False
+    assert replace(twin, name=VOC12_15_5.name, transductive=False) == VOC12_15_5
+    assert protocol_named("voc12-15-5-transductive") == twin
+    assert transductive(CONTEXT_50_10_BG).name == "context-50-10-bg-transductive"
+    assert transductive(CONTEXT_50_10_BG).background is True
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        (VOC20, r"'voc-20-transductive': got no unseen class, expected some that training knows by name"),
+        (transductive(VOC12_15_5), r"got 'voc12-15-5-transductive-transductive', expected it to end in"),
+    ],
+)
+def test_what_has_no_transductive_twin(protocol: Protocol, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        transductive(protocol)
 
 
 def test_msrc21_is_tested_whole_at_its_own_size() -> None:
@@ -116,6 +143,7 @@ def test_found_by_name() -> None:
         ("voc-15-5", r"got 'voc-15-5'.*Did you mean 'voc12-15-5'"),
         ("COCO-Stuff-156-15", r"Did you mean 'coco-stuff-156-15'"),
         ("context-50-10", r"Did you mean .*'context-50-10-bg'"),
+        ("voc12-15-5-transductiv", r"Did you mean 'voc12-15-5-transductive'"),
         ("cityscapes", r"The protocols are: voc12-15-5, .*ade20k-847\."),
     ],
 )
@@ -140,6 +168,24 @@ def test_unknown_names(name: str, message: str) -> None:
         ),
         (VOC12_15_5, {"templates": ()}, r"templates: got none"),
         (VOC12_15_5, {"templates": ("a photo",)}, r"templates: got 'a photo' with 0"),
+        (VOC12_15_5, {"transductive": True}, r"got 'voc12-15-5', expected it to end in -15-5-transductive"),
+        (
+            VOC12_15_5,
+            {"name": "voc12-15-5-transductive"},
+            r"got 'voc12-15-5-transductive', expected it to end in -15-5,",
+        ),
+        (VOC20, {"transductive": True}, r"'voc-20': got no unseen class, expected some that training knows by name"),
+        (
+            VOC20,
+            {"transductive": True, "name": "voc-20-transductive"},
+            r"'voc-20-transductive': got no unseen class, expected some that training knows by name\. Name some\.",
+        ),
+        (transductive(VOC12_15_5), {"name": "voc12-15-5-bg-transductive"}, r"with background=False"),
+        (
+            transductive(CONTEXT_50_10_BG),
+            {"name": "context-50-10-transductive"},
+            r"got 'context-50-10-transductive' with background=True",
+        ),
         (VOC12_15_5, {"sources": ()}, r"'voc12-15-5': sources: got \(\)"),
         (VOC12_15_5, {"sources": "ZegCLIP"}, r"sources: got 'ZegCLIP'"),
     ],

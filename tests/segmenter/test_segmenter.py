@@ -35,7 +35,7 @@ def own_network() -> nn.Module:
 
 def segmenter(student: nn.Module | None = None, **options: Any) -> Segmenter:  # noqa: ANN401
     """A segmenter of three names; further arguments are its own, or fields of `TestSettings`."""
-    own = {name: options.pop(name) for name in ("text_spec", "seen") if name in options}
+    own = {name: options.pop(name) for name in ("text_spec", "seen", "wanted") if name in options}
     settings = TestSettings(**{"pad_multiple": 16} | options)
     names = ["sky", "cat", "sea"]
     return Segmenter(student or own_network(), names, unit_vectors(3, WIDTH), unseen=["cat"], settings=settings, **own)
@@ -277,6 +277,23 @@ def test_settings_that_do_not_exist_or_are_out_of_their_range() -> None:
 def test_fewer_logits_at_once_change_no_label() -> None:
     plain, image = segmenter(), picture(3, 37, 50)
     assert torch.equal(ids_of(plain.with_settings(max_logits=400), image), ids_of(plain, image))
+
+
+def test_wanted_names_stay_whatever_it_answers_to() -> None:
+    model = segmenter(wanted=["cat", "red barn"])
+    assert model.wanted == ("cat", "red barn")
+    assert segmenter().wanted == ()
+    for other in (model.with_names(["sea", "sky"]), model.with_settings(calibration=0.5)):
+        assert other.wanted == ("cat", "red barn")
+    assert model.with_names(["sea", "cat"]).unseen == ("cat",)
+    calibrated = segmenter(wanted=["cat"], calibration=0.5)
+    assert calibrated.bias is not None
+    assert calibrated.bias.tolist() == [-0.5, 0, -0.5], "wanted names have no masks, and keep their logits"
+
+
+def test_a_name_that_is_seen_and_wanted() -> None:
+    with pytest.raises(ValueError, match=r"seen: got \['sea'\] as seen and as unseen, expected each name in one"):
+        segmenter(wanted=["sea"])
 
 
 def test_a_name_that_is_seen_and_unseen() -> None:

@@ -42,6 +42,35 @@ def test_names_and_how_to_use_them() -> None:
     assert "and 700 more" in model_card(CONFIG | {"class_names": [f"w{i}" for i in range(1000)]})
 
 
+LEARNED = "Learned from masks: "
+WANTED = "Learned by name alone, without a mask (the transductive setting): "
+NEVER = "Never seen in training, neither name nor mask: "
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"unseen": []}, {}),
+        ({}, {LEARNED: "sky, old chair", NEVER: "boat"}),
+        ({"wanted": ["boat"]}, {LEARNED: "sky, old chair", WANTED: "boat"}),
+        ({"wanted": ["boat", "red barn"]}, {LEARNED: "sky, old chair", WANTED: "boat, red barn"}),
+        ({"wanted": ["red barn"]}, {LEARNED: "sky, old chair", WANTED: "red barn", NEVER: "boat"}),
+        ({"unseen": [], "wanted": ["red barn"]}, {LEARNED: "sky, old chair, boat", WANTED: "red barn"}),
+        ({"seen": ["sky", "cow"]}, {LEARNED: "sky", NEVER: "boat, old chair"}),
+        ({"seen": ["sky", "old chair"], "unseen": [], "wanted": ["boat"]}, {LEARNED: "sky, old chair", WANTED: "boat"}),
+        ({"seen": ["cow"], "unseen": [], "wanted": ["sky", "boat"]}, {WANTED: "sky, boat", NEVER: "old chair"}),
+        ({"wanted": ["[a](b)"]}, {LEARNED: "sky, old chair", WANTED: "\\[a\\](b)", NEVER: "boat"}),
+    ],
+)
+def test_which_names_had_masks_which_were_words_and_which_neither(entries: Any, said: dict[str, str]) -> None:  # noqa: ANN401
+    """Words that the model was given after training are no lesson."""
+    card = model_card(CONFIG | entries)
+    for lead in (LEARNED, WANTED, NEVER):
+        assert [line for line in card.splitlines() if line.startswith(lead)] == (
+            [f"{lead}{said[lead]}."] if lead in said else []
+        )
+
+
 def test_scores_where_they_are_known() -> None:
     assert "Protocol not recorded; scores not recorded." in model_card(CONFIG)
     assert "Protocol `world-15-5`; scores not recorded." in model_card(CONFIG | {"protocol": "world-15-5"})

@@ -109,6 +109,46 @@ def test_the_test_pipeline_is_kept(tmp_path: Path) -> None:
     assert again.bias is not None
 
 
+def test_wanted_names_are_kept(tmp_path: Path) -> None:
+    """Also those that it does not answer to."""
+    segmenter = make(unseen=["Wiese"], wanted=["Wiese", "red barn"])
+    segmenter.save_pretrained(tmp_path / "model")
+    assert read_config(tmp_path / "model")["wanted"] == ["Wiese", "red barn"]
+    again = Segmenter.from_pretrained(tmp_path / "model")
+    assert again.wanted == segmenter.wanted == ("Wiese", "red barn")
+    assert "wanted" not in again.record
+    again.save_pretrained(tmp_path / "again")
+    assert (tmp_path / "again" / "config.json").read_bytes() == (tmp_path / "model" / "config.json").read_bytes()
+    assert "by name alone, without a mask (the transductive setting): Wiese, red barn." in (
+        tmp_path / "again" / "README.md"
+    ).read_text(encoding="utf-8")
+
+
+def test_a_model_without_the_entry_wanted_had_none(model: Path) -> None:
+    before = logits(Segmenter.from_pretrained(model))
+    edit(model, wanted=...)
+    again = Segmenter.from_pretrained(model)
+    assert again.wanted == ()
+    assert torch.equal(logits(again), before)
+    assert Segmenter.from_pretrained(FIRST).wanted == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (None, "wanted: got None, expected a list of names"),
+        ("Wiese", "wanted: got Wiese, expected a list of names"),
+        (["red barn", " "], r"wanted: got \['red barn', ' '\], expected a list of names"),
+        (["red barn", "red barn"], "wanted: got a name twice, expected each once"),
+        (["sky"], r"seen: got \['sky'\] as seen and as unseen"),
+    ],
+)
+def test_a_wrong_entry_wanted_is_refused(model: Path, wanted: object, message: str) -> None:
+    edit(model, wanted=wanted)
+    with pytest.raises(ValueError, match=rf"model: .*model is damaged: ValueError: {message}"):
+        Segmenter.from_pretrained(model)
+
+
 FIRST = Path(__file__).with_name("model_format_1")
 """A model of format 1, as it was written on 2026-11-26: other entries, another place of the tiny CLIP."""
 
@@ -210,7 +250,7 @@ def test_nothing_of_the_teacher_is_saved(tiny_clip: tuple[Path, Path], tmp_path:
 
 def test_config_says_what_was_saved(saved: Path) -> None:
     config = read_config(saved)
-    keys = ["format", "student", "student_class", "class_names", "unseen", "seen", "text_encoder", "test"]
+    keys = ["format", "student", "student_class", "class_names", "unseen", "seen", "wanted", "text_encoder", "test"]
     assert list(config) == keys
     assert config["format"] == 2
     assert config["test"].keys() == {"pipeline", "pad_multiple", "max_logits", "calibration"}

@@ -94,6 +94,52 @@ def test_unseen_names_in_a_string_are_checked(folder: Path) -> None:
         make(folder, unseen="house,")
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("red barn", ("red barn",)),
+        ("house, red barn", ("house", "red barn")),
+        ("[red barn]", ("red barn",)),
+        ("[]", ()),
+    ],
+)
+def test_wanted_names_as_they_are_typed(folder: Path, given: str, wanted: tuple[str, ...]) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(FolderDataModule, "data")
+    parsed = parser.parse_args(["--data.root", str(folder), "--data.wanted", given])
+    assert make(folder, wanted=parsed.data.wanted).wanted == wanted
+    again = parser.parse_string(parser.dump(parsed))
+    assert make(folder, wanted=again.data.wanted).wanted == wanted
+
+
+def test_wanted_names_with_masks_are_held_back_and_the_others_are_words(folder: Path) -> None:
+    data = attach(make(folder, wanted=["house", "red barn"]))
+    assert data.wanted == ("house", "red barn")
+    assert data.class_split.unseen == data.held_back == ("sun", "house")
+    assert data.protocol == "drawn-2-2-transductive-1-of-2"
+    assert set(first_batch(data).mask.flatten().tolist()) <= {0, 1, 255}
+    assert any((sample.mask == 3).any() for sample in data.val_dataloader()), "they are scored"
+    assert torch.equal(first_batch(data).mask, first_batch(attach(make(folder, unseen=["sun", "house"]))).mask)
+    with pytest.raises(ValueError, match=r"wanted: got \['sun'\] as unseen as well"):
+        make(folder, wanted="sun, red barn")
+    with pytest.raises(ValueError, match=r"wanted: got '' at position 1"):
+        make(folder, wanted="red barn,")
+
+
+def test_a_transductive_protocol_brings_its_names(tmp_path: Path) -> None:
+    write_voc12(tmp_path)
+    inductive, transductive = (
+        FolderDataModule(tmp_path, protocol=f"voc12-15-5{ending}") for ending in ("", "-transductive")
+    )
+    assert inductive.wanted == ()
+    assert transductive.wanted == ("pottedplant", "sheep", "sofa", "train", "tvmonitor")
+    assert transductive.class_split == inductive.class_split
+    assert transductive.held_back == (), "a released set is audited in full"
+    for protocol in (inductive.protocol, transductive.protocol):
+        with pytest.raises(ValueError, match=f"wanted: got cat beside protocol {protocol}, which "):
+            FolderDataModule(tmp_path, wanted="cat", protocol=protocol)
+
+
 def test_training_photos_are_augmented_and_test_photos_are_not(folder: Path) -> None:
     data = attach(make(folder))
     batch = first_batch(data)
@@ -278,6 +324,7 @@ def described(data: FolderDataModule) -> dict[str, Any]:
     batch = first_batch(attach(data))
     return {
         "names": data.class_split,
+        "wanted": data.wanted,
         "protocol": data.protocol,
         "train": [data.train_set.source.paths(index).image for index in range(len(data.train_set))],
         "val": [data.val_set.source.paths(index).image for index in range(len(data.val_set))],
@@ -294,6 +341,7 @@ def described(data: FolderDataModule) -> dict[str, Any]:
 KNOBS: dict[str, tuple[Any, str]] = {
     "root": (None, "train"),
     "unseen": (["house"], "labels"),
+    "wanted": (["house"], "labels"),
     "protocol": ("mine", "protocol"),
     "train_split": ("val", "train"),
     "val_split": ("train", "val"),

@@ -1,5 +1,6 @@
 """The confusion of a validation is pooled over batches and devices."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -38,3 +39,12 @@ def test_it_sums_over_batches_and_ranks() -> None:
     assert rank.compute().tolist() == naive_confusion(pairs)
     rank.reset()
     assert rank.confusion.sum() == 0
+
+
+def test_further_names_are_predicted_and_never_true() -> None:
+    truth, prediction = torch.tensor([0, 1, 255]), torch.tensor([0, 2, 2])
+    metric = PooledConfusion(3, 2)
+    metric.update(truth, prediction)
+    assert metric.compute().tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
+    with pytest.raises(ValueError, match=r"truth: got value 2 .*expected class ids 0\.\.1"):
+        metric.update(torch.tensor([2]), torch.tensor([0]))

@@ -45,7 +45,8 @@ def teacher(tiny_clip: tuple[Path, Path]) -> OpenClipTeacher:
 
 
 def train(folder: Path, teacher: OpenClipTeacher, out: Path, **changes: Any) -> TrainingResult:  # noqa: ANN401
-    data = FolderDataModule(folder, ["sun"], batch_size=2, workers=0, augment=AUGMENT)
+    wanted = changes.pop("wanted", ())
+    data = FolderDataModule(folder, ["sun"], wanted=wanted, batch_size=2, workers=0, augment=AUGMENT)
     return clipteacher.train(data, student(), teacher, out=out, **QUICK | changes)
 
 
@@ -97,6 +98,25 @@ def test_each_preset_and_the_supervised_baseline_as_a_column(
     assert not same(recommended, paper)
     reports = [(tmp_path / name / "report.png").read_bytes() for name in ("recommended", "compared")]
     assert reports[0] != reports[1]
+
+
+def test_wanted_names_from_python(folder: Path, teacher: OpenClipTeacher, tmp_path: Path) -> None:
+    """The same names in a list, in a string and on the data give the same bits; a resumed run has the same names."""
+    first = train(folder, teacher, tmp_path / "first", wanted=["red barn"])
+    assert first.protocol == "drawn-3-1-transductive-0-of-1"
+    assert first.segmenter.class_names == ("sky", "grass", "sun", "house", "red barn")
+    assert (first.segmenter.wanted, first.segmenter.unseen) == (("red barn",), ("sun", "red barn"))
+    settings = yaml.safe_load((first.folder / "config.yaml").read_text())
+    assert (settings["data"]["unseen"], settings["data"]["wanted"]) == (["sun"], ["red barn"])
+    again = train(folder, teacher, tmp_path / "again", wanted="red barn").segmenter
+    assert same(again, first.segmenter)
+    assert not same(train(folder, teacher, tmp_path / "plain").segmenter, first.segmenter)
+    with pytest.raises(ValueError, match=r"data\.wanted: got \['barn'\], the run began with \['red barn'\]"):
+        train(folder, teacher, tmp_path / "first", wanted=["barn"], resume=True)
+    with pytest.raises(ValueError, match="wanted: got 'red barn' beside a FolderDataModule"):
+        clipteacher.train(
+            FolderDataModule(folder), student(), teacher, wanted="red barn", out=tmp_path / "run", **QUICK
+        )
 
 
 def test_how_it_is_tested_is_kept(folder: Path, teacher: OpenClipTeacher, tmp_path: Path) -> None:

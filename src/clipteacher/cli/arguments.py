@@ -14,9 +14,10 @@ from torch.utils.data import Dataset
 
 from clipteacher.data.dataset import Sample
 from clipteacher.data.opened import OpenedData, open_data
-from clipteacher.protocols.named import known_protocol
+from clipteacher.protocols.named import PROTOCOLS, known_protocol
 from clipteacher.protocols.protocol import TRANSDUCTIVE, Protocol
 from clipteacher.protocols.splits import listed_names
+from clipteacher.protocols.wanted import folded
 from clipteacher.segmenter.segmenter import Segmenter
 
 NAMES: Final = list[str] | str | None
@@ -60,12 +61,13 @@ def add_test_data(parser: ArgumentParser) -> None:
     add_device(parser)
 
 
-def open_test_data(given: Namespace, segmenter: Segmenter) -> tuple[OpenedData, Segmenter]:
+def open_test_data(given: Namespace, segmenter: Segmenter, *, all_wanted: bool = False) -> tuple[OpenedData, Segmenter]:
     """Open the data, and set up the segmenter for it: class names, test pipeline, device.
 
     Args:
         given: Parsed arguments of `add_test_data`.
         segmenter: The trained student.
+        all_wanted: Whether wanted names that are no class of the data follow the class names, as a run is scored.
 
     Returns:
         The data, and the segmenter with the data's class names.
@@ -75,7 +77,9 @@ def open_test_data(given: Namespace, segmenter: Segmenter) -> tuple[OpenedData, 
         ValueError: Names, protocol or device are wrong.
     """
     protocol, data = known_protocol(given.protocol), open_split(given, given.split, segmenter)
-    renamed = segmenter.with_names(data.class_split.names).to(device(given.device))
+    classes = data.class_split.names
+    further = [name for name in data.wanted if name not in classes] if all_wanted else []
+    renamed = segmenter.with_names([*classes, *further]).to(device(given.device))
     return data, renamed if protocol is None else renamed.with_settings(pipeline=protocol.test)
 
 
@@ -110,24 +114,34 @@ def check_setting(protocol: Protocol, wanted: Sequence[str]) -> None:
 
     Args:
         protocol: The protocol.
-        wanted: Names that the model's training knew by word alone.
+        wanted: Names that the model's training knew by word alone; case and spaces make no other word.
 
     Raises:
-        ValueError: The protocol is inductive and training knew unseen names; or it is transductive, and it did not.
+        ValueError: The protocol is inductive and training knew an unseen name; or it is transductive, and training did
+            not know all of them.
     """
-    unseen = protocol.class_split.unseen
-    known = [name for name in unseen if name in wanted]
-    if protocol.transductive and len(known) < len(unseen):
-        inductive = protocol.name.removesuffix(TRANSDUCTIVE)
+    words, unseen = {folded(name) for name in wanted}, protocol.class_split.unseen
+    known = [name for name in unseen if folded(name) in words]
+    if len(known) == (len(unseen) if protocol.transductive else 0):
+        return
+    inductive = protocol.name.removesuffix(TRANSDUCTIVE)
+    if not known:
         raise ValueError(
             f"protocol: got {protocol.name} for a model whose training did not know {', '.join(unseen)}, expected "
             f"one that wanted them. Score it under {inductive}."
         )
-    if known and not protocol.transductive:
+    told = f"protocol: got {protocol.name} for a model whose training knew {', '.join(known)}"
+    if len(known) < len(unseen):
         raise ValueError(
-            f"protocol: got {protocol.name}, which is inductive, for a model that knew {', '.join(known)} in training. "
-            f"Score it under {protocol.name}{TRANSDUCTIVE}."
+            f"{told} alone of the {len(unseen)} unseen names, expected one that knew all (transductive) or none "
+            "(inductive). Train it so, or score it on a folder of your own."
         )
+    other = inductive + TRANSDUCTIVE
+    listed = any(each.name == other for each in PROTOCOLS)
+    raise ValueError(
+        f"{told}, expected one that did not, for the protocol is inductive. "
+        + (f"Score it under {other}." if listed else "Train it without these names.")
+    )
 
 
 def _none_of(seen: Sequence[str], known: Sequence[str]) -> list[str]:

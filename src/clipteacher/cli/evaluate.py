@@ -32,15 +32,13 @@ def evaluate(arguments: Sequence[str]) -> None:
         segmenter = Segmenter.from_pretrained(given.model)
         if given.calibration is not None:
             segmenter = segmenter.with_settings(calibration=given.calibration)
-        data, segmenter = open_test_data(given, segmenter)
-        samples = SegmentationDataset(data.source, data.class_split, training=False)
         # As a run is scored: what was wanted and is no class here may take pixels too, and is wrong there.
-        if not data.released:
-            names = data.class_split.names
-            segmenter = segmenter.with_names([*names, *(name for name in data.wanted if name not in names)])
+        data, segmenter = open_test_data(given, segmenter, all_wanted=True)
+        samples = SegmentationDataset(data.source, data.class_split, training=False)
         with Progress() as progress:  # closed here, also when a file turns out to be bad
-            confusion = pooled_confusion(segmenter, tracked(samples, progress, "Segmenting"), data.class_split.ignore)
-        result, calibration = compute_metrics(confusion, data.class_split), segmenter.settings.calibration
+            photos, split = tracked(samples, progress, "Segmenting"), data.class_split
+            confusion = pooled_confusion(segmenter, photos, len(split.names))
+        result, calibration = compute_metrics(confusion, split), segmenter.settings.calibration
         if given.out is not None:
             write_json(given.out, {"protocol": data.protocol, **calibration_entry(calibration), **result.to_dict()})
-    print_scores(result, data.class_split, data.protocol, calibration)
+    print_scores(result, split, data.protocol, calibration)

@@ -13,14 +13,14 @@ from clipteacher.segmenter.segmenter import Segmenter
 
 
 @torch.inference_mode()
-def pooled_confusion(segmenter: Segmenter, samples: Iterable[Sample], ignore: int | None = None) -> Tensor:
+def pooled_confusion(segmenter: Segmenter, samples: Iterable[Sample], num_true: int | None = None) -> Tensor:
     """Segment each sample on the segmenter's device and pool the confusion at the samples' own sizes.
 
     Args:
         segmenter: It answers to the test set's names, in their order; further names may follow.
         samples: Test samples: image (3, H, W), uint8 or float in [0, 1]; mask (H, W), integer in 0..N-1, 255 = ignore
-            (65535 with more than 255 names).
-        ignore: Label of pixels that are not counted; None is that of as many classes as the segmenter has names.
+            (65535 with more than 255 classes).
+        num_true: Number of the test set's classes; None is that of the segmenter's names.
 
     Returns:
         Confusion matrix (N, N), int64, rows = truth, on the CPU.
@@ -31,5 +31,5 @@ def pooled_confusion(segmenter: Segmenter, samples: Iterable[Sample], ignore: in
     confusion = torch.zeros(size, size, dtype=torch.int64, device=device)
     for sample in samples:
         labels = segmenter(sample.image.unsqueeze(0).to(device))[0]
-        confusion += confusion_matrix(sample.mask.to(device), labels, size, ignore)
+        confusion += confusion_matrix(sample.mask.to(device), labels, size, num_true=num_true)
     return confusion.cpu()

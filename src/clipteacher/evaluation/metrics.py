@@ -13,16 +13,19 @@ from clipteacher.protocols.splits import ClassSplit, ignore_id
 from clipteacher.utils.atomic_files import nan_to_none
 
 
-def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, ignore: int | None = None) -> Tensor:
+def confusion_matrix(
+    truth: Tensor, prediction: Tensor, num_classes: int, ignore: int | None = None, *, num_true: int | None = None
+) -> Tensor:
     """Count how often each class is predicted as each class.
 
     Args:
-        truth: True class ids, any shape, integer, values 0..num_classes-1 or `ignore`.
+        truth: True class ids, any shape, integer, values 0..num_true-1 or `ignore`.
         prediction: Predicted class ids, the same shape, integer, values 0..num_classes-1; what is predicted where
             truth is `ignore` plays no part.
         num_classes: Number N of classes.
-        ignore: Label of pixels that are not counted; no class id. None is `ClassSplit.ignore` of so many classes: 255
-            up to 255, else 65535.
+        ignore: Label of pixels that are not counted; no class id. None is `ClassSplit.ignore` of `num_true` classes:
+            255 up to 255, else 65535.
+        num_true: Number of classes that truth may hold, the first of the N; None is N. The others are only predicted.
 
     Returns:
         Confusion matrix (N, N), int64, on the device of `truth`; entry [t, p] counts pixels of class t predicted as p.
@@ -36,10 +39,12 @@ def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, ignore
         >>> confusion_matrix(truth, prediction, num_classes=3).tolist()
         [[1, 1, 0], [0, 2, 0], [0, 1, 0]]
     """
+    if num_true is None:
+        num_true = num_classes
     if ignore is None:
-        ignore = ignore_id(num_classes)
-    if 0 <= ignore < num_classes:
-        raise ValueError(f"ignore: got {ignore}, expected a value outside the class ids 0..{num_classes - 1}.")
+        ignore = ignore_id(num_true)
+    if 0 <= ignore < num_true:
+        raise ValueError(f"ignore: got {ignore}, expected a value outside the class ids 0..{num_true - 1}.")
     if truth.shape != prediction.shape:
         raise ValueError(
             f"prediction: got shape {tuple(prediction.shape)} for truth {tuple(truth.shape)}, expected the same. Bring "
@@ -51,12 +56,12 @@ def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, ignore
     truth, prediction = truth.long(), prediction.long()  # before comparing: 65535 is no number of 8 bits
     counted = truth != ignore
     rows, columns = truth[counted], prediction[counted]
-    for name, ids in (("truth", rows), ("prediction", columns)):
-        wrong = ids[(ids < 0) | (ids >= num_classes)]
+    for name, ids, count in (("truth", rows, num_true), ("prediction", columns, num_classes)):
+        wrong = ids[(ids < 0) | (ids >= count)]
         if wrong.numel():
             raise ValueError(
                 f"{name}: got value {int(wrong[0])} ({wrong.numel()} pixels out of range), expected class ids "
-                f"0..{num_classes - 1}; only truth may hold {ignore} = ignore. Give one id for each class name."
+                f"0..{count - 1}; only truth may hold {ignore} = ignore. Give one id for each class name."
             )
     return torch.bincount(rows * num_classes + columns, minlength=num_classes**2).view(num_classes, num_classes)
 
@@ -154,7 +159,7 @@ def compute_metrics(confusion: Tensor, split: ClassSplit) -> Scores:
     if confusion.ndim != 2 or len(confusion) < size or confusion.shape[0] != confusion.shape[1]:
         raise ValueError(
             f"confusion: got shape {tuple(confusion.shape)}, expected ({size}, {size}) for the {size} classes of the "
-            "split. Count it over all classes, seen and unseen."
+            "split, or a larger square where further names follow. Count it over all classes, seen and unseen."
         )
     counts = confusion[:size].detach().cpu().double()
     hits = counts.diagonal()

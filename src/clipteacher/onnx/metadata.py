@@ -26,7 +26,7 @@ class OnnxMetadata:
     Attributes:
         version: Of clipteacher that wrote it.
         class_names: Names whose positions are the ids; with `text_features` those that the file knows by itself.
-        unseen: Those of them that training never saw.
+        unseen: Those of them that training had no masks of.
         settings: How the model is tested. The graph pads by itself and takes a whole image at its own size;
             `OnnxSegmenter` does the rest. With the names compiled in, the graph has subtracted the calibration; a graph
             that takes text features does not know the names, and leaves it to `OnnxSegmenter` or to who runs it alone.

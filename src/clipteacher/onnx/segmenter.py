@@ -34,7 +34,7 @@ class OnnxSegmenter:
 
     Attributes:
         class_names: Names that it answers to; a name's position is its id.
-        unseen: Those of them that training never saw.
+        unseen: Those of them that training had no masks of.
         metadata: All that the file says of itself.
 
     Raises:

@@ -27,9 +27,9 @@ def check_wanted(wanted: Sequence[str], labelled: Sequence[str]) -> tuple[str, .
         ('cat', 'red barn')
     """
     names = checked_names("wanted", wanted)
-    known = {_folded(name): name for name in labelled}
+    known = {folded(name): name for name in labelled}
     for name in names:
-        other = known.setdefault(_folded(name), name)
+        other = known.setdefault(folded(name), name)
         if other == name and name in labelled:
             raise ValueError(f"wanted: got {name!r}, which is labelled, expected names without masks. Leave it out.")
         if other != name:
@@ -52,7 +52,8 @@ def held_back(names: Sequence[str], unseen: Sequence[str], wanted: Sequence[str]
         The split: unseen are those of `unseen`, and those of `wanted` that are classes.
 
     Raises:
-        ValueError: As `ClassSplit` and `check_wanted`, or a name is both unseen and wanted.
+        ValueError: As `ClassSplit` and `check_wanted`; or a name is both unseen and wanted, or differs from a class by
+            case and spaces alone.
 
     Example:
         >>> held_back(["sky", "tree", "cat"], unseen=[], wanted=["cat", "bicycle"]).unseen
@@ -61,11 +62,11 @@ def held_back(names: Sequence[str], unseen: Sequence[str], wanted: Sequence[str]
     if both := [name for name in wanted if name in unseen]:
         raise ValueError(
             f"wanted: got {both} as unseen as well, expected each name in one: training knows the words of wanted "
-            "names, and nothing of unseen ones. The masks of both are held back."
+            "names, and nothing of unseen ones. Masks of both are held back. Leave one out."
         )
-    split = ClassSplit(tuple(names), (*unseen, *(name for name in wanted if name in names)))
-    check_wanted(wanted, split.seen)
-    return split
+    # Beside all other classes, unseen ones too: a word that is theirs but for case would tell training of them.
+    check_wanted(wanted, [name for name in names if name not in wanted])
+    return ClassSplit(tuple(names), (*unseen, *(name for name in wanted if name in names)))
 
 
 def setting_suffix(split: ClassSplit, wanted: Sequence[str]) -> str:
@@ -85,5 +86,11 @@ def setting_suffix(split: ClassSplit, wanted: Sequence[str]) -> str:
     return TRANSDUCTIVE if count == len(split.unseen) else f"{TRANSDUCTIVE}-{count}-of-{len(split.unseen)}"
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name without what makes no other word of it: case, and spaces around it or doubled.
+
+    Example:
+        >>> folded(" Red  barn") == folded("red barn")
+        True
+    """
     return " ".join(name.split()).casefold()

@@ -44,7 +44,7 @@ class ClosedSetSegmenter(nn.Module):
         student: The network, images (B, 3, H, W) to features (B, C, h, w). It is copied, and left as it was.
         class_names: Names that it answers to; a name's position is its id.
         text_features: Their text features T, (N, C).
-        unseen: Those of the names that training never saw; for the record.
+        unseen: Those of the names that training had no masks of; for the record.
         bias: What is added to the logits, (N,), such as a Segmenter's calibration; None adds nothing. It goes into the
             last layer's own.
         settings: How photos are tested.

@@ -33,9 +33,7 @@ def model_card(config: Mapping[str, Any]) -> str:
         Markdown with the hub's front matter.
     """
     names = [_plain(name) for name in config["class_names"]]
-    wanted = [_plain(name) for name in config.get("wanted", ())]
-    unseen = [_plain(name) for name in config["unseen"] if name not in config.get("wanted", ())]
-    seen = [_plain(name) for name in config["class_names"] if name not in config["unseen"]]
+    seen, wanted, unseen = ([_plain(name) for name in group] for group in _by_lesson(config))
     parts = [
         "---\nlibrary_name: clipteacher\npipeline_tag: image-segmentation\ntags:\n"
         "- semantic-segmentation\n- zero-shot\n- open-vocabulary\n- clip\n"
@@ -55,6 +53,15 @@ def model_card(config: Mapping[str, Any]) -> str:
         "of its teacher.\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _by_lesson(config: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """Group names: learned from masks, by name alone, and neither; words given after training are among the last."""
+    wanted, known = list(config.get("wanted", ())), config.get("seen")
+    names, unseen = config["class_names"], config["unseen"]
+    seen = [name for name in names if (name not in unseen if known is None else name in known)]
+    others = dict.fromkeys([*unseen, *(name for name in names if name not in seen)])
+    return seen, wanted, [name for name in others if name not in wanted]
 
 
 def _scores(config: Mapping[str, Any]) -> str:

@@ -166,14 +166,14 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     found = config.get("format") if isinstance(config, dict) else type(config).__name__
     if found == 1:
         try:
-            return _from_format_1(config)
+            return {"wanted": [], **_from_format_1(config)}
         except (AttributeError, KeyError, TypeError) as error:
             raise _damaged(folder, error) from error
     if found != FORMAT:
         raise ValueError(
             f"model: {path} has format {found!r}, expected {FORMAT}, or 1. Update clipteacher, or train again."
         )
-    return dict(config)
+    return {**config, "wanted": config.get("wanted", [])}  # until 2026-11-27 there was no such entry, and no such name
 
 
 def _from_format_1(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,15 +239,14 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
             raise ValueError(f"class_names: got {len(config['class_names'])} beside {len(text_features)} text features")
         if not (text_features.is_floating_point() and torch.isfinite(text_features).all()):
             raise ValueError(f"{_VOCABULARY}: got {text_features.dtype} or NaN, expected finite numbers")
-        test = dict(config["test"])
         model = SavedModel(
             student=student,
             class_names=tuple(config["class_names"]),
             text_features=torch.as_tensor(text_features).float(),
             unseen=tuple(config["unseen"]),
             seen=None if config["seen"] is None else tuple(config["seen"]),
-            wanted=tuple(config.get("wanted", ())),  # models until 2026-11-27 have no such entry, and no such name
-            settings=TestSettings(**test | {"pipeline": TestPipeline(**test["pipeline"])}),
+            wanted=tuple(config["wanted"]),
+            settings=_test_settings(dict(config["test"])),
             text_spec=config["text_encoder"],
             record={name: value for name, value in config.items() if name not in _OWN},
         )
@@ -255,6 +254,10 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, error) from error
     return model
+
+
+def _test_settings(entry: Mapping[str, Any]) -> TestSettings:
+    return TestSettings(**{**entry, "pipeline": TestPipeline(**entry["pipeline"])})
 
 
 def _damaged(folder: str | Path, error: Exception) -> ValueError:
@@ -301,12 +304,12 @@ def _check_description(spec: object, name: str = "student") -> None:
 def _check_entries(config: dict[str, Any]) -> None:
     """Check the kinds of those entries that nothing else checks."""
     for key in ("class_names", "unseen", "wanted", *(["seen"] if config["seen"] is not None else [])):
-        value = config.get(key, []) if key == "wanted" else config[key]
+        value = config[key]
         if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
             raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
         if len(set(value)) != len(value):
             raise ValueError(f"{key}: got a name twice, expected each once")
-    check_seen(config["seen"] or (), [*config["unseen"], *config.get("wanted", ())])
+    check_seen(config["seen"] or (), [*config["unseen"], *config["wanted"]])
     if not config["class_names"]:
         raise ValueError("class_names: got none, expected one or more")
     if not isinstance(config["text_encoder"], dict | None):

@@ -33,7 +33,7 @@ class FolderDataModule(LightningDataModule):
             Those with masks are held back and scored. A transductive protocol brings its own.
         protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split; `clipteacher fit` takes
             prompts, schedule and test pipeline from it too. Any other name is printed beside each score; None is
-            "<folder>-<seen>-<unseen>".
+            "<folder>-<seen>-<unseen>", with "-transductive" where names are wanted.
         train_split: Split to train on.
         val_split: Split to score on.
         batch_size: Photos a step, over all devices together.

@@ -64,7 +64,7 @@ def finish_run(
     # As a loaded student lies in memory: channels-last weights give other last bits, and a tie another label.
     segmenter.student.to(memory_format=torch.contiguous_format)
     samples = (val_set[index] for index in range(len(val_set)))
-    confusion = pooled_confusion(segmenter, samples, val_set.class_split.ignore)
+    confusion = pooled_confusion(segmenter, samples, len(val_set.class_split.names))
     result = compute_metrics(confusion, val_set.class_split)
     segmenter.record |= {"protocol": protocol, "scores": result.to_dict()}
     segmenter.save_pretrained(run.model)

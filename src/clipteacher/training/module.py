@@ -88,7 +88,7 @@ class TrainingModule(LightningModule):
         self.test = test
         self.seed = seed
         self.names = (*class_split.names, *(name for name in self.framework.wanted if name not in class_split.names))
-        self.confusion = PooledConfusion(len(self.names), class_split.ignore)
+        self.confusion = PooledConfusion(len(self.names), len(class_split.names))
         self._validated: list[Segmenter] = []  # a list hides it from the module's own parameters
 
     @property

@@ -19,7 +19,7 @@ class PooledConfusion(Metric):
 
     Args:
         num_classes: Number N of classes.
-        ignore: Label of pixels that are not counted; None is that of N classes, see `confusion_matrix`.
+        num_true: Number of classes that truth may hold, the first of the N; None is N, see `confusion_matrix`.
         **kwargs: What `torchmetrics.Metric` takes.
 
     Example:
@@ -33,15 +33,15 @@ class PooledConfusion(Metric):
     full_state_update = False
     confusion: Tensor
 
-    def __init__(self, num_classes: int, ignore: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (torchmetrics' own)
+    def __init__(self, num_classes: int, num_true: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (torchmetrics' own)
         super().__init__(**kwargs)
         self.num_classes = num_classes
-        self.ignore = ignore
+        self.num_true = num_true
         self.add_state("confusion", torch.zeros(num_classes, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, truth: Tensor, prediction: Tensor) -> None:
         """Add a batch of true and predicted ids, any shape, the same for both; raises as `confusion_matrix`."""
-        self.confusion += confusion_matrix(truth, prediction, self.num_classes, self.ignore)
+        self.confusion += confusion_matrix(truth, prediction, self.num_classes, num_true=self.num_true)
 
     def compute(self) -> Tensor:
         """Return the pooled confusion matrix, (N, N), int64."""
