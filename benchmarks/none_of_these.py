@@ -4,7 +4,7 @@ A trained student gets a few of its data set's names; every pixel of another cla
 of each rule is chosen on every other photo and scored on the rest, over several draws of names. "Against" stands for
 background prompts: other classes that compete with the names, which need no threshold.
 
-    .venv/bin/python benchmarks/none_of_these.py --model runs/quickstart/student/model --data runs/quickstart/world
+    .venv/bin/python benchmarks/none_of_these.py --model runs/quickstart/after/model --data runs/quickstart/world
 """
 
 from __future__ import annotations

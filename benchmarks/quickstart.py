@@ -27,16 +27,24 @@ def quickstart(out: Path, seed: int) -> dict[str, Any]:
         command = [str(Path(sys.executable).with_name("clipteacher")), "quickstart", "--out", str(out)]
         subprocess.run([*command, "--seed", str(seed)], check=True)  # noqa: S603 (our own command)
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    if list(metrics["rows"]) != list(TITLES):
+        raise ValueError(f"runs: {out} has the rows {list(metrics['rows'])}, expected {list(TITLES)}. Name another.")
     return metrics
 
 
 def report(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Write the runs' table in Markdown: mean and standard deviation over the seeds, in percent."""
+    """Write the runs' table in Markdown: mean and standard deviation over the seeds, in percent.
+
+    The last column is U as a share of the reference's, seed by seed.
+    """
     rows = []
     for key, title in TITLES.items():
         speed = shown_mean([run["timings"]["images_per_second"][key] for run in runs], 0)
-        rows.append([title, *score_cells([run["rows"][key] for run in runs]), speed])
-    return table(["", *COLUMNS, "images/s"], rows)
+        scores = [run["rows"][key] for run in runs]
+        shares = [row["of_reference"] for row in scores if row["of_reference"] is not None]
+        reached = shown_mean([100 * share for share in shares]) if len(shares) == len(runs) else "-"
+        rows.append([title, *score_cells(scores), speed, reached])
+    return table(["", *COLUMNS, "images/s", "of the reference"], rows)
 
 
 def main() -> None:

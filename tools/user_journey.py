@@ -40,7 +40,7 @@ from clipteacher.demo import UNSEEN, small_student, tiny_teacher
 from clipteacher.training.datamodule import FolderDataModule
 
 torch.manual_seed(0)
-data = FolderDataModule("world", UNSEEN, batch_size=2, workers=0, augment=Augment(crop_size=(96, 96)))
+data = FolderDataModule("world", wanted=UNSEEN, batch_size=2, workers=0, augment=Augment(crop_size=(96, 96)))
 result = clipteacher.train(data, small_student(), tiny_teacher(), steps=3, out="from_python", accelerator="cpu")
 assert result.segmenter.segment("photo.png", ["cat", "old chair"]).labels.shape == (96, 96)
 clipteacher.Segmenter.from_pretrained("from_python/model").segment("photo.png").save("found.png")

@@ -1,6 +1,6 @@
 """CLIPTeacher: a frozen CLIP trains any segmentation network, then leaves (arXiv 2310.02296).
 
-    result = clipteacher.train("data", student, teacher, unseen=["cat"])
+    result = clipteacher.train("data", student, teacher, wanted=["cat"])
     result.segmenter.segment("photo.jpg", ["cat", "old chair"]).save("found.png")
 
 Teachers and students lie one level down, for each loads a library of its own: `clipteacher.teachers.openclip`,

@@ -133,11 +133,11 @@ def test_none_of_these(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> 
 
 
 def test_quickstart_over_seeds(run: Run, tmp_path: Path) -> None:
-    scores = {"mIoU_unseen": 0.25, "hIoU": 0.5, "mIoU_seen": 0.75, "pAcc": 1.0}
+    scores = {"mIoU_unseen": 0.25, "hIoU": 0.5, "mIoU_seen": 0.75, "pAcc": 1.0, "of_reference": 0.8}
     keys = list(importlib.import_module("clipteacher.demo.quickstart.results").TITLES)
     metrics = {
         "protocol": "world-15-5",
-        "rows": dict.fromkeys(keys, scores),
+        "rows": dict.fromkeys(keys, scores) | {"baseline": scores | {"of_reference": None}},
         "timings": {"images_per_second": dict.fromkeys(keys, 10.0), "seconds": {"world": 60, "student": 60}},
         "machine": {"cpu": "some", "cores": 2},
     }
@@ -146,9 +146,14 @@ def test_quickstart_over_seeds(run: Run, tmp_path: Path) -> None:
         (tmp_path / f"seed{seed}" / "metrics.json").write_text(json.dumps(metrics))
     out = tmp_path / "quickstart.json"
     shown = run("quickstart", "--runs", tmp_path, "--seeds", 0, 1, "--out", out)
-    assert "| 25.0 ± 0.0 | 50.0 ± 0.0 | 75.0 ± 0.0 | 100.0 ± 0.0 | 10 ± 0 |" in shown
+    assert "| words said before | 25.0 ± 0.0 | 50.0 ± 0.0 | 75.0 ± 0.0 | 100.0 ± 0.0 | 10 ± 0 | 80.0 ± 0.0 |" in shown
+    assert "| labels only | 25.0 ± 0.0 | 50.0 ± 0.0 | 75.0 ± 0.0 | 100.0 ± 0.0 | 10 ± 0 | - |" in shown
     assert "2.0 ± 0.0 minutes a run" in shown
     assert len(read(out, "quickstart")["runs"]) == 2
+    metrics["rows"] = {"baseline": scores, "teacher": scores, "student": scores}
+    (tmp_path / "seed0" / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(ValueError, match=r"seed0 has the rows .*'student'.*, expected .*'before'"):
+        run("quickstart", "--runs", tmp_path, "--seeds", 0, 1, "--out", out)
 
 
 def test_counts_of_students(run: Run) -> None:

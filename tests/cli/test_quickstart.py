@@ -38,12 +38,14 @@ def test_table_and_advice(capfd: pytest.CaptureFixture[str]) -> None:
     found = json.loads(Path("clipteacher-quickstart/metrics.json").read_text())
     assert found["seed"] == 0
     assert "world-15-5, seed 0" in out
-    header = re.search(r".* U .* hIoU .* S .* pAcc .* images/s .*", out)
+    header = re.search(r".* U .* hIoU .* S .* pAcc .* images/s .* reference .*", out)
     assert header is not None
     for key, title in (
-        ("baseline", "supervised baseline"),
-        ("teacher", r"zero-shot teacher \(MaskCLIP-style\)"),
-        ("student", r"student, GLM \+ PLM"),
+        ("baseline", "labels only"),
+        ("teacher", "zero-shot teacher"),
+        ("after", "words said after"),
+        ("before", "words said before"),
+        ("reference", r"all masks \(reference\)"),
     ):
         row = re.search(rf"{title}\s+│(.*)", out)
         assert row is not None, title
@@ -51,6 +53,11 @@ def test_table_and_advice(capfd: pytest.CaptureFixture[str]) -> None:
         scores = [found["rows"][key][name] for name in ("mIoU_unseen", "hIoU", "mIoU_seen", "pAcc")]
         assert cells[:4] == [f"{100 * score:.1f}" for score in scores]
         assert cells[4] == f"{found['timings']['images_per_second'][key]:.0f}"
+        share = found["rows"][key]["of_reference"]
+        assert cells[5] == ("-" if share is None else f"{100 * share:.1f}")
+    caption = " ".join(out.split())
+    assert "words said before: world-15-5-transductive" in caption
+    assert "all masks (reference): world-20-0" in caption
     assert re.search(r"\d min \d+ s in all", out)
     assert "What to type next" in out
 
@@ -63,7 +70,7 @@ def test_the_lines_on_the_screen_run_as_they_stand(capfd: pytest.CaptureFixture[
     for line in lines[:2]:
         main(shlex.split(line)[1:])
     assert len(list(Path("my first try/words").iterdir())) == 2
-    assert "world-15-5" in capfd.readouterr().out
+    assert "world-15-5-transductive" in capfd.readouterr().out
 
 
 @pytest.mark.usefixtures("small")

@@ -94,8 +94,12 @@ def test_every_command_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> N
     counts = {split: len(list(Path("data/images", split).iterdir())) for split in ("train", "val")}
     assert counts == {"train": 4, "val": 1}
     assert json.loads(Path("check.json").read_text())["unseen"] == []
-    for run in ("mine", "baseline"):
+    protocols = {"mine": "data-1-2-transductive", "baseline": "data-1-2", "reference": "data-3-0"}
+    for run, protocol in protocols.items():
         assert {"model", "metrics.json", "report.png"} <= {entry.name for entry in Path("runs", run).iterdir()}
+        assert json.loads(Path("runs", run, "metrics.json").read_text())["protocol"] == protocol
+    for run in ("mine", "baseline"):  # the page has them with 16 other classes
+        assert f"`{protocols[run].replace('-1-', '-16-')}`" in PAGE
     assert len(list(Path("pictures").iterdir())) == 10
     ids = np.asarray(Image.open("pictures/0_ids.png"))
     assert ids.shape == (70, 90)
@@ -119,6 +123,7 @@ def test_the_first_configuration_is_whole(tmp_path: Path, capsys: pytest.Capture
         assert stop.value.code == 0
         printed = yaml.safe_load(capsys.readouterr().out)
         assert printed["data"]["root"] == "data"
+        assert printed["data"]["wanted"] == ["cat", "car"]
         width = 512 if extra else 384
         assert printed["model"]["student"]["init_args"]["channels"] == width
         losses = MethodConfig.recommended().losses

@@ -36,14 +36,16 @@ def test_the_quickstarts_table_is_that_of_its_results(name: str) -> None:
     # A page may break the command over two lines.
     assert RESULTS["command"] in " ".join(text.split())
     first = RESULTS["runs"][0]["rows"]
-    assert len(first) == 3
+    assert len(first) in (3, 5)  # until the day when words are said before training, too
     for row in first:
         shares = [
             mean_and_deviation([100 * run["rows"][row][score] for run in RESULTS["runs"]], 1)
             for score in ("mIoU_unseen", "hIoU", "mIoU_seen", "pAcc")
         ]
-        speed = mean_and_deviation([run["timings"]["images_per_second"][row] for run in RESULTS["runs"]], 0)
-        assert f"| {' | '.join([*shares, speed])} |" in text, row
+        cells = [*shares, mean_and_deviation([run["timings"]["images_per_second"][row] for run in RESULTS["runs"]], 0)]
+        if len(first) == 5:
+            cells.append(mean_and_deviation([100 * run["rows"][row]["of_reference"] for run in RESULTS["runs"]], 1))
+        assert f"| {' | '.join(cells)} |" in text, row
 
 
 def test_its_python_runs_as_it_stands(tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_the_first_training_is_the_readmes() -> None:
 
 
 def test_it_is_short() -> None:
-    assert len(README.splitlines()) <= 150
+    assert len(README.splitlines()) <= 120
 
 
 def test_its_pictures_and_pages_are_there() -> None:

@@ -223,3 +223,18 @@ def test_the_confusion_is_scikit_learns(classes: int) -> None:
     counted = truth != ignore
     expected = sklearn_confusion(truth[counted].numpy(), prediction[counted].numpy(), labels=range(classes))
     assert confusion_matrix(truth, prediction, classes).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_for_another_split_as_if_counted_for_it(seed: int) -> None:
+    confusion = confusion_matrix(*random_pair(seed), num_classes=5)
+    for unseen in ((), ("sky",), ("tree", "cow"), SPLIT.names):
+        other = ClassSplit(names=SPLIT.names, unseen=unseen)
+        expected = compute_metrics(confusion, other).to_dict()
+        assert compute_metrics(confusion, SPLIT).with_split(other).to_dict() == expected
+
+
+def test_scores_of_other_classes_are_not_split() -> None:
+    scores = compute_metrics(torch.eye(5, dtype=torch.int64), SPLIT)
+    with pytest.raises(ValueError, match="split: got the classes sky, tree, expected those of the scores: sky, tree, "):
+        scores.with_split(ClassSplit(names=("sky", "tree"), unseen=("tree",)))

@@ -15,7 +15,7 @@ from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
 
 
 def quickstart(arguments: Sequence[str]) -> None:
-    """Train a student under a tiny CLIP on a drawn world; compare it with the supervised baseline and that CLIP."""
+    """Train one network on a drawn world with labels only, under a tiny CLIP, and with all masks; compare them."""
     parser = ArgumentParser(prog="clipteacher quickstart", description=quickstart.__doc__)
     folder = Path("clipteacher-quickstart")
     parser.add_argument("--out", type=Path, default=folder, help="folder to write, new or empty")
@@ -38,7 +38,7 @@ def quickstart(arguments: Sequence[str]) -> None:
         )
         raise SystemExit(130) from None
     console.print(results.table())
-    written = ("panel.png", "metrics.json", "student/model", "world")
+    written = ("panel.png", "metrics.json", "before/model", "world")
     console.print("Written: " + ", ".join(str(given.out / name) for name in written), soft_wrap=True, highlight=False)
     console.print("\n[bold]What to type next[/bold]")
     for purpose, line in commands:

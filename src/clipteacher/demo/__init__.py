@@ -1,7 +1,7 @@
 """See the method work with no download: a drawn world, a tiny CLIP, and the quickstart on both.
 
 write_world("world")
-result = clipteacher.train("world", small_student(), tiny_teacher(), unseen=UNSEEN)
+result = clipteacher.train("world", small_student(), tiny_teacher(), wanted=UNSEEN)
 """
 
 from __future__ import annotations

@@ -107,6 +107,29 @@ class Scores:
         values: dict[str, Any] = nan_to_none(asdict(self))
         return values
 
+    def with_split(self, split: ClassSplit) -> Scores:
+        """Return the scores of the same labels with other classes counted as unseen; pAcc and each IoU stay.
+
+        So a network that was trained on all masks is compared with one that was not.
+
+        Args:
+            split: The same classes; S and U are means over its seen and its unseen ones.
+
+        Raises:
+            ValueError: The split has other classes.
+
+        Example:
+            >>> scores = Scores(0.9, mIoU_seen=0.7, mIoU_unseen=math.nan, hIoU=math.nan, IoU={"sky": 0.8, "cat": 0.6})
+            >>> print(scores.with_split(ClassSplit(names=("sky", "cat"), unseen=("cat",))))
+            U 60.0, hIoU 68.6, S 80.0, pAcc 90.0
+        """
+        if set(split.names) != set(self.IoU):
+            raise ValueError(
+                f"split: got the classes {', '.join(split.names)}, expected those of the scores: "
+                f"{', '.join(self.IoU)}. Score the test photos again for other classes."
+            )
+        return _scores(self.pAcc, self.IoU, split)
+
 
 def compute_metrics(confusion: Tensor, split: ClassSplit) -> Scores:
     """Compute every score from a pooled confusion matrix over all classes, seen and unseen together.
@@ -143,15 +166,7 @@ def compute_metrics(confusion: Tensor, split: ClassSplit) -> Scores:
     union = counts.sum(0)[:size] + counts.sum(1) - hits
     # 0/0 is NaN: an absent class.
     iou = dict(zip(split.names, (hits / union).tolist(), strict=True))
-    seen = _mean([iou[name] for name in split.seen])
-    unseen = _mean([iou[name] for name in split.unseen])
-    return Scores(
-        pAcc=float(hits.sum() / counts.sum()),
-        mIoU_seen=seen,
-        mIoU_unseen=unseen,
-        hIoU=0.0 if seen == unseen == 0 else 2 * seen * unseen / (seen + unseen),
-        IoU=iou,
-    )
+    return _scores(float(hits.sum() / counts.sum()), iou, split)
 
 
 def percent(share: float) -> str:
@@ -162,6 +177,14 @@ def percent(share: float) -> str:
         ('12.3', 'absent')
     """
     return "absent" if math.isnan(share) else f"{100 * share:.1f}"
+
+
+def _scores(accuracy: float, iou: dict[str, float], split: ClassSplit) -> Scores:
+    """Take the means of each IoU over the seen and over the unseen classes of a split."""
+    seen = _mean([iou[name] for name in split.seen])
+    unseen = _mean([iou[name] for name in split.unseen])
+    harmonic = 0.0 if seen == unseen == 0 else 2 * seen * unseen / (seen + unseen)
+    return Scores(pAcc=accuracy, mIoU_seen=seen, mIoU_unseen=unseen, hIoU=harmonic, IoU=iou)
 
 
 def _mean(values: list[float]) -> float:

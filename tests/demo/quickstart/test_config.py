@@ -12,7 +12,8 @@ from rich.console import Console
 
 from clipteacher.demo.drawn_world import UNSEEN, write_world
 from clipteacher.demo.quickstart import run
-from clipteacher.demo.quickstart.config import FIT_CONFIG, QuickstartConfig
+from clipteacher.demo.quickstart.config import FIT_CONFIG, RUNS, QuickstartConfig
+from clipteacher.demo.quickstart.results import TITLES
 from clipteacher.training.configured import configured_session
 from clipteacher.training.session import TrainingResult
 
@@ -97,3 +98,9 @@ def test_the_packaged_configuration_is_of_the_drawn_world_and_needs_no_download(
     teacher = fit["model"]["teacher"]["init_args"]
     assert teacher["model"].startswith("package:clipteacher.")
     assert teacher["pretrained"] is None
+
+
+def test_each_run_has_a_row_and_a_stage_of_its_own() -> None:
+    assert [key for key in TITLES if key != "teacher"] == list(RUNS)
+    assert len({each.stage for each in RUNS.values()}) == len(RUNS)
+    assert list(run.PANEL) == ["baseline", "after", "before"]

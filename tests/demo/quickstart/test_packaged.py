@@ -21,7 +21,7 @@ def test_the_packaged_configuration_with_the_packaged_clip(tmp_path: Path) -> No
     out = tmp_path / "out"
     results, _ = quickstart(out, seed=0, config=config, console=Console(file=io.StringIO()))
     assert results.protocol == "world-15-5"
-    spec = json.loads((out / "student" / "model" / "config.json").read_text())["text_encoder"]
+    spec = json.loads((out / "before" / "model" / "config.json").read_text())["text_encoder"]
     assert spec["model"] == "package:clipteacher.demo.tiny_clip"
-    student: Segmenter = Segmenter.from_pretrained(out / "student" / "model")
+    student: Segmenter = Segmenter.from_pretrained(out / "before" / "model")
     assert student.with_names(["a dark cloud", "sand"]).text_features.shape == student.text_features[:2].shape

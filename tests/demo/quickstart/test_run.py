@@ -1,4 +1,4 @@
-"""The quickstart in small: what it writes, that a seed repeats it, and that it writes over nothing."""
+"""The quickstart in small: what it trains and writes, that a seed repeats it, and that it writes over nothing."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.folder import FolderSource
 from clipteacher.demo.drawn_world import CLASSES, UNSEEN
 from clipteacher.demo.quickstart.advice import Commands
-from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
+from clipteacher.demo.quickstart.config import RUNS, QuickstartConfig, check_empty
 from clipteacher.demo.quickstart.results import TITLES, Results
 from clipteacher.demo.quickstart.run import quickstart
 from clipteacher.evaluation.evaluate import pooled_confusion
@@ -51,13 +51,13 @@ def metrics(out: Path) -> dict[str, Any]:
 def test_what_it_writes(done: Done, small: QuickstartConfig) -> None:
     out, _ = done
     assert sorted(path.name for path in out.iterdir()) == [
-        *("baseline", "fit.yaml", "metrics.json", "panel.png", "student", "world")
+        *("after", "baseline", "before", "fit.yaml", "metrics.json", "panel.png", "reference", "world")
     ]
     assert len(list((out / "world" / "images" / "train").iterdir())) == 8
     assert len(list((out / "world" / "masks" / "val").iterdir())) == 4
     with Image.open(out / "world" / "images" / "val" / "00000.png") as scene:
         assert scene.size == (64, 64)
-    for run in ("baseline", "student"):
+    for run in RUNS:
         for part in ("config.yaml", "metrics.json", "report.png", "model/student.safetensors"):
             assert (out / run / part).exists(), part
     assert (out / "fit.yaml").read_bytes() == small.fit.read_bytes()
@@ -66,15 +66,26 @@ def test_what_it_writes(done: Done, small: QuickstartConfig) -> None:
         assert panel.height > 2 * 120
 
 
-def test_the_two_students_differ_in_the_teacher(done: Done) -> None:
-    configs = [yaml.safe_load((done[0] / run / "config.yaml").read_text()) for run in ("baseline", "student")]
-    assert {key for key in configs[0] if configs[0][key] != configs[1][key]} == {"model", "out", "baseline"}
-    assert {key for key in configs[0]["model"] if configs[0]["model"][key] != configs[1]["model"][key]} == {"method"}
-    methods = [config["model"]["method"] for config in configs]
-    assert {key for key in methods[0] if methods[0][key] != methods[1][key]} == {"glm", "plm"}
-    assert methods[0]["glm"] is methods[0]["plm"] is None
-    assert configs[1]["baseline"] == str(done[0] / "baseline" / "model")
-    assert [config["seed_everything"] for config in configs] == [3, 3]
+def test_the_runs_differ_in_what_training_is_told_alone(done: Done) -> None:
+    configs = {run: yaml.safe_load((done[0] / run / "config.yaml").read_text()) for run in RUNS}
+    told = {}
+    for run, config in configs.items():
+        method, data = config["model"]["method"], config["data"]
+        told[run] = data.pop("unseen"), data.pop("wanted"), method.pop("glm") is None, method.pop("plm") is None
+        assert config.pop("out") == str(done[0] / run)
+        compared = config.pop("baseline")
+        assert compared == (None if run == "baseline" else str(done[0] / "baseline" / "model"))
+        config["checkpoint"].pop("dirpath", None)
+        config["trainer"].pop("default_root_dir", None)
+    unseen = list(UNSEEN)
+    assert told == {
+        "baseline": (unseen, [], True, True),
+        "after": (unseen, [], False, False),
+        "before": ([], unseen, False, False),
+        "reference": ([], [], True, True),
+    }
+    assert all(config == configs["baseline"] for config in configs.values())
+    assert configs["baseline"]["seed_everything"] == 3
 
 
 def test_metrics(done: Done) -> None:
@@ -86,9 +97,18 @@ def test_metrics(done: Done) -> None:
     assert found["machine"]["cores"] >= 1
     assert found["machine"]["cpu"]
     assert list(found["rows"]) == list(TITLES) == list(found["timings"]["images_per_second"])
+    reference = found["rows"]["reference"]["mIoU_unseen"]
     for row in found["rows"].values():
-        assert list(row) == ["pAcc", "mIoU_seen", "mIoU_unseen", "hIoU", "IoU"]
+        assert list(row) == ["protocol", "pAcc", "mIoU_seen", "mIoU_unseen", "hIoU", "IoU", "of_reference"]
         assert tuple(row["IoU"]) == CLASSES
+        assert row["of_reference"] == (row["mIoU_unseen"] / reference if reference else None)
+    assert {key: row["protocol"] for key, row in found["rows"].items()} == {
+        "baseline": "world-15-5",
+        "teacher": "world-15-5",
+        "after": "world-15-5",
+        "before": "world-15-5-transductive",
+        "reference": "world-20-0",
+    }
     assert all(value > 0 for value in found["timings"]["images_per_second"].values())
     assert all(value > 0 for value in found["timings"]["seconds"].values())
     assert found == done[1][0].to_dict()
@@ -96,21 +116,43 @@ def test_metrics(done: Done) -> None:
 
 def test_the_students_rows_are_their_runs_own(done: Done) -> None:
     rows = metrics(done[0])["rows"]
-    for run in ("baseline", "student"):
-        own = json.loads((done[0] / run / "metrics.json").read_text())
-        assert own.pop("protocol") == "world-15-5"
-        assert own == rows[run]
+    for run in RUNS:
+        own, row = json.loads((done[0] / run / "metrics.json").read_text()), rows[run]
+        del row["of_reference"]
+        if run == "reference":  # its run has no unseen classes, its row has those of the others
+            assert own["mIoU_unseen"] is None
+            assert (own["pAcc"], own["IoU"]) == (row["pAcc"], row["IoU"])
+            absent = [name for name in CLASSES if row["IoU"][name] is None]
+            for score, names in (("mIoU_unseen", UNSEEN), ("mIoU_seen", SPLIT.seen)):
+                present = [row["IoU"][name] for name in names if name not in absent]
+                assert row[score] == pytest.approx(sum(present) / len(present))
+        else:
+            assert own == row
+
+
+def test_training_knows_the_words_it_was_told(done: Done) -> None:
+    models = {run: Segmenter.from_pretrained(done[0] / run / "model") for run in RUNS}
+    assert {run: model.wanted for run, model in models.items() if model.wanted} == {"before": UNSEEN}
+    assert {run: len(model.seen) for run, model in models.items()} == {
+        "baseline": 15,
+        "after": 15,
+        "before": 15,
+        "reference": 20,
+    }
+    assert all(model.class_names == CLASSES for model in models.values())
+    assert models["before"].with_names(["a dark cloud"]).class_names == ("a dark cloud",), "words after training"
 
 
 def test_the_teachers_row_is_that_of_its_dense_tokens(
     done: Done, small: QuickstartConfig, tiny_clip: tuple[Path, Path]
 ) -> None:
     teacher = OpenClipTeacher(str(tiny_clip[0]), str(tiny_clip[1]))
-    student = Segmenter.from_pretrained(done[0] / "student" / "model")
+    student = Segmenter.from_pretrained(done[0] / "after" / "model")
     student.student = ZeroShotTeacher(teacher)
     val_set = SegmentationDataset(FolderSource(done[0] / "world", "val"), SPLIT, training=False)
     expected = compute_metrics(pooled_confusion(student, [val_set[i] for i in range(4)]), SPLIT).to_dict()
     found = metrics(done[0])["rows"]["teacher"]
+    del found["protocol"], found["of_reference"]
     assert found.pop("IoU") == pytest.approx(expected.pop("IoU"), abs=1e-3)
     assert found == pytest.approx(expected, abs=1e-3)
 
@@ -144,7 +186,7 @@ def test_the_printed_commands_run(
     main(evaluate[1:])
     fill = {
         "YOUR_FOLDER": str(out / "world"),
-        "[NAME, NAME]": "[sand, boat]",
+        "[WORD, WORD]": "[sand, a red house]",
         "[512, 512]": "[64, 64]",
         "4000": "1",
         "ViT-B-16-quickgelu": str(tiny_clip[0]),
@@ -154,7 +196,9 @@ def test_the_printed_commands_run(
     assert fill.keys() <= set(fit)
     monkeypatch.chdir(tmp_path)
     main([fill.get(word, word) for word in fit[1:]])
-    assert json.loads((tmp_path / "runs" / "mine" / "metrics.json").read_text())["protocol"] == "world-18-2"
+    assert (
+        json.loads((tmp_path / "runs" / "mine" / "metrics.json").read_text())["protocol"] == "world-19-1-transductive"
+    )
 
 
 def test_a_shell_reads_the_commands_as_they_are_meant(done: Done) -> None:

@@ -11,7 +11,7 @@ Commands = list[tuple[str, str]]
 
 
 def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]) -> Commands:
-    """List what to type next; all runs as it stands, but for the last: that one wants a folder, names and a download.
+    """List what to type next; all runs as it stands, but for the last: that one wants a folder, words and a download.
 
     Args:
         out: The quickstart's folder.
@@ -19,17 +19,17 @@ def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]
         photo: A scene of the world.
         words: Names to segment it by.
     """
-    model, world = str(out / "student" / "model"), str(out / "world")
+    model, world = str(out / "before" / "model"), str(out / "world")
     segment = ("clipteacher", "segment", str(photo), "--model", model, "--classes", ", ".join(words))
     commands = [
-        ("Segment a scene by words of your own:", (*segment, "--out", str(out / "words"))),
-        ("Score the student again:", ("clipteacher", "evaluate", "--model", model, "--data", world)),
+        ("Segment a scene by any words:", (*segment, "--out", str(out / "words"))),
+        ("Score this student again:", ("clipteacher", "evaluate", "--model", model, "--data", world)),
         (
             "Train on photographs of your own (a folder with classes.txt, images/{train,val} and masks/{train,val}) "
-            "under OpenAI's CLIP, which is downloaded once (600 MB):",
+            "and on words that have no masks there, under OpenAI's CLIP, which is downloaded once (600 MB):",
             (
                 *("clipteacher", "fit", "--config", str(fit_config), "--out", "runs/mine"),
-                *("--data.root", "YOUR_FOLDER", "--data.unseen", "[NAME, NAME]"),
+                *("--data.root", "YOUR_FOLDER", "--data.unseen", "[]", "--data.wanted", "[WORD, WORD]"),
                 *("--data.augment.crop_size", "[512, 512]", "--trainer.max_steps", "4000"),
                 *("--model.teacher.init_args.model", "ViT-B-16-quickgelu"),
                 *("--model.teacher.init_args.pretrained", "openai", "--model.student.init_args.channels", "512"),

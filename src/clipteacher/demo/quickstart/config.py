@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, NamedTuple
+
+from clipteacher.demo.drawn_world import UNSEEN
 
 FIT_CONFIG = Path(__file__).with_name("quickstart.yaml")
-"""Configuration of `clipteacher fit` for both students; it ships with the package."""
+"""Configuration of `clipteacher fit` for all runs; it ships with the package."""
+
+_NO_TEACHER = ("--model.method.glm", "null", "--model.method.plm", "null")
+
+
+class Run(NamedTuple):
+    """One training of the quickstart.
+
+    Attributes:
+        stage: What its stage says.
+        options: Arguments of `clipteacher fit` beside the common configuration.
+    """
+
+    stage: str
+    options: tuple[str, ...]
+
+
+RUNS: Final[Mapping[str, Run]] = {
+    "baseline": Run("Training with the labels only", ("--data.unseen", json.dumps(UNSEEN), *_NO_TEACHER)),
+    "after": Run("Training under the teacher, words said after", ("--data.unseen", json.dumps(UNSEEN))),
+    "before": Run(
+        "Training under the teacher, words said before", ("--data.unseen", "[]", "--data.wanted", json.dumps(UNSEEN))
+    ),
+    "reference": Run("Training the reference with all masks", ("--data.unseen", "[]", *_NO_TEACHER)),
+}
+"""The trainings in their order, by the name of their folders: the same network, seed and steps."""
 
 
 @dataclass(frozen=True)
