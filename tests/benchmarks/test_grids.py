@@ -16,6 +16,9 @@ from clipteacher.training.module import TrainingModule
 
 ROOT = Path(__file__).parents[2]
 GRIDS = sorted((ROOT / "benchmarks" / "grids").glob("*.yaml"))
+# Those of the transductive setting were run under today's names.
+OF_OLD = [path for path in GRIDS if "_wanted" not in path.stem]
+PARTS = ("glm", "plm", "losses", "distillation")
 Values = dict[str, Any]
 
 # What the library's options were by default when the lines were run, under the names of then.
@@ -82,7 +85,7 @@ def meaning_now(options: list[str]) -> Values:
     config = str(Path(options[options.index("--config") + 1]).relative_to(ROOT))
     parsed = parser(config).parse_args([*options, "--data.root", "x"])
     method: Values = parsed.model.method.as_dict()
-    return method
+    return {part: method[part] for part in PARTS}  # without wanted names the others do nothing
 
 
 def plain(method: Values) -> Values:
@@ -103,10 +106,10 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
 
 def test_the_defaults_of_then_are_the_paper_preset_of_today() -> None:
     method = meaning_then("configs/msrc21-paper.yaml", ["--model.losses.glm", 1, "--model.losses.alpha", 1])
-    assert plain(asdict(MethodConfig.paper())) == method
+    assert plain({part: asdict(MethodConfig.paper())[part] for part in PARTS}) == method
 
 
-@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_OLD, ids=lambda path: path.stem)
 def test_each_setting_means_what_its_lines_meant(path: Path, ablation: Any) -> None:  # noqa: ANN401
     grid = yaml.safe_load(path.read_text())
     results = ROOT / "benchmarks" / "results" / f"{path.stem}.jsonl"
@@ -126,7 +129,7 @@ def test_each_setting_means_what_its_lines_meant(path: Path, ablation: Any) -> N
 def test_every_line_is_a_run_of_its_grid(path: Path, ablation: Any) -> None:  # noqa: ANN401
     grid = yaml.safe_load(path.read_text())
     known = {"config", "data", "world", "unseen", "held_out", "seeds", "common", "settings", "rescored", "curves"}
-    assert set(grid) <= known | {"zero_shot_teacher"}
+    assert set(grid) <= known | {"zero_shot_teacher", "absent"}
     assert (ROOT / grid["config"]).is_file()
     assert not any(set(names) & set(grid["unseen"]) for names in grid.get("held_out", []))
     assert all(again["of"] in grid["settings"] for again in grid.get("rescored", {}).values())
