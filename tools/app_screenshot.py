@@ -1,6 +1,6 @@
 """Takes the screenshot of `clipteacher app` in docs/guides/app.md: a drawn scene on the page, not a photograph.
 
-    python tools/app_screenshot.py --model runs/quickstart/before/model --out docs/images/app.png
+    python tools/app_screenshot.py --model runs/quickstart/after/model --out docs/images/app.png
 
 It needs the extra `app`, selenium, chromium and chromedriver (Debian: apt install chromium chromium-driver).
 """

@@ -111,7 +111,13 @@ def test_trainings_in_one_process(ablation: Any, tmp_path: Path, monkeypatch: py
             "--trainer.accelerator",
             "cpu",
         ],
-        "settings": {"base": [], "supervised baseline": ["--model.method.glm", "null", "--model.method.plm", "null"]},
+        "absent": ["zebra"],
+        "settings": {
+            "base": [],
+            "supervised baseline": ["--model.method.glm", "null", "--model.method.plm", "null"],
+            "words before": ["--data.unseen", "[]", "--data.wanted", "{unseen and absent}"],
+            "all masks": ["--data.unseen", "[]", "--model.method.glm", "null", "--model.method.plm", "null"],
+        },
         "rescored": {"base, calibration 9": {"of": "base", "switches": ["--calibration", 9]}},
     }
     (tmp_path / "grid.yaml").write_text(yaml.safe_dump(grid, sort_keys=False))
@@ -119,11 +125,16 @@ def test_trainings_in_one_process(ablation: Any, tmp_path: Path, monkeypatch: py
     words = ["ablation", str(tmp_path / "grid.yaml"), "--lines", str(lines), "--runs", str(tmp_path / "runs")]
     monkeypatch.setattr(sys, "argv", words)
     ablation.main()
-    teacher, base, baseline, calibrated = ablation.read_lines(lines)
+    teacher, base, baseline, before, reference, calibrated = ablation.read_lines(lines)
     assert teacher["of"] == "zero-shot teacher"
     assert base["protocol"] == baseline["protocol"] == calibrated["protocol"] == teacher["protocol"]
     assert base["IoU"] != baseline["IoU"]
     assert (calibrated["calibration"], calibrated["mIoU_seen"]) == (9, 0)
+    assert before["protocol"].endswith("-18-2-transductive")
+    config = yaml.safe_load((tmp_path / "runs" / "grid" / "words_before-sand-boat-seed0" / "config.yaml").read_text())
+    assert config["data"]["wanted"] == ["sand", "boat", "zebra"]
+    assert reference["protocol"] == base["protocol"], "it is scored with the run's names as the unseen ones"
+    assert reference["mIoU_unseen"] is not None
     run = tmp_path / "runs" / "grid" / "base-sand-boat-seed0"
     assert json.loads((run / "metrics.json").read_text())["hIoU"] == base["hIoU"]
 

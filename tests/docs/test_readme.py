@@ -36,7 +36,7 @@ def test_the_quickstarts_table_is_that_of_its_results(name: str) -> None:
     # A page may break the command over two lines.
     assert RESULTS["command"] in " ".join(text.split())
     first = RESULTS["runs"][0]["rows"]
-    assert len(first) in (3, 5)  # until the day when words are said before training, too
+    assert len(first) == 5
     for row in first:
         shares = [
             mean_and_deviation([100 * run["rows"][row][score] for run in RESULTS["runs"]], 1)
