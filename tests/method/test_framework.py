@@ -48,9 +48,9 @@ TERMS = {
 WEIGHTS = ("glm", "focal", "dice", "ce", "bce")
 
 
-def of(method: MethodConfig) -> CLIPTeacher:
+def of(method: MethodConfig, wanted: tuple[str, ...] = ()) -> CLIPTeacher:
     torch.manual_seed(0)  # of the synthesizer
-    return CLIPTeacher(StandInStudent(WIDTH), StandInTeacher(WIDTH, patch=8), SEEN, method)
+    return CLIPTeacher(StandInStudent(WIDTH), StandInTeacher(WIDTH, patch=8), SEEN, method, wanted=wanted)
 
 
 def build(setting: str = "both", /, **losses: Any) -> CLIPTeacher:  # noqa: ANN401

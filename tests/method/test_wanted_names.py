@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.method.test_framework import PLM_ON, SEEN, WEIGHTED, WIDTH, batch, gradients
-from tests.stand_ins import StandInStudent, StandInTeacher, random_tensor, unit_vectors, word_vectors
+from tests.method.test_framework import PLM_ON, SEEN, WEIGHTED, WIDTH, batch, gradients, of
+from tests.stand_ins import StandInTeacher, random_tensor, unit_vectors, word_vectors
 
 from clipteacher.method.config import MethodConfig
 from clipteacher.method.framework import CLIPTeacher
@@ -21,8 +21,7 @@ METHOD = MethodConfig(
 
 
 def build(wanted: tuple[str, ...] = WANTED, method: MethodConfig = METHOD) -> CLIPTeacher:
-    torch.manual_seed(0)
-    return CLIPTeacher(StandInStudent(WIDTH), StandInTeacher(WIDTH, patch=8), SEEN, method, wanted=wanted)
+    return of(method, wanted)
 
 
 def encoded(module: CLIPTeacher) -> set[str]:

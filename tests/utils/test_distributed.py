@@ -16,6 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 from clipteacher.method.config import LossConfig, MethodConfig
 from clipteacher.method.distillation import DistillationConfig
 from clipteacher.method.glm import GLMConfig
+from clipteacher.method.plm.naming import NamingConfig
+from clipteacher.method.self_training import SelfTrainingConfig
 from clipteacher.training.average import StudentAverage
 from clipteacher.utils.distributed import ALONE, TOGETHER, sum_over_ranks, world_size
 
@@ -33,12 +35,21 @@ SETTINGS = {
     "region pooling": MethodConfig(None, REGIONS, ACROSS),
     "both": MethodConfig(GLM_ON, PLM_ON, WEIGHTED),
     "recommended": MethodConfig(GLM_ON, REGIONS, LossConfig()),
+    "wanted names": MethodConfig(
+        *(GLM_ON, REGIONS, LossConfig()),
+        naming=NamingConfig(margin=-0.5),
+        self_training=SelfTrainingConfig(agreement=0.0),  # so that it doubts from the first step on
+    ),
 }
+WANTED = {"wanted names": ("cat", "dog")}
 # Images of each rank: as the sampler shares them out, and an uneven batch of your own.
 SPLITS = {"even": (2, 2), "uneven": (3, 1)}
 CASES = [
     *((setting, "even") for setting in SETTINGS),
-    *((setting, "uneven") for setting in ("both", "recommended", "region pooling", "GLM of grid tokens")),
+    *(
+        (setting, "uneven")
+        for setting in ("both", "recommended", "region pooling", "GLM of grid tokens", "wanted names")
+    ),
 ]
 
 
@@ -64,13 +75,16 @@ def gradient(parameter: Tensor) -> Tensor:
 
 def train(setting: str, counts: tuple[int, ...], rank: int) -> dict[str, Any]:
     """Take a few steps on this rank's images; returns losses, gradients, weights, their average and bank."""
-    module = of(SETTINGS[setting])
+    module = of(SETTINGS[setting], WANTED.get(setting, ()))
     module.average = StudentAverage(module.student, 0.5)  # inside, as the trainer's module has it
     trained: Any = DistributedDataParallel(module) if len(counts) > 1 else module
     optimizer = torch.optim.SGD(module.parameters(), lr=0.01)
     found: dict[str, Any] = {"losses": [], "gradients": []}
     for step in range(STEPS):
-        losses = trained(*batch(step, counts, rank))
+        images, labels = batch(step, counts, rank)
+        with torch.no_grad():
+            averaged = module.average.module.eval()(images) if setting in WANTED else None
+        losses = trained(images, labels, averaged=averaged)
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         found["losses"].append({name: float(TOGETHER.mean(loss)) for name, loss in losses.items()})
@@ -191,6 +205,9 @@ def test_two_processes_train_as_one_with_the_whole_batch(found: list[dict[str, A
             apart = distances(ours["gradients"][step], whole["gradients"][step])
             assert max(apart.values()) < near, apart
         assert max(distances(ours["state"], whole["state"]).values()) < 1e-5
+        if setting in WANTED:
+            moments = whole["state"]["wanted_names.self_training.moments"]
+            assert moments[0].max() > 0, "regions got names"
     one, other = (each[f"{setting}, {split}"]["state"] for each in found)
     assert all(torch.equal(one[name], other[name]) for name in one), "weights or banks differ between ranks"
 
@@ -199,7 +216,7 @@ def test_two_processes_train_as_one_with_the_whole_batch(found: list[dict[str, A
 def test_ranks_by_themselves_would_not(setting: str) -> None:
     """The same images without one another: nearly every term is another, so the test above has something to find."""
     whole = train(setting, (IMAGES,), 0)["losses"][0]
-    module = of(SETTINGS[setting])
+    module = of(SETTINGS[setting], WANTED.get(setting, ()))
     initial = {name: value.clone() for name, value in module.state_dict().items()}
     halves: list[dict[str, Tensor]] = []
     for rank in range(RANKS):
