@@ -89,6 +89,20 @@ def test_self_training_corrects_a_region_where_the_student_is_sure() -> None:
     assert names(fused, dense, None, ignore_index=-1).labels.tolist() == [[[2, 2], [2, 2]]]
 
 
+def test_mixed_precision_changes_no_name() -> None:
+    text, dense = unit_vectors(6, WIDTH), random_tensor(2, WIDTH, 6, 6)
+    names = WantedNames(text[:3], text[3:], text[:0], NamingConfig(), SelfTrainingConfig(agreement=0.0), alpha=3.0)
+    fused = FusedLabels(torch.arange(36).view(1, 6, 6).expand(2, 6, 6) + 6, torch.ones(2, 36, dtype=torch.bool))
+    averaged = random_tensor(2, WIDTH, 6, 6, seed=3)
+    found = []
+    for mixed in (False, True):
+        names.self_training.moments.zero_()  # type: ignore[union-attr]
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            found.append(names(fused, dense, averaged, ignore_index=-1).labels)
+    assert torch.equal(*found)
+    assert (found[0] < 6).any()
+
+
 @pytest.mark.parametrize(
     ("wanted", "method", "match"),
     [

@@ -70,6 +70,13 @@ class WantedNames(nn.Module):
         Returns:
             The fused labels, with wanted ids N_s..N_s+N_w-1; latent regions that got a name are not valid any more.
         """
+        # In mixed precision the names would hang on rounding.
+        with torch.autocast(dense.device.type, enabled=False):
+            return self._named(fused, dense.float(), averaged, ignore_index, ranks)
+
+    def _named(
+        self, fused: FusedLabels, dense: Tensor, averaged: Tensor | None, ignore_index: int, ranks: Ranks
+    ) -> FusedLabels:
         num_seen, num_names = self.num_seen, len(self.text_features)
         regions = region_tokens(dense, fused.labels, num_names, fused.valid_mask.shape[1])
         wanted = self.text_features[num_seen:]
@@ -77,7 +84,7 @@ class WantedNames(nn.Module):
         named = apply_names(fused, names, num_seen, num_names)
         if self.self_training is None or averaged is None:
             return named
-        logits = self.alpha * torch.einsum("bchw,nc->bnhw", averaged, self.text_features)
+        logits = self.alpha * torch.einsum("bchw,nc->bnhw", averaged.float(), self.text_features)
         open_pixels = fused.labels >= num_names
         labels = self.self_training(logits, named.labels, open_pixels, num_seen, ignore_index=ignore_index, ranks=ranks)
         return FusedLabels(labels, named.valid_mask)
