@@ -17,7 +17,7 @@ from clipteacher.data.opened import OpenedData, open_data
 from clipteacher.protocols.named import PROTOCOLS, known_protocol
 from clipteacher.protocols.protocol import TRANSDUCTIVE, Protocol
 from clipteacher.protocols.splits import listed_names
-from clipteacher.protocols.wanted import folded
+from clipteacher.protocols.wanted import folded, with_wanted
 from clipteacher.segmenter.segmenter import Segmenter
 
 NAMES: Final = list[str] | str | None
@@ -78,8 +78,8 @@ def open_test_data(given: Namespace, segmenter: Segmenter, *, all_wanted: bool =
     """
     protocol, data = known_protocol(given.protocol), open_split(given, given.split, segmenter)
     classes = data.class_split.names
-    further = [name for name in data.wanted if name not in classes] if all_wanted else []
-    renamed = segmenter.with_names([*classes, *further]).to(device(given.device))
+    answered = with_wanted(classes, data.wanted) if all_wanted else classes
+    renamed = segmenter.with_names(answered).to(device(given.device))
     return data, renamed if protocol is None else renamed.with_settings(pipeline=protocol.test)
 
 

@@ -23,7 +23,7 @@ from clipteacher.analysis.student.report import Diagnosis, UnseenDiagnosis, writ
 from clipteacher.analysis.student.run_options import RunOptions, find_model, read_run_options
 from clipteacher.analysis.student.with_teacher import check_space, diagnose_with_teacher
 from clipteacher.analysis.wanted.photos import TrainingPhotos, training_photos
-from clipteacher.analysis.wanted.report import WantedReport, missing_part, report_wanted
+from clipteacher.analysis.wanted.report import WantedReport, report_wanted
 from clipteacher.cli.arguments import add_test_data, open_split, open_test_data, tracked
 from clipteacher.cli.diagnosis_tables import print_diagnosis
 from clipteacher.cli.errors import user_errors
@@ -190,7 +190,7 @@ def _run_options(
     off = {
         "pseudo_labels": "PLM" if options.method.plm is None else "",
         "attention": "GLM" if options.method.glm is None else "",
-        "wanted": (missing_part(options.method) or "").replace("plm", "PLM"),
+        "wanted": (options.method.missing_for_wanted or "").replace("plm", "PLM"),
     }
     skipped = {part: f"the run had no {off[part]}." for part in parts if off[part]}
     return options if len(skipped) < len(parts) else None, skipped

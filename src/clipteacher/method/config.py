@@ -112,6 +112,27 @@ class MethodConfig:
         return presets[name]()
 
     @property
+    def missing_for_wanted(self) -> str | None:
+        """The part, "plm" or "naming", that wanted names need and that is switched off; None where none is."""
+        return "plm" if self.plm is None else "naming" if self.naming is None else None
+
+    def parts_for_wanted(self, count: int) -> tuple[PLMConfig, NamingConfig]:
+        """Return the options of what finds and names the regions of wanted names.
+
+        Args:
+            count: Number of wanted names, for the message.
+
+        Raises:
+            ValueError: PLM or naming is switched off.
+        """
+        if self.plm is None or self.naming is None:
+            raise ValueError(
+                f"wanted: got {count} names with method.{self.missing_for_wanted} switched off, expected both plm and "
+                "naming, which find the regions of wanted names. Switch it on, or leave the names out."
+            )
+        return self.plm, self.naming
+
+    @property
     def needs_teacher(self) -> bool:
         """Whether a loss needs the teacher's tokens."""
         glm, distillation = self.glm is not None and self.losses.glm, self.distillation

@@ -183,13 +183,7 @@ class CLIPTeacher(nn.Module):
         Raises:
             ValueError: PLM or naming is switched off.
         """
-        naming = self.method.naming
-        if self.plm is None or naming is None:
-            off = "plm" if self.plm is None else "naming"
-            raise ValueError(
-                f"wanted: got {len(self.wanted)} names with method.{off} switched off, expected both plm and naming, "
-                "which find the regions of wanted names. Switch it on, or leave the names out."
-            )
+        _, naming = self.method.parts_for_wanted(len(self.wanted))
         seen, wanted = self.text_features[: len(self.seen)], self.text_features[len(self.seen) :]
         prompts = naming.prompts_beside(self.seen + self.wanted)
         background = self.teacher.encode_text(prompts).to(seen) if prompts else seen[:0]

@@ -69,6 +69,16 @@ def held_back(names: Sequence[str], unseen: Sequence[str], wanted: Sequence[str]
     return ClassSplit(tuple(names), (*unseen, *(name for name in wanted if name in names)))
 
 
+def with_wanted(class_names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return class names, then the wanted names that are no class: what a model that wanted them answers to.
+
+    Example:
+        >>> with_wanted(["sky", "cat"], wanted=["cat", "bicycle"])
+        ('sky', 'cat', 'bicycle')
+    """
+    return (*class_names, *(name for name in wanted if name not in class_names))
+
+
 def setting_suffix(split: ClassSplit, wanted: Sequence[str]) -> str:
     """Return what the name of your own folder's protocol ends in.
 

@@ -18,6 +18,7 @@ from clipteacher.inference.settings import TestSettings
 from clipteacher.method.config import MethodConfig
 from clipteacher.method.framework import CLIPTeacher
 from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.wanted import with_wanted
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.training.average import StudentAverage, check_ema, check_precision
@@ -87,7 +88,7 @@ class TrainingModule(LightningModule):
             self.predictor = StudentAverage(self.framework.student, method.self_training.ema)
         self.test = test
         self.seed = seed
-        self.names = (*class_split.names, *(name for name in self.framework.wanted if name not in class_split.names))
+        self.names = with_wanted(class_split.names, self.framework.wanted)
         self.confusion = PooledConfusion(len(self.names), len(class_split.names))
         self._validated: list[Segmenter] = []  # a list hides it from the module's own parameters
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.analysis.student.attention import mean
-from clipteacher.method.plm.fused_labels import fuse_labels
-from clipteacher.method.plm.module import PLMConfig, latent_masks, region_tokens
+from clipteacher.method.plm.module import PLMConfig, fuse_latent, region_tokens
 from clipteacher.protocols.splits import ClassSplit
 
 MIN_AREA: Final = 0.01
@@ -95,7 +94,7 @@ def mask_matches(
     truth = truth.to(dense.device)
     seen = torch.from_numpy(split.training_lut.astype("int64")).to(dense.device)[truth]
     seen = seen.masked_fill(seen == split.ignore, _IGNORE_INDEX)
-    fused = fuse_labels(seen, latent_masks(dense, config), len(split.seen), ignore_index=_IGNORE_INDEX)
+    fused = fuse_latent(dense, seen, len(split.seen), config, ignore_index=_IGNORE_INDEX)
     for index, name in zip(split.unseen_ids, split.unseen, strict=True):
         pixels = truth == index
         if not pixels.any() or pixels.sum() < min_area * truth.numel():

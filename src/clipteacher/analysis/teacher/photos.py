@@ -93,9 +93,8 @@ def open_photos(
         if class_names is None and not (root / "classes.txt").is_file():
             raise DataError(f"{root}: no classes.txt, expected class names. Give them: --classes 'cat, old chair'.")
         names = _checked(read_class_names(root) if class_names is None else class_names)
-        folder = root / "images" / split if (root / "images").is_dir() else root
-        files = photo_files(folder)
-        total, title = len(files), str(folder)
+        files = photo_files(root, split)
+        total, title = len(files), str(files[0].parent)
 
         def read(index: int) -> CheckPhoto:
             return CheckPhoto(image_tensor(read_photo(files[index])), None)
@@ -125,12 +124,13 @@ def _reader_with_masks(
     return read
 
 
-def photo_files(folder: Path) -> tuple[Path, ...]:
-    """List the photos of a folder, by name.
+def photo_files(root: Path, split: str) -> tuple[Path, ...]:
+    """List photos by name: those of `images/<split>` where the folder has `images/`, else those in the folder itself.
 
     Raises:
         DataError: There is no such folder, or no photo in it.
     """
+    folder = root / "images" / split if (root / "images").is_dir() else root
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder, expected photos. Name another --split, or correct --data.")
     files = sorted(each for each in folder.iterdir() if each.suffix.lower() in IMAGE_SUFFIXES and each.name[0] != ".")

@@ -121,10 +121,9 @@ def open_training_photos(
     if class_names is None:
         class_names = read_class_names(root) if (root / "classes.txt").is_file() else ()
     seen = tuple(name for name in class_names if name not in wanted and name not in unseen)
-    folder = root / "images" / split if (root / "images").is_dir() else root
-    files = photo_files(folder)
-    chosen = subsample(len(files), limit)
-    return TrainingPhotos(_Unlabelled(files), seen, check_wanted(wanted, seen), chosen, len(files), str(folder))
+    files = photo_files(root, split)
+    chosen, title = subsample(len(files), limit), str(files[0].parent)
+    return TrainingPhotos(_Unlabelled(files), seen, check_wanted(wanted, seen), chosen, len(files), title)
 
 
 class _Unlabelled(Dataset[Sample]):

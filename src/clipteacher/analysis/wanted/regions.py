@@ -12,10 +12,8 @@ from torch.nn import functional as F
 from clipteacher.data.dataset import Sample
 from clipteacher.inference.image import float_images
 from clipteacher.inference.placement import resized_size
-from clipteacher.method.plm.fused_labels import fuse_labels
-from clipteacher.method.plm.module import PLMConfig, latent_masks, region_tokens
+from clipteacher.method.plm.module import PLMConfig, fuse_latent, region_tokens
 from clipteacher.method.plm.naming import NamingConfig, name_regions
-from clipteacher.method.plm.refinement import refined_latent
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.teachers.teacher import Teacher
 from clipteacher.utils.nearest import resize_labels
@@ -114,10 +112,7 @@ def name_photo(
     # One id stands for all that is labelled: nothing here depends on which class it is.
     labelled = torch.zeros(open_pixels.shape, dtype=torch.int64, device=dense.device)
     labelled = labelled.masked_fill(open_pixels, _IGNORE_INDEX)
-    latent = latent_masks(dense, plm)
-    if images is not None and naming.refinement:
-        latent = refined_latent(latent, images, (labels.shape[1], labels.shape[2]), naming.refinement)
-    fused = fuse_labels(labelled, latent, 1, ignore_index=_IGNORE_INDEX)
+    fused = fuse_latent(dense, labelled, 1, plm, images, ignore_index=_IGNORE_INDEX, refinement=naming.refinement)
     tokens = region_tokens(dense, fused.labels, 1, fused.valid_mask.shape[1])
     wanted, rivals = names.wanted_features, names.rival_features
     named = name_regions(tokens, fused.valid_mask, wanted, rivals, margin=naming.margin)[0]

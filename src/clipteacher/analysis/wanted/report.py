@@ -60,11 +60,6 @@ class WantedReport:
         save_picture(wanted_sheet(self.summary, self.shown, read, self.caption), path)
 
 
-def missing_part(method: MethodConfig) -> str | None:
-    """Say which part of a method that wanted names need is switched off; None where none is."""
-    return "plm" if method.plm is None else "naming" if method.naming is None else None
-
-
 def report_wanted(
     teacher: Teacher,
     method: MethodConfig,
@@ -94,12 +89,7 @@ def report_wanted(
     Raises:
         ValueError: PLM or naming is switched off, there are no photos, or nothing competes with the wanted names.
     """
-    plm, naming = method.plm, method.naming
-    if plm is None or naming is None:
-        raise ValueError(
-            f"wanted: got {len(wanted)} names with method.{missing_part(method)} switched off, expected both plm and "
-            "naming, which find the regions of wanted names. Switch it on, or leave the names out."
-        )
+    plm, naming = method.parts_for_wanted(len(wanted))
     names = encode_names(teacher, seen, wanted, naming)
 
     def regions(number: int, sample: Sample) -> tuple[NamedPhoto, PhotoRegions]:

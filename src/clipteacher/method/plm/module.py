@@ -101,6 +101,38 @@ def latent_masks(dense: Tensor, config: PLMConfig, *, ranks: Ranks = ALONE) -> T
     return fused.gather(1, labels).view(len(dense), *dense.shape[2:])
 
 
+def fuse_latent(
+    dense: Tensor,
+    labels: Tensor,
+    num_seen: int,
+    config: PLMConfig,
+    images: Tensor | None = None,
+    *,
+    ignore_index: int,
+    refinement: int = 0,
+    ranks: Ranks = ALONE,
+) -> FusedLabels:
+    """Fill the ignored pixels of labels with the latent masks of the teacher's tokens.
+
+    Args:
+        dense: D, (B, C, h', w').
+        labels: (B, h, w) int64, seen ids or `ignore_index`.
+        num_seen: Number of ids before the latent ones.
+        config: PLM's options.
+        images: (B, 3, H, W), float in [0, 1], whose edges the masks take on; None leaves them as they are.
+        ignore_index: Id of pixels without a label.
+        refinement: Steps of that, see `clipteacher.method.plm.refinement`; 0 leaves the masks as they are.
+        ranks: The processes that share the batch, over which the tokens are centred.
+
+    Returns:
+        The fused labels.
+    """
+    latent = latent_masks(dense, config, ranks=ranks)
+    if images is not None and refinement:
+        latent = refined_latent(latent, images, (labels.shape[1], labels.shape[2]), refinement)
+    return fuse_labels(labels, latent, num_seen, ignore_index=ignore_index)
+
+
 def region_tokens(dense: Tensor, labels: Tensor, num_seen: int, num_latent: int) -> Tensor:
     """Average the teacher's dense tokens over the pixels of each latent id.
 
@@ -153,24 +185,10 @@ class PLM(nn.Module):
         refinement: int = 0,
         ranks: Ranks = ALONE,
     ) -> FusedLabels:
-        """Fill the ignored pixels of labels with the latent masks of the teacher's tokens.
-
-        Args:
-            dense: D, (B, C, h', w').
-            labels: (B, h, w) int64, seen ids or `ignore_index`.
-            num_seen: Number of ids before the latent ones.
-            images: (B, 3, H, W), float in [0, 1], whose edges the masks take on; None leaves them as they are.
-            ignore_index: Id of pixels without a label.
-            refinement: Steps of that, see `clipteacher.method.plm.refinement`.
-            ranks: The processes that share the batch, over which the tokens are centred.
-
-        Returns:
-            The fused labels.
-        """
-        latent = latent_masks(dense, self.config, ranks=ranks)
-        if images is not None and refinement:
-            latent = refined_latent(latent, images, (labels.shape[1], labels.shape[2]), refinement)
-        return fuse_labels(labels, latent, num_seen, ignore_index=ignore_index)
+        """Fill the ignored pixels of labels (B, h, w) from dense tokens D (B, C, h', w'), see `fuse_latent`."""
+        return fuse_latent(
+            dense, labels, num_seen, self.config, images, ignore_index=ignore_index, refinement=refinement, ranks=ranks
+        )
 
     def forward(
         self,
