@@ -27,13 +27,6 @@ def check(*arguments: object) -> int:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("world") / "drawn"
-    write_world(root, seed=0, train=24, val=1, size=96)
-    return root
-
-
-@pytest.fixture(scope="module")
 def found(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The result for a teacher that knows the world."""
     out = tmp_path_factory.mktemp("out") / "check.json"

@@ -13,7 +13,7 @@ from tests.cli.test_teacher_check import TEACHER, TINY
 from tests.conftest import NAMES, write_folder
 
 from clipteacher.cli.main import main
-from clipteacher.demo.drawn_world import CLASSES, UNSEEN, write_world
+from clipteacher.demo.drawn_world import CLASSES, UNSEEN
 
 WANTED = (*UNSEEN, "zebra")
 
@@ -39,13 +39,6 @@ def write_config(path: Path, root: Path, **data: object) -> Path:
     }
     path.write_text(yaml.safe_dump(config))
     return path
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("world") / "drawn"
-    write_world(root, seed=0, train=24, val=1, size=96)
-    return root
 
 
 @pytest.fixture(scope="module")
