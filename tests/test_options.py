@@ -295,7 +295,7 @@ OPTIONS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
         },
     ),
     NamingConfig: (with_naming, {"margin": 1.0, "background_prompts": ("thing", "stuff"), "refinement": 0}),
-    SelfTrainingConfig: (with_self_training, {"start": 0.0, "ema": 0.0, "deviations": 5.0, "agreement": 1.0}),
+    SelfTrainingConfig: (with_self_training, {"start": 0.0, "ema": 0.0, "agreement": 1.0}),
     TestSettings: (
         with_settings,
         {"pipeline": TestPipeline(**PIPELINE_BASE), "pad_multiple": 8, "max_logits": 1000, "calibration": 5.0},

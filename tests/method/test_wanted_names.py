@@ -81,7 +81,7 @@ def test_self_training_corrects_a_region_where_the_student_is_sure() -> None:
     text = unit_vectors(4, WIDTH)
     dense = text[torch.tensor([2, 2, 2, 2])].T.reshape(1, WIDTH, 2, 2)
     fused = FusedLabels(torch.full((1, 2, 2), 4), torch.ones(1, 1, dtype=torch.bool))
-    names = WantedNames(text[:2], text[2:4], text[:0], NamingConfig(), SelfTrainingConfig(deviations=0.0), alpha=3.0)
+    names = WantedNames(text[:2], text[2:4], text[:0], NamingConfig(), SelfTrainingConfig(), alpha=3.0)
     # The student finds name 2 weakly everywhere, but for one pixel, which it takes for name 3.
     averaged = text[torch.tensor([2, 2, 2, 3])].T.reshape(1, WIDTH, 2, 2)
     labels = names(fused, dense, averaged, ignore_index=-1).labels

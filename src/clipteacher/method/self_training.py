@@ -20,8 +20,6 @@ class SelfTrainingConfig:
     Attributes:
         start: Share of the steps before it begins: until then the student learns from the teacher's regions alone.
         ema: Decay of the average of the student's weights that predicts.
-        deviations: How sure it must be: its logit is at least the mean, less so many standard deviations, of its logits
-            on the pixels whose region the teacher gave the same name.
         agreement: Share of the pixels that the teacher gives a name which the student must give it too before it may
             doubt that name: until then it has not learned the name, and would only unlearn it.
 
@@ -31,7 +29,6 @@ class SelfTrainingConfig:
 
     start: float = 0.3
     ema: float = 0.95
-    deviations: float = 0.0
     agreement: float = 0.5
 
     def __post_init__(self) -> None:
@@ -54,8 +51,8 @@ def name_moments(logits: Tensor, labels: Tensor, first_wanted: int) -> Tensor:
         first_wanted: N_s.
 
     Returns:
-        (4, N_w): number of pixels, sum of their logits of that name, sum of the squares, and number of those for which
-        no name has a higher logit.
+        (3, N_w): number of pixels, sum of their logits of that name, and number of those for which no name has a higher
+        logit.
     """
     names = logits.shape[1] - first_wanted
     wanted = labels - first_wanted
@@ -63,31 +60,28 @@ def name_moments(logits: Tensor, labels: Tensor, first_wanted: int) -> Tensor:
     own = logits.gather(1, labels.clamp(0, logits.shape[1] - 1).unsqueeze(1))[:, 0]
     name, value = wanted.where(inside, names).flatten(), own.where(inside, 0).flatten()
     agreed = (inside & (logits.argmax(dim=1) == labels)).flatten().to(logits)
-    sums = [torch.zeros(names + 1, dtype=logits.dtype, device=logits.device) for _ in range(4)]
-    for total, each in zip(sums, (inside.flatten().to(logits), value, value**2, agreed), strict=True):
+    sums = [torch.zeros(names + 1, dtype=logits.dtype, device=logits.device) for _ in range(3)]
+    for total, each in zip(sums, (inside.flatten().to(logits), value, agreed), strict=True):
         total.index_add_(0, name, each)
     return torch.stack(sums)[:, :names]
 
 
-def least_logits(moments: Tensor, deviations: float) -> Tensor:
-    """Compute how sure the student must be of each wanted name: τ_w = μ_w - c · σ_w, infinity without pixels.
+def least_logits(moments: Tensor) -> Tensor:
+    """Compute how sure the student must be of each wanted name: τ_w, the mean logit, infinity without pixels.
 
     Args:
-        moments: (4, N_w), as `name_moments` returns them.
-        deviations: c.
+        moments: (3, N_w), as `name_moments` returns them.
 
     Returns:
         τ, (N_w,).
 
     Example:
-        >>> least_logits(torch.tensor([[2.0, 0.0], [10.0, 0.0], [52.0, 0.0], [2.0, 0.0]]), deviations=1.0).tolist()
-        [4.0, inf]
+        >>> least_logits(torch.tensor([[2.0, 0.0], [10.0, 0.0], [2.0, 0.0]])).tolist()
+        [5.0, inf]
     """
-    count, total, squares, _ = moments
-    mean = total / count.clamp(min=1e-6)
-    variance = (squares / count.clamp(min=1e-6) - mean**2).clamp(min=0)
-    least: Tensor = mean - deviations * variance.sqrt()
-    return least.masked_fill(count < 0.5, torch.inf)
+    count, total, _ = moments
+    mean: Tensor = total / count.clamp(min=1e-6)
+    return mean.masked_fill(count < 0.5, torch.inf)
 
 
 def student_labels(
@@ -153,7 +147,7 @@ class SelfTraining(nn.Module):
         config: The options.
 
     Attributes:
-        moments: (4, N_w), float32: the sums of `name_moments` over batches, the latest of which count most.
+        moments: (3, N_w), float32: the sums of `name_moments` over batches, the latest of which count most.
     """
 
     moments: Tensor
@@ -161,7 +155,7 @@ class SelfTraining(nn.Module):
     def __init__(self, num_wanted: int, config: SelfTrainingConfig = SelfTrainingConfig()) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("moments", torch.zeros(4, num_wanted))
+        self.register_buffer("moments", torch.zeros(3, num_wanted))
 
     @torch.no_grad()
     def forward(
@@ -190,6 +184,6 @@ class SelfTraining(nn.Module):
         logits = logits.float()
         found = name_moments(logits, labels.masked_fill(~open_pixels, -1), first_wanted)
         self.moments = _MEMORY * self.moments + ranks.mean(found) * ranks.number
-        least = least_logits(self.moments, self.config.deviations)
-        learned = self.moments[3] >= self.config.agreement * self.moments[0]
+        least = least_logits(self.moments)
+        learned = self.moments[2] >= self.config.agreement * self.moments[0]
         return student_labels(logits, labels, open_pixels, first_wanted, least, learned, ignore_index=ignore_index)
