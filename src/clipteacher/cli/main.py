@@ -12,6 +12,7 @@ _USAGE = """\
 usage: clipteacher COMMAND [options]
 
   quickstart  see it work, with no download:          clipteacher quickstart --out DIR
+  train       photos in, a model out:                 clipteacher train PHOTOS --want "cat, old chair"
   fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
   diagnose    say why the scores are what they are:   clipteacher diagnose --model RUN --data DIR --out OUT
@@ -31,7 +32,19 @@ clipteacher COMMAND --help lists the options of a command.
 
 # Each is in the file of its name, which is loaded only when needed: some take seconds.
 _COMMANDS = (
-    *("quickstart", "fit", "evaluate", "diagnose", "calibrate", "segment", "app", "export", "prepare", "audit"),
+    *(
+        "quickstart",
+        "train",
+        "fit",
+        "evaluate",
+        "diagnose",
+        "calibrate",
+        "segment",
+        "app",
+        "export",
+        "prepare",
+        "audit",
+    ),
     *("convert", "teacher-check", "world"),
 )
 

