@@ -12,7 +12,19 @@ ROOT = Path(clipteacher.__file__).parent
 # From the inside to the outside; a room imports none that stands to the right of it.
 ROOMS = (
     *("utils", "protocols", "data", "teachers", "students", "pictures", "inference", "evaluation", "storage"),
-    *("segmenter", "method", "teacher_cache", "convert", "onnx", "training", "analysis", "demo", "app", "cli"),
+    *(
+        "segmenter",
+        "method",
+        "teacher_cache",
+        "convert",
+        "onnx",
+        "training",
+        "analysis",
+        "demo",
+        "planning",
+        "app",
+        "cli",
+    ),
 )
 # What one room takes from a room on its right, on purpose: plain constants, or a function that scores a segmenter.
 ALLOWED = {

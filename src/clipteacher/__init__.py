@@ -1,6 +1,6 @@
 """CLIPTeacher: a frozen CLIP trains any segmentation network, then leaves (arXiv 2310.02296).
 
-    result = clipteacher.train("data", student, teacher, wanted=["cat"])
+    result = clipteacher.train("photos", wanted=["cat"])
     result.segmenter.segment("photo.jpg", ["cat", "old chair"]).save("found.png")
 
 Teachers and students lie one level down, for each loads a library of its own: `clipteacher.teachers.openclip`,
@@ -26,9 +26,9 @@ from clipteacher.version import __version__
 
 if TYPE_CHECKING:
     from clipteacher.data.augment import Augment
+    from clipteacher.planning.train import train
     from clipteacher.training.datamodule import FolderDataModule
     from clipteacher.training.session import TrainingResult
-    from clipteacher.training.train import train
 
 __all__ = [
     "Augment",
@@ -56,7 +56,7 @@ _LATER = {
     "Augment": "clipteacher.data.augment",
     "FolderDataModule": "clipteacher.training.datamodule",
     "TrainingResult": "clipteacher.training.session",
-    "train": "clipteacher.training.train",
+    "train": "clipteacher.planning.train",
 }
 
 

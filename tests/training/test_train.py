@@ -149,7 +149,7 @@ def test_wrong_input_is_one_error(folder: Path, teacher: OpenClipTeacher, tmp_pa
     with pytest.raises(ValueError, match="12 channels, expected 16"):
         clipteacher.train(folder, SMPStudent("FPN", "tu-test_efficientnet", 12), teacher, out=tmp_path / "run", **QUICK)
     with pytest.raises(TypeError, match="teacher: got Identity"):
-        clipteacher.train(folder, student(), torch.nn.Identity(), out=tmp_path / "run", **QUICK)  # type: ignore[arg-type]
+        clipteacher.train(folder, student(), torch.nn.Identity(), out=tmp_path / "run", **QUICK)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match=r"trainer\.max_steps: got 0, expected 1 or more"):
         train(folder, teacher, tmp_path / "run", steps=0)
     with pytest.raises(ValueError, match="batch_size: got 0, expected 1 or more"):

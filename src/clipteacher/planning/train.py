@@ -1,0 +1,215 @@
+"""`clipteacher.train`: photos in, a model out; what is not given is decided."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from torch import nn
+
+from clipteacher.demo.quickstart.stages import Stages
+from clipteacher.demo.quickstart.training import quiet_trainer
+from clipteacher.demo.quickstart.training import train as train_stage
+from clipteacher.planning.plan import Decision
+from clipteacher.planning.run import CALIBRATION, PLAN, RunPlan, ask_teacher, plan_run, train_plan
+from clipteacher.protocols.splits import listed_names
+from clipteacher.teachers.teacher import Teacher
+from clipteacher.training.datamodule import FolderDataModule
+from clipteacher.training.run_folder import RunFolder
+from clipteacher.training.session import TrainingResult
+from clipteacher.training.train import default_out
+from clipteacher.training.train import train as train_given
+
+
+def train_photos(
+    data: str | Path,
+    *,
+    wanted: Sequence[str] | str = (),
+    unseen: Sequence[str] | str = (),
+    out: str | Path | None = None,
+    minutes: float = 20.0,
+    teacher: str | None = None,
+    device: str | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    console: Console | None = None,
+) -> TrainingResult:
+    """Train on a folder of photos, with everything else decided from the photos and the machine.
+
+    What is decided is shown with its reasons, and written to `plan.yaml` in the run's folder, which `clipteacher fit
+    --config` takes.
+
+    Args:
+        data: Folder with `classes.txt`, `images/{train,val}` and `masks/{train,val}`.
+        wanted: Names that you want without having labelled them, in a list or one string with commas: any words. Those
+            that have masks are held back and scored.
+        unseen: Classes that are held back and scored, and whose names training does not know either.
+        out: Run folder to write; None names one below `runs/` after the time.
+        minutes: Time for all of it, about.
+        teacher: "MODEL:PRETRAINED" of open_clip, "hf-hub:ORG/NAME", "package:NAME" or "imagenet"; None takes OpenAI's
+            CLIP ViT-B/16 where its weights can be had.
+        device: Such as "cpu"; None takes a GPU where there is one.
+        seed: Decides what is drawn. The number of steps depends on how fast the machine is: `plan.yaml` repeats a run.
+        resume: Go on with the folder's run, as it was planned.
+        console: Where to show what happens; None is the standard output.
+
+    Returns:
+        The segmenter, its scores and the folder.
+
+    Raises:
+        ConnectionError, ImportError: The teacher or the student cannot be had.
+        DataError: The folder, a photo or a mask cannot be used.
+        KeyboardInterrupt: It was stopped; `resume=True` goes on.
+        NonFiniteLossError: The loss is no number any more.
+        ValueError: A name is given twice or is no class, the folder holds a run, or a value is out of its range.
+    """
+    run = RunFolder(Path(out) if out is not None else default_out())
+    console = console or Console()
+    if resume and planned(run):
+        return resume_photos(run, console)
+    plan = plan_photos(
+        data,
+        run,
+        console,
+        wanted=listed_names(wanted) if wanted else (),
+        hold_out=listed_names(unseen) if unseen else (),
+        minutes=minutes,
+        teacher=teacher,
+        device=device,
+        seed=seed,
+    )
+    return carry_out(plan, console)
+
+
+def planned(run: RunFolder) -> bool:
+    """Whether the folder holds a run that was planned, to its end."""
+    return (run.path / PLAN).exists()
+
+
+def plan_photos(data: str | Path, run: RunFolder, console: Console, **options: Any) -> RunPlan:  # noqa: ANN401
+    """Plan a run, show the plan, and say what the teacher makes of the wanted words before the time is spent.
+
+    Args:
+        data: The photos.
+        run: Where to.
+        console: Where to show it.
+        **options: Those of `plan_run`.
+
+    Raises:
+        ConnectionError, DataError, ImportError, OSError, ValueError: As `train_photos`.
+    """
+    if run.begun() or planned(run):
+        raise ValueError(
+            f"out: {run.path} already holds a run. Resume it (--resume; resume=True), or name another folder."
+        )
+    with quiet_trainer():
+        plan = plan_run(data, run.path, **options)
+    console.print(decision_table(plan.decisions), highlight=False)
+    report = ask_teacher(plan)
+    if report is not None:
+        sheet = f"What the teacher takes for each word: {plan.out / 'wanted.png'}"
+        console.print(sheet, highlight=False, soft_wrap=True)
+        for piece in report.advice:
+            console.print(Text(f"advice: {piece}"), soft_wrap=True)
+    return plan
+
+
+def carry_out(plan: RunPlan, console: Console) -> TrainingResult:
+    """Train by a plan, with a bar for each stage.
+
+    Args:
+        plan: The plan.
+        console: Where to show the bars.
+
+    Raises:
+        DataError, KeyboardInterrupt, NonFiniteLossError, OSError: As `train_photos`.
+    """
+    # A run that was stopped while it chose a calibration begins again.
+    shutil.rmtree(plan.out / CALIBRATION, ignore_errors=True)
+    with Stages(console, 2 if plan.held_out else 1) as stages:
+
+        def trained(options: Sequence[str], title: str) -> TrainingResult:
+            with stages.stage(title, title):
+                return train_stage(options, stages)
+
+        return train_plan(plan, trained)
+
+
+def resume_photos(run: RunFolder, console: Console) -> TrainingResult:
+    """Go on with a run as it was planned.
+
+    Args:
+        run: Its folder.
+        console: Where to show the bar.
+
+    Raises:
+        DataError, KeyboardInterrupt, NonFiniteLossError, OSError, ValueError: As `train_photos`.
+    """
+    with Stages(console, 1) as stages, stages.stage("run", "Training"):
+        return train_stage(["--config", str(run.path / PLAN), "--out", str(run.path), "--resume"], stages)
+
+
+def decision_table(decisions: Sequence[Decision]) -> Table:
+    """Return a plan as a table: what, which value, and why."""
+    table = Table("", "decided", "why")
+    for what, value, reason in decisions:
+        table.add_row(what, Text(value), Text(reason))
+    return table
+
+
+@overload
+def train(
+    data: str | Path | FolderDataModule,
+    student: nn.Module,
+    teacher: Teacher,
+    **options: Any,  # noqa: ANN401
+) -> TrainingResult: ...
+
+
+@overload
+def train(
+    data: str | Path,
+    student: None = None,
+    teacher: str | None = None,
+    **options: Any,  # noqa: ANN401
+) -> TrainingResult: ...
+
+
+def train(
+    data: str | Path | FolderDataModule,
+    student: nn.Module | None = None,
+    teacher: Teacher | str | None = None,
+    **options: Any,
+) -> TrainingResult:
+    """Train, score and leave a run folder.
+
+    With photos alone, everything else is decided from them and the machine: `train("photos", wanted=["cat"])`, see
+    `train_photos`. With a student and a teacher of your own, `train(data, student, teacher, steps=1000)`, you decide:
+    see `clipteacher.training.train.train`.
+
+    Args:
+        data: The folder of the photos; with a student and a teacher a `FolderDataModule`, too.
+        student: The network, or None.
+        teacher: The teacher beside a student; without one the name of a teacher, or None.
+        **options: Those of `train_photos`, or of `clipteacher.training.train.train`.
+
+    Returns:
+        The segmenter, its scores and the folder.
+
+    Raises:
+        TypeError: An option is none of that function's, or of student and teacher one alone is given.
+        ConnectionError, DataError, ImportError, KeyboardInterrupt, NonFiniteLossError, ValueError: As there.
+    """
+    if student is None and not isinstance(data, FolderDataModule) and (teacher is None or isinstance(teacher, str)):
+        return train_photos(data, teacher=teacher, **options)
+    if student is None or teacher is None or isinstance(teacher, str):
+        got = "a teacher alone" if student is None else "a student alone"
+        raise TypeError(
+            f"train: got {got}, expected both, or neither: then both are chosen. Their widths have to agree."
+        )
+    return train_given(data, student, teacher, **options)
