@@ -313,6 +313,7 @@ OPTIONS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
             "beta": 2.0,
             "cross_image_negatives": True,
             "ignored_are_negatives": False,
+            "class_weights": {"house": 5.0},
         },
     ),
     TeacherCacheConfig: (with_cache, {"folder": "other", "gigabytes": 1e-9, "parts": 2, "short_side": 96}),

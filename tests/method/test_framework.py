@@ -266,6 +266,13 @@ def test_what_is_kept_is_the_student_with_its_names() -> None:
     torch.testing.assert_close(kept.bias, torch.tensor([-0.2, 0.0, -0.2]))
 
 
+def test_a_weight_for_no_seen_class_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"losses\.class_weights: got 'sun', expected seen classes"):
+        of(replace(SETTINGS["both"], losses=LossConfig(class_weights={"sun": 2.0})))
+    with pytest.raises(ValueError, match=r"losses\.class_weights: got 0 for 'sky', expected a number above 0"):
+        LossConfig(class_weights={"sky": 0})
+
+
 def distilled(setting: str = "supervised", /, ignored: str = "some", **options: Any) -> dict[str, Tensor]:  # noqa: ANN401
     method = replace(SETTINGS[setting], distillation=DistillationConfig(**options))
     losses: dict[str, Tensor] = of(method)(*batch(ignored=ignored))
@@ -310,10 +317,10 @@ def test_distillation_of_weight_0_is_no_distillation() -> None:
 
 
 OPTIONS: dict[str, Any] = dict.fromkeys(WEIGHTS, 0.5) | {"alpha": 3.0, "beta": 2.0, "ignored_are_negatives": False}
-OPTIONS["cross_image_negatives"] = True
+OPTIONS |= {"cross_image_negatives": True, "class_weights": {SEEN[0]: 4.0}}
 # The terms that an option moves.
 MOVES = {name: {name} for name in WEIGHTS} | {key: {"focal", "dice", "ce"} for key in ("alpha", "beta")}
-MOVES["cross_image_negatives"] = {"ce"}
+MOVES |= {"cross_image_negatives": {"ce"}, "class_weights": {"ce"}}
 
 
 def test_every_option_is_tried() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal
 
@@ -33,6 +35,9 @@ class LossConfig:
             pixels in the cross-entropy. They stand for classes that are not seen, of which one image alone shows few
             or none. Not in the paper.
         ignored_are_negatives: Whether NEL takes ignored pixels as negatives of every id, as ZegCLIP does.
+        class_weights: Weights of the pixels of seen classes in the pixel cross-entropy, by name; those of all others
+            are 1. For classes that cover so few pixels that the rest would drown them; `clipteacher train` chooses
+            them. Not in the paper.
     """
 
     glm: float = 0.25
@@ -44,6 +49,15 @@ class LossConfig:
     beta: float = 20.0
     cross_image_negatives: bool = True
     ignored_are_negatives: bool = True
+    class_weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the weights of classes."""
+        for name, weight in self.class_weights.items():
+            if not 0 < weight < math.inf:
+                raise ValueError(
+                    f"losses.class_weights: got {weight} for {name!r}, expected a number above 0. Leave it out for 1."
+                )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from clipteacher.method.losses.nel import dice, sigmoid_focal
 from clipteacher.method.pixel_logits import cross_image_similarity, pixel_logits
 from clipteacher.method.plm.module import PLM
 from clipteacher.method.wanted_names import WantedNames
-from clipteacher.protocols.splits import IGNORE
+from clipteacher.protocols.splits import IGNORE, suggestion
 from clipteacher.protocols.wanted import check_wanted
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.student import check_student
@@ -56,10 +56,11 @@ class CLIPTeacher(nn.Module):
     Raises:
         TypeError: Student or teacher is not what it must be.
         ValueError: The student's channels are not the teacher's width, no class is seen, a wanted name is seen or given
-            twice, or names are wanted where PLM or naming is switched off.
+            twice, names are wanted where PLM or naming is switched off, or a weight is for no seen class.
     """
 
     text_features: Tensor
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class CLIPTeacher(nn.Module):
         self.plm = PLM(teacher.width, method.plm) if method.plm is not None else None
         self._labels_checked = False
         self.register_buffer("text_features", teacher.encode_text(self.seen + self.wanted).float(), persistent=False)
+        self.register_buffer("class_weights", self._class_weights(), persistent=False)
         self.wanted_names = self._wanted_names() if self.wanted else None
 
     def forward(
@@ -189,6 +191,20 @@ class CLIPTeacher(nn.Module):
         background = self.teacher.encode_text(prompts).to(seen) if prompts else seen[:0]
         return WantedNames(seen, wanted, background, naming, self.method.self_training, alpha=self.method.losses.alpha)
 
+    def _class_weights(self) -> Tensor | None:
+        """Return the weights of the seen classes in the pixel cross-entropy, (N_s,); None where all are 1.
+
+        Raises:
+            ValueError: A weight is for a name that is no seen class.
+        """
+        weights = self.method.losses.class_weights
+        for name in weights:
+            if name not in self.seen:
+                raise ValueError(
+                    f"losses.class_weights: got {name!r}, expected seen classes. {suggestion(name, self.seen)}"
+                )
+        return torch.tensor([weights.get(name, 1.0) for name in self.seen]) if weights else None
+
     def _student_labels(self, labels: Tensor, size: tuple[int, int]) -> Tensor:
         """Bring labels (B, H, W) to the student's stride, (B, h, w), int64, ignored ones as `IGNORE_INDEX`."""
         labels = resize_labels(labels, size).long()
@@ -224,7 +240,8 @@ class CLIPTeacher(nn.Module):
             if weights.cross_image_negatives and pseudo is not None and valid_mask is not None:
                 others = self._cross_image_logits(features, labels, pseudo, valid_mask, ranks)
                 logits = torch.cat([logits, others], dim=1)
-            out["ce"] = (weights.ce, pixel_cross_entropy(logits, labels, ignore_index=IGNORE_INDEX))
+            ce = pixel_cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, class_weights=self.class_weights)
+            out["ce"] = (weights.ce, ce)
         return out
 
     def _cross_image_logits(

@@ -65,6 +65,10 @@ def choose_calibration(
     short = copy.deepcopy(dict(config))
     unseen = tuple(short["data"]["unseen"])
     short["data"]["unseen"] = [*unseen, *held_out]
+    weights = short["model"]["method"]["losses"]["class_weights"]
+    short["model"]["method"]["losses"]["class_weights"] = {
+        name: weight for name, weight in weights.items() if name not in held_out
+    }
     short["trainer"] |= {"max_steps": steps, "limit_val_batches": 0}
     segmenter = train(short, out).segmenter
     source = open_data(short["data"]["root"], "val", None, ()).source

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
 from clipteacher.data.augment import Augment
+from clipteacher.planning.balance import class_weights
 from clipteacher.planning.budget import Steps
 from clipteacher.planning.facts import DataFacts, MachineFacts
 from clipteacher.planning.frame import Frame, windows_for
@@ -106,12 +107,13 @@ def configuration(choices: Choices, root: str, *, cache_folder: str, seed: int) 
         Nested dicts and lists, ready for YAML.
     """
     sizes, frame, machine, steps = choices.sizes, choices.frame, choices.machine, choices.steps.steps
+    weights = class_weights(choices.data.shares)
     augment = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(sizes.augment).items()}
     model: dict[str, Any] = {
         "student": choices.student.config(),
         "teacher": choices.teacher.config(),
         "teacher_cache": {"folder": cache_folder, "short_side": frame.short_side},
-        "method": {"plm": {"windows": list(windows_for(choices.tokens))}},
+        "method": {"plm": {"windows": list(windows_for(choices.tokens))}, "losses": {"class_weights": dict(weights)}},
         "optimizer": {"lr": sizes.lr, "warmup_steps": min(20, max(1, steps // 10))},
     }
     if frame.short_side is not None:
@@ -146,6 +148,14 @@ def decisions(choices: Choices, layout: str) -> tuple[Decision, ...]:
     sizes, frame, data, machine = choices.sizes, choices.frame, choices.data, choices.machine
     names = {"with masks": choices.seen, "wanted": choices.wanted, "held out": choices.hold_out}
     read = f"{sizes.workers} processes" if sizes.workers else "the main process" + (", once" if sizes.cache else "")
+    weights = class_weights(data.shares)
+    rare = [
+        Decision(
+            "rare classes",
+            ", ".join(f"{name} x {weight:g}" for name, weight in weights.items()),
+            "weights in the loss: they cover few pixels, and the others would drown them",
+        )
+    ]
     precision = "bfloat16 where it does no harm" if machine.bf16 else "32 bits"
     return (
         Decision("photos", f"{data.photos} to train on, {data.val_photos} to score on", layout),
@@ -154,6 +164,7 @@ def decisions(choices: Choices, layout: str) -> tuple[Decision, ...]:
             for kind, each in names.items()
             if each
         ),
+        *(rare if weights else ()),
         Decision("device", f"{machine.name}, {precision}", "the fastest that is here"),
         Decision("teacher", choices.teacher.name, choices.teacher.reason),
         Decision("student", choices.student.name, choices.student.reason),

@@ -1,6 +1,7 @@
 """Pixel cross-entropy and prototype BCE against loops."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -16,16 +17,19 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def naive_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[float, float]:
-    total, count = 0.0, 0
+def naive_cross_entropy(
+    logits: Tensor, labels: Tensor, ignore_index: int, weights: Sequence[float] = ()
+) -> tuple[float, float]:
+    total, count = 0.0, 0.0
     for b in range(len(labels)):
         for y in range(labels.shape[1]):
             for x in range(labels.shape[2]):
                 label = int(labels[b, y, x])
                 if label != ignore_index:
                     powers = [math.exp(value) for value in logits[b, :, y, x].tolist()]
-                    total -= math.log(powers[label] / sum(powers))
-                    count += 1
+                    weight = weights[label] if label < len(weights) else 1.0
+                    total -= weight * math.log(powers[label] / sum(powers))
+                    count += weight
     return total, count
 
 
@@ -52,6 +56,17 @@ def test_cross_entropy_as_a_loop_computes_it(images: int, ids: int, ignored: flo
     labels[torch.rand(labels.shape, generator=generator) < ignored] = ignore_index
     loss = pixel_cross_entropy(logits, labels, ignore_index=ignore_index)
     check_sum(loss, naive_cross_entropy(logits, labels, ignore_index))
+
+
+@pytest.mark.parametrize("weights", [[2.0, 1.0, 0.5], [3.0], [1.0, 1.0, 1.0, 1.0]])
+def test_weighted_cross_entropy_as_a_loop_computes_it(weights: list[float]) -> None:
+    logits, labels = 2 * torch.randn(2, 4, 3, 5), torch.randint(-1, 4, (2, 3, 5))
+    loss = pixel_cross_entropy(logits, labels, ignore_index=-1, class_weights=torch.tensor(weights))
+    check_sum(loss, naive_cross_entropy(logits, labels, -1, weights))
+    nothing = pixel_cross_entropy(
+        logits, torch.full_like(labels, -1), ignore_index=-1, class_weights=torch.tensor(weights)
+    )
+    assert nothing.mean().item() == 0
 
 
 def test_cross_entropy_is_a_mean_over_the_labelled_pixels_of_the_batch() -> None:

@@ -9,24 +9,32 @@ from torch.nn import functional as F
 from clipteacher.method.losses.loss_sum import LossSum
 
 
-def pixel_cross_entropy(logits: Tensor, labels: Tensor, *, ignore_index: int) -> LossSum:
-    """Softmax cross-entropy over the labelled pixels of a batch.
+def pixel_cross_entropy(
+    logits: Tensor, labels: Tensor, *, ignore_index: int, class_weights: Tensor | None = None
+) -> LossSum:
+    """Softmax cross-entropy over the labelled pixels of a batch, L = Σ_p w_{y_p} · CE_p / Σ_p w_{y_p}.
 
     Args:
         logits: (B, N, h, w); -inf marks ids that an image does not have.
         labels: (B, h, w) int64 in 0..N-1 or `ignore_index`.
         ignore_index: Id of pixels without a label.
+        class_weights: w of the first ids, (K,), K ≤ N, > 0; those of the others are 1. None is 1 for all.
 
     Returns:
-        The sum over labelled pixels, a scalar ≥ 0, and their number.
+        The sum over labelled pixels, a scalar ≥ 0, and their number, or the sum of their weights.
 
     Example:
         >>> logits, nothing = torch.zeros(1, 2, 1, 1), torch.full((1, 1, 1), 255)
         >>> pixel_cross_entropy(logits, nothing, ignore_index=255).mean().item()
         0.0
     """
-    total = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
-    return LossSum(total, (labels != ignore_index).sum())
+    labelled = labels != ignore_index
+    if class_weights is None:
+        total = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
+        return LossSum(total, labelled.sum())
+    weights = F.pad(class_weights.to(logits), (0, logits.shape[1] - len(class_weights)), value=1.0)
+    total = F.cross_entropy(logits, labels, weights, ignore_index=ignore_index, reduction="sum")
+    return LossSum(total, weights[labels[labelled]].sum())
 
 
 def prototype_bce(prototypes: Tensor, text_features: Tensor, present: Tensor) -> LossSum:
