@@ -11,7 +11,7 @@ from clipteacher.convert import coco as module
 from clipteacher.convert.annotated import Annotations
 from clipteacher.convert.coco import read_coco
 from clipteacher.convert.names import name_classes
-from clipteacher.convert.writing import paint
+from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
 
 coco_mask: Any = pytest.importorskip("pycocotools.mask")

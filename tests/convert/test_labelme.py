@@ -11,7 +11,7 @@ from tests.convert.drawn import labelme, png, shape, write_json, write_photo
 from clipteacher.convert.annotated import Annotations
 from clipteacher.convert.labelme import read_labelme
 from clipteacher.convert.names import name_classes
-from clipteacher.convert.writing import paint
+from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
 
 CAT = shape("cat", [[1, 1], [4, 1], [4, 3], [1, 3]])
