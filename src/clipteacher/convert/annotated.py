@@ -124,13 +124,15 @@ def inner_path(name: object, where: str) -> PurePosixPath:
     return path
 
 
-def visible_files(folder: Path) -> list[Path]:
-    """List all files of a folder and its subfolders, sorted; none that is hidden or that macOS puts into archives."""
+def visible_files(folder: Path, *, deep: bool = True) -> list[Path]:
+    """List the files of a folder, and of its subfolders if `deep`, sorted; none that is hidden or made by macOS."""
 
     def visible(path: Path) -> bool:
         return not any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
 
-    return [path for path in sorted(folder.rglob("*")) if visible(path) and path.is_file()]
+    return [
+        path for path in sorted(folder.rglob("*") if deep else folder.iterdir()) if visible(path) and path.is_file()
+    ]
 
 
 def on_disk(folder: Path, inner: PurePosixPath) -> Path | None:

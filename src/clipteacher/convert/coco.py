@@ -112,11 +112,11 @@ def _shapes(
     boxes: list[str] = []
     for number, entry in enumerate(_list(data, "annotations", path)):
         where = f"{path}: annotation {entry.get('id', f'number {number}')}"
-        image_id, category = entry.get("image_id"), entry.get("category_id")
-        if image_id not in images or category not in names:
+        image_id, category = whole_number(entry.get("image_id")), whole_number(entry.get("category_id"))
+        if image_id is None or image_id not in images or category is None or category not in names:
             raise DataError(
-                f"{where}: got image_id {image_id!r} and category_id {category!r}, expected ids that images and "
-                "categories have. Export it again, or remove the annotation."
+                f"{where}: got image_id {entry.get('image_id')!r} and category_id {entry.get('category_id')!r}, "
+                "expected ids that images and categories have. Export it again, or remove the annotation."
             )
         if not entry.get("segmentation"):
             boxes.append(where.removeprefix(f"{path}: "))

@@ -149,7 +149,7 @@ def write_folder(
     Args:
         out: Folder to write; new or empty.
         names: The class names, in the order of their ids.
-        splits: Photos by split, no two of a split with one stem.
+        splits: Photos by split.
         transfer: How photos get there.
         progress: Called after each photo with the number of photos done.
 
@@ -157,11 +157,13 @@ def write_folder(
         Notes of what covers no pixel.
 
     Raises:
-        DataError: A photo or a mask cannot be used.
+        DataError: A photo or a mask cannot be used, or two photos of a split have one stem.
         FileExistsError: The folder is not empty.
         OSError: The folder cannot be written, or a photo cannot be linked.
     """
     out = check_new(out)
+    for pairs in splits.values():
+        _check_stems(pairs)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
@@ -175,6 +177,19 @@ def write_folder(
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     return (left_out_note("shapes cover no pixel", blank),) if blank else ()
+
+
+def _check_stems(pairs: Sequence[PhotoAndMask]) -> None:
+    """Check that no two photos of a split have the same mask."""
+    stems: dict[str, PhotoAndMask] = {}
+    for pair in pairs:
+        # Lower case: some file systems do not distinguish a.jpg and A.jpg.
+        other = stems.setdefault(Path(pair.target).stem.lower(), pair)
+        if other is not pair:
+            raise DataError(
+                f"{pair.file}: would share the mask {Path(pair.target).stem}.png with {other.file}, expected different "
+                "names. Rename one, with its mask."
+            )
 
 
 def check_new(out: str | Path) -> Path:

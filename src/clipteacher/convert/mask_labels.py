@@ -1,0 +1,68 @@
+"""Reading one mask as class ids, once the values of its set are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipteacher.convert.colour_files import colour_text
+from clipteacher.convert.mask_classes import MaskCode
+from clipteacher.convert.mask_files import read_mask
+from clipteacher.convert.painting import photo_sizes, turned
+from clipteacher.data.files import DataError
+from clipteacher.utils.lists import shortened
+
+_MANY: Final = 9  # more strange values than people forget, so they come from smoothing
+
+
+def read_labels(photo: Path, mask: Path, code: MaskCode) -> tuple[NDArray[np.uint8], list[str]]:
+    """Read a mask as class ids.
+
+    A mask that was drawn on a photo as stored, on its side, is turned as the photo is.
+
+    Args:
+        photo: The photo.
+        mask: Its mask.
+        code: What its values mean.
+
+    Returns:
+        Class ids (H, W), uint8, 0..N-1, 255 = not labelled, in the size of the upright photo; and no shape.
+
+    Raises:
+        DataError: One cannot be read, the two differ in size, or a value means nothing.
+    """
+    stored = read_mask(mask)
+    by_colour = code.coding == "colours"
+    values = stored.colours if by_colour else stored.ids
+    if values is None:
+        raise DataError(
+            f"{mask}: got {'16 bits' if stored.colours is None else 'colours'}, expected "
+            f"{'colours' if by_colour else 'ids'} as in the other masks. Export all masks in one way."
+        )
+    present, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    strange = [index for index, value in enumerate(present.tolist()) if value not in code.ids]
+    if strange:
+        shown = colour_text if by_colour else str
+        got = shortened((f"{shown(int(present[index]))} ({counts[index]} pixels)" for index in strange), 5)
+        smoothed = (
+            " So many come from smoothing, as when masks are resized: export them." if len(strange) > _MANY else ""
+        )
+        raise DataError(
+            f"{mask}: got {'the colour' if by_colour else 'the value'} {got}, which is none of "
+            f"{shortened(code.classes, 6)}. Name the class that is missing, or leave such pixels unlabelled: "
+            f"{'give the colour the name void' if by_colour else f'add --ignore {present[strange[0]]}'}.{smoothed}"
+        )
+    table = np.array([code.ids[value] for value in present.tolist()], dtype=np.uint8)
+    labels: NDArray[np.uint8] = table[inverse.reshape(values.shape)]
+    upright, as_stored, orientation = photo_sizes(photo)
+    if labels.shape == upright:
+        return labels, []
+    if labels.shape == as_stored:
+        return turned(labels, orientation), []
+    raise DataError(
+        f"{mask}: got {labels.shape[1]}x{labels.shape[0]} (width x height), expected {upright[1]}x{upright[0]} as "
+        f"{photo}. Draw the mask at the size of the photo; never stretch it with smoothing."
+    )
