@@ -97,15 +97,9 @@ def name_classes(
     ]
     names = tuple(spelled.values())
     if wanted is not None:
-        names = tuple(wanted)
-        first: dict[str, str] = {}
-        for name in names:
-            if not name.strip():
-                raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
-            if other := first.get(folded(name)):
-                raise DataError(f"classes: got {other!r} and {name!r}, expected each class once. Remove one.")
-            first[folded(name)] = name
-        others = [key for key in groups if key not in first]
+        names = _each_once(wanted)
+        known = {folded(name) for name in names}
+        others = [key for key in groups if key not in known]
         if others and not drop_others:
             raise DataError(
                 f"classes: {', '.join(spelled[key] for key in others)} are labels, but not among the given classes. "
@@ -119,3 +113,15 @@ def name_classes(
         )
     id_of = {folded(name): index for index, name in enumerate(names)}
     return NamedClasses(names, {label: id_of.get(folded(label), IGNORE) for label in labels}, tuple(notes))
+
+
+def _each_once(wanted: Sequence[str]) -> tuple[str, ...]:
+    """Check that no wanted name is blank or given twice."""
+    first: dict[str, str] = {}
+    for name in wanted:
+        if not name.strip():
+            raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
+        if other := first.get(folded(name)):
+            raise DataError(f"classes: got {other!r} and {name!r}, expected each class once. Remove one.")
+        first[folded(name)] = name
+    return tuple(wanted)
