@@ -1,6 +1,6 @@
 """Small folders in the layouts in which people have their data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,11 @@ def text(path: Path, *lines: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def each(names: Iterable[str], ids: list[int]) -> dict[str, list[int]]:
+    """The same bands for several masks."""
+    return dict.fromkeys(names, ids)
 
 
 def pairs(

@@ -47,7 +47,7 @@ def test_several_files(tmp_path: Path) -> None:
     text(tmp_path / "two" / "classes.txt", "road", "sky")
     assert find_names([tmp_path / "one", tmp_path / "two"]) == read_names(one), "both say the same"
     text(tmp_path / "two" / "classes.txt", "sky", "road")
-    with pytest.raises(DataError, match="got class names road, sky, and in .* sky, road, .*Give them with --classes"):
+    with pytest.raises(DataError, match=r"got class names road, sky, and in .* sky, road, .*Give them with --classes"):
         find_names([tmp_path / "one", tmp_path / "two"])
     text(tmp_path / "one" / "classes.txt", "road 1 2 3", "sky 4 5 6")
     found = find_names([tmp_path / "one"])

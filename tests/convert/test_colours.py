@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.convert.layouts import converted, mask, painted, pairs, photo, text, values_by_name, written
+from tests.convert.layouts import converted, each, mask, painted, pairs, photo, text, values_by_name, written
 
 from clipteacher.convert.colour_files import find_colours, read_colour_table
-from clipteacher.convert.layouts import LayoutOptions, recognise
+from clipteacher.convert.layouts import LayoutOptions, prepare, recognise
 from clipteacher.data.files import DataError
 
 ROAD, SKY, VOID, BLUE = (128, 64, 128), (70, 130, 180), (0, 0, 0), (0, 0, 255)
@@ -70,7 +70,9 @@ def test_what_is_no_table(lines: tuple[str, ...], message: str, tmp_path: Path) 
 def test_colours_by_the_table_that_lies_there(tmp_path: Path) -> None:
     """A colour that is 255 as one number is a class all the same."""
     root = colour_masks(tmp_path / "in", ROAD, BLUE, VOID, SKY)
-    table = text(root / "class_dict.csv", "name,r,g,b", "sky,70,130,180", "road,128,64,128", "void,0,0,0", "sea,0,0,255")
+    table = text(
+        root / "class_dict.csv", "name,r,g,b", "sky,70,130,180", "road,128,64,128", "void,0,0,0", "sea,0,0,255"
+    )
     text(root / "readme.txt", "Drawn with care.")
     layout, prepared = converted(root, tmp_path / "one")
     assert layout.kind == "colour-masks"
@@ -80,7 +82,7 @@ def test_colours_by_the_table_that_lies_there(tmp_path: Path) -> None:
     assert prepared.notes == ("not labelled (255): 'void'",)
     _, prepared = converted(root, tmp_path / "two", classes=("road", "sky"), ignore=("sea",))
     assert prepared.classes == ("road", "sky")
-    assert values_by_name(prepared)["a"] == [0, 255, 255, 1]
+    assert values_by_name(prepared)["a"] == [0, 255, 1]
     with pytest.raises(DataError, match=r"sea are labels, .*--ignore \"name, name\""):
         recognise(root, LayoutOptions(classes=("road", "sky")))
     with pytest.raises(DataError, match=r"ignore: got 0 for masks of colours"):
@@ -143,7 +145,7 @@ def test_cvats_export(tmp_path: Path) -> None:
     )
     layout, prepared = converted(root, tmp_path / "one")
     assert (layout.kind, prepared.classes) == ("cvat", ("background", "road", "sky"))
-    assert values_by_name(prepared) == dict.fromkeys(("day_a", "day_b", "c"), [0, 1, 2])
+    assert values_by_name(prepared) == each(("day_a", "day_b", "c"), [0, 1, 2])
     _, prepared = converted(root, tmp_path / "two", ignore=("background",))
     assert (prepared.classes, values_by_name(prepared)["c"]) == (("road", "sky"), [255, 0, 1])
     (root / "ImageSets/Segmentation/default.txt").unlink()
@@ -160,6 +162,5 @@ def test_a_blurred_colour_is_found_when_it_is_written(tmp_path: Path) -> None:
     pixels[:, 19] = (99, 97, 154)
     Image.fromarray(pixels).save(root / "masks/b.png")
     with pytest.raises(DataError, match=r"b\.png: got the colour 99,97,154 \(32 pixels\)"):
-        for part in layout.photos.values():
-            for each in part:
-                each.draw()
+        prepare(layout, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.conftest import write_folder
-from tests.convert.layouts import bands, converted, mask, pairs, photo, text, values_by_name, written
+from tests.convert.layouts import bands, converted, each, mask, pairs, photo, text, values_by_name, written
 from tests.data.pngs import GREY, png_16
 
 from clipteacher.convert.layouts import LayoutOptions, prepare, recognise
@@ -47,7 +47,7 @@ def test_our_own_folder_without_a_split_to_score_on(tmp_path: Path) -> None:
         "no split to score on: 20 % drawn to score on, seed 0"
     )
     assert {split: len(photos) for split, photos in layout.photos.items()} == {"train": 4, "val": 1}
-    assert values_by_name(prepared) == dict.fromkeys("abcde", [0, 1, 255])
+    assert values_by_name(prepared) == each("abcde", [0, 1, 255])
     again, other = recognise(root), recognise(root, LayoutOptions(seed=5, val=0.4))
     assert [each.target for each in again.photos["val"]] == [each.target for each in layout.photos["val"]]
     assert len(other.photos["val"]) == 2
@@ -121,7 +121,7 @@ def test_camvids_layout(tmp_path: Path) -> None:
     text(root / "codes.txt", *(f"class {number}" for number in range(11)), "void")
     layout, prepared = converted(root, tmp_path / "out")
     assert (layout.kind, len(prepared.classes)) == ("train-trainannot", 11)
-    assert written(prepared) == dict.fromkeys(("train/a", "train/b", "val/c"), [0, 1, 255])
+    assert written(prepared) == each(("train/a", "train/b", "val/c"), [0, 1, 255])
     assert prepared.notes == ("test/ is not used", "not labelled (255): 'void'")
 
 
@@ -142,7 +142,7 @@ def test_where_splits_stand(photos: str, masks: str, val: str, tmp_path: Path) -
     for split, names in {"train": "a b", val: "c", "test": "d"}.items():
         pairs(root, names, [0, 1], photos.format(split), masks.format(split))
     layout, prepared = converted(root, tmp_path / "out", classes=("road", "sky"))
-    assert written(prepared) == dict.fromkeys(("train/a", "train/b", "val/c"), [0, 1])
+    assert written(prepared) == each(("train/a", "train/b", "val/c"), [0, 1])
     assert any("is not used" in note for note in prepared.notes)
     assert "drawn" not in layout.reason
 
@@ -179,7 +179,7 @@ def test_roboflows_masks_beside_the_photos(tmp_path: Path) -> None:
         text(root / split / "_classes.csv", "Pixel Value, Class", "0, background", "1, cat", "2, old chair")
     _, prepared = converted(root, tmp_path / "out")
     assert prepared.classes == ("background", "cat", "old chair")
-    assert written(prepared) == dict.fromkeys(("train/a", "train/b", "val/c"), [0, 1, 2])
+    assert written(prepared) == each(("train/a", "train/b", "val/c"), [0, 1, 2])
 
 
 def test_photos_at_the_top_and_photos_beside_their_masks(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
@@ -122,9 +121,7 @@ class _Read:
     def own_labels(self) -> list[str]:
         """Say what became of Labelme's own two labels."""
         became = {IGNORED_LABEL: "are not labelled (255)", BACKGROUND_LABEL: "are the class 'background'"}
-        return [
-            f"{self._own[label]} shapes labelled {label} {text}" for label, text in became.items() if self._own[label]
-        ]
+        return [f"{self._own[label]} shapes of {label} {text}" for label, text in became.items() if self._own[label]]
 
     def photo(self, file: Path, inner_folder: PurePosixPath) -> AnnotatedPhoto | None:
         """Read one JSON file; return None if its photo is missing."""
@@ -175,19 +172,13 @@ class _Read:
 
 
 def _nearest(file: Path, photos: Sequence[Path]) -> Path | None:
-    """Return which of several photos of one name belongs to a JSON file: that whose folders end as its folders do.
+    """Return which of several photos of one name belongs to a JSON file: that whose path shares most folders with its.
 
     So `labels/day1/a.json` belongs to `images/day1/a.jpg`. None if two are as near.
     """
-
-    def shared(photo: Path) -> int:
-        pairs = zip(reversed(photo.parent.parts), reversed(file.parent.parts), strict=False)
-        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-    ranked = sorted(photos, key=shared, reverse=True)
-    if not ranked or (len(ranked) > 1 and shared(ranked[0]) == shared(ranked[1])):
-        return None
-    return ranked[0]
+    shared = [len({*photo.parent.parts} & {*file.parent.parts}) for photo in photos]
+    nearest = [photo for photo, count in zip(photos, shared, strict=True) if count == max(shared)]
+    return nearest[0] if len(nearest) == 1 else None
 
 
 def _photo(file: Path, written: object) -> tuple[Path, PurePosixPath]:

@@ -161,7 +161,7 @@ def _read(root: Path, options: LayoutOptions) -> DataRead:
     brushes, annotations = brush_files(files), find_annotations(files)
     there = dict(zip(_ANNOTATIONS, (bool(annotations.coco), annotations.labelme, bool(brushes)), strict=True))
     found = [kind for kind, is_there in there.items() if is_there and wanted in (None, kind)]
-    masks = None if wanted in _ANNOTATIONS else find_masks(root, _STRUCTURES.get(wanted or ""))
+    masks = None if wanted in _ANNOTATIONS else find_masks(root, _STRUCTURES.get(wanted or ""), required=not found)
     ours = (root / "classes.txt").is_file() and (root / "masks").is_dir()
     if masks is not None and (not found or ours):
         coding = _CODINGS.get(wanted or "")

@@ -90,7 +90,8 @@ def mask_code(found: FoundValues, hints: Hints) -> MaskCode:
         index, one, other = found.clash
         what = f"index {index} has one colour in {one} and another in {other}, so it is no id"
         refuse(f"{hints.where}: got palettes that differ: {what}", _TABLE, "--colours FILE")
-    names = hints.classes or (tuple(hints.listed.names.values()) if hints.listed else ())
+    known = hints.listed or table
+    names = hints.classes or (tuple(dict.fromkeys(known.names.values())) if known else ())
     if hints.coding == "binary" or (hints.coding is None and is_binary(found.ids, len(names))):
         return _binary(found.ids, names, hints)
     return _by_id(found.ids, found.looked_at, hints)

@@ -25,15 +25,17 @@ class PairedMasks(NamedTuple):
         return sum(len(pairs.photos) for pairs in self.pairs.values())
 
 
-def find_masks(root: Path, kind: str | None = None) -> PairedMasks | None:
+def find_masks(root: Path, kind: str | None = None, *, required: bool = True) -> PairedMasks | None:
     """Find the structure of a folder that pairs most photos with masks; None if none pairs any.
 
     Args:
         root: The folder.
         kind: The kind of structure that it must have.
+        required: Whether photos and masks that do not fit together are an error.
 
     Raises:
-        DataError: Two folders of masks have as many, or masks are saved as JPEG.
+        DataError: Two folders of masks have as many; or nothing is paired, because masks are saved as JPEG or no photo
+            has the name of a mask.
     """
     tried: list[PairedMasks] = []
     faults: list[DataError] = []
@@ -46,9 +48,10 @@ def find_masks(root: Path, kind: str | None = None) -> PairedMasks | None:
                 faults.append(fault)
     best = max(tried, key=lambda found: found.total, default=None)
     if best is None or not best.total:
-        if faults:
+        if required and faults:
             raise faults[0]
-        _check_names(root, tried)
+        if required:
+            _check_names(root, tried)
         return None
     masks = {each.masks for each in best.structure.folders}
     for other in tried:
