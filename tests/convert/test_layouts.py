@@ -269,6 +269,18 @@ def test_masks_of_one_object_that_are_not(tmp_path: Path) -> None:
     layout, prepared = converted(root, tmp_path / "one")
     assert layout.kind == "images-masks", "three names: 255 is not labelled"
     assert values_by_name(prepared)["a"] == [0, 255]
+    text(root / "classes.txt", "background", "crack")
+    assert recognise(root).kind == "binary"
+    for names in (("crack",), ("road", "crack")):
+        text(root / "classes.txt", *names)
+        message = refused(root)
+        assert f"Add --layout binary if it is 'crack', or --layout images-masks if 0 is {names[0]!r} and 255" in message
+    text(root / "classes.txt", "crack")
+    _, prepared = converted(root, tmp_path / "ids", layout="images-masks")
+    assert (prepared.classes, values_by_name(prepared)["a"]) == (("crack",), [0, 255])
+    _, prepared = converted(root, tmp_path / "binary", layout="binary")
+    assert (prepared.classes, values_by_name(prepared)["a"]) == (("background", "crack"), [0, 1])
+    (root / "classes.txt").unlink()
     _, prepared = converted(root, tmp_path / "two", classes=("crack",), ignore=("background",))
     assert prepared.classes == ("crack",)
     assert values_by_name(prepared)["a"] == [255, 0]

@@ -43,7 +43,7 @@ def names_of_file(found: FoundIds, listed: NameList, *, background_first: bool) 
         return listed.names
     names = tuple(listed.names.values())
     top = max(found.ids, default=0)
-    if background_first and 0 not in found.ignored and not _is_rest(names[0]):
+    if background_first and 0 not in found.ignored and not is_rest(names[0]):
         if top == len(names):
             return dict(enumerate((BACKGROUND, *names)))
         if top < len(names) - 1:
@@ -68,7 +68,7 @@ def names_in_order(found: FoundIds, names: Sequence[str], source: str = "") -> M
     """
     count, top = len(names), max(found.ids, default=0)
     from_one = dict(enumerate(names, start=1))
-    if 0 in found.ignored and not _is_rest(names[0]) and top <= count:
+    if 0 in found.ignored and not is_rest(names[0]) and top <= count:
         return from_one
     if top < count:
         return dict(enumerate(names))
@@ -107,6 +107,6 @@ def ranges(values: Sequence[int]) -> str:
     return shortened((str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs), 8)
 
 
-def _is_rest(name: str) -> bool:
+def is_rest(name: str) -> bool:
     """Return whether a name is that of the background or of unlabelled pixels."""
     return folded(name) == BACKGROUND or folded(name) in VOID_NAMES

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from clipteacher.convert.class_files import NameList
 from clipteacher.convert.colour_files import ColourTable, colour_text
-from clipteacher.convert.id_names import FoundIds, names_in_order, names_of_file, ranges, refuse
+from clipteacher.convert.id_names import FoundIds, is_rest, names_in_order, names_of_file, ranges, refuse
 from clipteacher.convert.mask_files import IGNORED_VALUES, FoundValues
 from clipteacher.convert.names import BACKGROUND, name_classes, split_ignored
 from clipteacher.data.files import DataError
@@ -93,6 +93,8 @@ def mask_code(found: FoundValues, hints: Hints) -> MaskCode:
     known = hints.listed or table
     names = hints.classes or (tuple(dict.fromkeys(known.names.values())) if known else ())
     if hints.coding == "binary" or (hints.coding is None and is_binary(found.ids, len(names))):
+        if hints.coding is None and not hints.classes and names and max(found.ids) in IGNORED_VALUES:
+            _check_which_is_labelled(names, hints.where, known.file if known else None)
         return _binary(found.ids, names, hints)
     return _by_id(found.ids, found.looked_at, hints)
 
@@ -102,6 +104,17 @@ def is_binary(ids: frozenset[int], names: int) -> bool:
     if len(ids) != 2 or 0 not in ids:
         return False
     return names <= 2 if max(ids) in IGNORED_VALUES else names <= 1 and 1 in ids
+
+
+def _check_which_is_labelled(names: Sequence[str], where: Path, file: Path | None) -> None:
+    """Check that a file of names tells masks of one object from masks of ids, in which 255 means not labelled."""
+    if len(names) == 1 or not is_rest(names[0]):
+        refuse(
+            f"{where}: got masks of 0 and 255, and the names {', '.join(names)} in {file}",
+            "to know what 255 is",
+            f"--layout binary if it is {names[-1]!r}, or --layout images-masks if 0 is {names[0]!r} and 255 is not "
+            "labelled",
+        )
 
 
 def _binary(ids: frozenset[int], names: Sequence[str], hints: Hints) -> MaskCode:
