@@ -18,6 +18,7 @@ from clipteacher.data.files import DataError
         (("Pixel Value, Class", "0, road", "1, old sky"), {0: "road", 1: "old sky"}, True),
         (("name,id", "old sky,3", "road,1"), {1: "road", 3: "old sky"}, True),
         (("__ignore__", "_background_", "cat"), {0: "background", 1: "cat"}, False),
+        (("car", "2 wheeler", "4 wheeler"), {0: "car", 1: "2 wheeler", 2: "4 wheeler"}, False),
         (("lane 1", "lane 2"), {0: "lane 1", 1: "lane 2"}, False),
         (('"road"', "'sky'"), {0: "road", 1: "sky"}, False),
     ],

@@ -54,7 +54,8 @@ def test_tables_of_colours(lines: tuple[str, ...], tmp_path: Path) -> None:
         (("road,256,0,0",), "line 1 is"),
         (("road,1,2,3", "sky"), "line 2 is 'sky'"),
         (("road,1,2,3", "sky,1,2,3"), "got 'road' and 'sky' for the colour 1,2,3"),
-        (("road", "sky"), "got no colour"),
+        (("road", "sky"), "line 2 is 'sky'"),
+        (("road",), "got no colour"),
         ((), "got no colour"),
     ],
 )
@@ -63,6 +64,9 @@ def test_what_is_no_table(lines: tuple[str, ...], message: str, tmp_path: Path) 
     with pytest.raises(DataError, match=message):
         read_colour_table(file)
     assert find_colours([tmp_path]) is None
+    text(tmp_path / "readme.txt", "Photos of a street.", "", "size 3 4 5")
+    text(tmp_path / "long.csv", ",".join("1" * 90_000))
+    assert find_colours([tmp_path]) is None, "one colour may be anything"
     with pytest.raises(DataError, match="no such file"):
         read_colour_table(tmp_path / "none.txt")
 
@@ -87,7 +91,7 @@ def test_colours_by_the_table_that_lies_there(tmp_path: Path) -> None:
         recognise(root, LayoutOptions(classes=("road", "sky")))
     with pytest.raises(DataError, match=r"ignore: got 0 for masks of colours"):
         recognise(root, LayoutOptions(ignore=("0",)))
-    text(root / "colours.txt", "road 1 2 3")
+    text(root / "colours.txt", "road 1 2 3", "sky 4 5 6")
     with pytest.raises(DataError, match="Name the right one with --colours"):
         recognise(root)
     assert converted(root, tmp_path / "three", colours=table)[1].classes == ("sky", "road", "sea")

@@ -380,3 +380,28 @@ def test_what_cannot_be_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="layout: got 'yolo', expected one of folder, voc"):
         LayoutOptions(layout="yolo")
     assert "expected the layout voc" in refused(root, layout="voc")
+
+
+def test_smooth_edges_of_one_object(tmp_path: Path) -> None:
+    root = pairs(tmp_path / "in", "a b", [*range(0, 240, 8), 255])
+    for classes in ((), ("crack",)):
+        message = refused(root, classes=classes)
+        assert "got 31 values in 0..255" in message
+        assert "smooth edges" in message
+
+
+def test_links_to_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    pairs(tmp_path / "disk", "a b", [0, 1])
+    (root / "images").mkdir(parents=True)
+    (root / "images/day").symlink_to(tmp_path / "disk/images")
+    (root / "images/again").symlink_to(root / "images")
+    (root / "masks").symlink_to(tmp_path / "disk/masks")
+    _, prepared = converted(root, tmp_path / "out", classes=("road", "sky"))
+    assert values_by_name(prepared) == each(("day_a", "day_b"), [0, 1])
+
+
+def test_two_pictures_whose_names_differ_by_a_letter_are_photos(tmp_path: Path) -> None:
+    for name in ("a.png", "a_l.png", "b.png"):
+        photo(tmp_path / name)
+    assert "got 3 .png, expected photos with masks" in refused(tmp_path)

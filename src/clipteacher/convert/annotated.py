@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -125,14 +126,19 @@ def inner_path(name: object, where: str) -> PurePosixPath:
 
 
 def visible_files(folder: Path, *, deep: bool = True) -> list[Path]:
-    """List the files of a folder, and of its subfolders if `deep`, sorted; none that is hidden or made by macOS."""
+    """List the files of a folder, and of its subfolders if `deep`, sorted; none that is hidden or made by macOS.
 
-    def visible(path: Path) -> bool:
-        return not any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
-
-    return [
-        path for path in sorted(folder.rglob("*") if deep else folder.iterdir()) if visible(path) and path.is_file()
-    ]
+    Links to folders are followed, each folder once.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        kept = deep and real not in seen
+        seen.add(real)
+        folders[:] = [name for name in folders if kept and not name.startswith(".") and name != "__MACOSX"]
+        found += [Path(parent, name) for name in names if not name.startswith(".") and (kept or not deep)]
+    return sorted(path for path in found if path.is_file())
 
 
 def on_disk(folder: Path, inner: PurePosixPath) -> Path | None:

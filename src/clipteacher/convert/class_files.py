@@ -61,7 +61,8 @@ def read_names(file: Path) -> NameList:
         raise DataError(f"{file}: {what}, expected one class name a line, in the order of the ids. Correct it.")
     for pattern in (_NUMBER_FIRST, _NUMBER_LAST):
         # The first line may be a header, such as Roboflow's "Pixel Value, Class".
-        body = lines if pattern.fullmatch(lines[0]) else lines[1:]
+        header = not pattern.fullmatch(lines[0]) and any(mark in lines[0] for mark in ",;\t")
+        body = lines[1:] if header else lines
         matches = [match for line in body if (match := pattern.fullmatch(line))]
         if body and len(matches) == len(body):
             return _checked(file, [(int(match["number"]), plain_name(match["name"])) for match in matches], True)

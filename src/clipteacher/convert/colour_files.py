@@ -13,6 +13,7 @@ from clipteacher.data.files import DataError
 
 _FEW: Final = 20  # text files of a folder that may be a table; annotation files of another tool are more
 _MAX_BYTES: Final = 1_000_000  # no list of 255 classes is as long
+_MAX_LINE: Final = 1_000
 
 _NUMBERS: Final = r"[\[(]?(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})[\])]?"
 _CVAT: Final = re.compile(r"(?P<name>[^:]+):(\d{1,3}),(\d{1,3}),(\d{1,3}):[^:]*:[^:]*")
@@ -49,11 +50,11 @@ def find_colours(folders: Iterable[Path]) -> ColourTable | None:
 
 
 def is_colour_table(file: Path) -> bool:
-    """Return whether every line of a file is a class and its colour."""
+    """Return whether every line of a file is a class and its colour, and there are two or more."""
     if not file.is_file() or file.stat().st_size > _MAX_BYTES:
         return False
     try:
-        return bool(read_colour_table(file).names)
+        return len(read_colour_table(file).names) > 1
     except DataError:
         return False
 
@@ -71,21 +72,21 @@ def read_colour_table(file: str | Path) -> ColourTable:
     if not file.is_file():
         raise DataError(f"{file}: no such file, expected a table of colours. Correct --colours.")
     names: dict[int, str] = {}
-    columns: tuple[int, ...] = ()
+    columns: tuple[int, ...] | None = None  # empty if the header does not tell them
     cvat = True
     for number, line in enumerate(map(str.strip, read_text(file).splitlines()), start=1):
         if not line:
             continue
-        read = _colour(line, columns)
+        read = _colour(line, columns) if len(line) <= _MAX_LINE else None
+        if read is None and line.startswith("#"):
+            continue
+        if read is None and not names and columns is None and not any(character.isdigit() for character in line):
+            columns = _header(line)
+            continue
         if read is None:
-            if not names and not any(character.isdigit() for character in line):
-                columns = _header(line)
-                continue
-            if line.startswith("#"):
-                continue
             raise DataError(
-                f"{file}: line {number} is {line!r}, expected a class and its colour, such as road,128,64,128 or road "
-                "#804080. Correct it."
+                f"{file}: line {number} is {line[:80]!r}, expected a class and its colour, such as road,128,64,128 or "
+                "road #804080. Correct it."
             )
         colour, name = read
         cvat = cvat and bool(_CVAT.fullmatch(line))
@@ -126,7 +127,7 @@ def _fields(line: str) -> list[str]:
     return [field.strip() for field in fields if field.strip()]
 
 
-def _colour(line: str, columns: tuple[int, ...]) -> tuple[int, str] | None:
+def _colour(line: str, columns: tuple[int, ...] | None) -> tuple[int, str] | None:
     """Read a colour and its name; None if the line has another form."""
     for pattern in (_HEX_LAST, _HEX_FIRST):
         if match := pattern.fullmatch(line):

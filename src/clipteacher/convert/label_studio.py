@@ -32,6 +32,7 @@ from clipteacher.utils.lists import shortened
 
 _FILE: Final = re.compile(r"task-(?P<task>\d+)-annotation-(?P<annotation>\d+)-by-[^-]*-(?P<label>.+)-\d+\.png")
 _UPLOADED: Final = re.compile(r"[0-9a-f]{8}-")  # what Label Studio puts before the names of uploaded photos
+_LONGEST: Final = 4096  # photos stored inside the JSON have no name
 _HALF: Final = 127  # brushes are 0 or 255
 
 
@@ -128,8 +129,11 @@ def _names(task: dict[str, Any]) -> list[str]:
     texts = [task.get("file_upload"), *(data.values() if isinstance(data, dict) else ()), *task.values()]
     names = []
     for text in texts:
-        if isinstance(text, str):
-            parts = urlsplit(text)
+        if isinstance(text, str) and len(text) < _LONGEST:
+            try:
+                parts = urlsplit(text)
+            except ValueError:  # brackets that are no address
+                continue
             # Photos on the server's own disk: /data/local-files/?d=folder/photo.jpg
             path = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]
             names.append(composed(PurePosixPath(path).name))
@@ -140,7 +144,8 @@ def _label(brush: _Brush, tasks: Mapping[int, dict[str, Any]]) -> str:
     """Return the label of a mask: as the JSON writes it, else what follows the control's name in the file's name."""
     annotations = tasks.get(brush.task, {}).get("annotations")
     for annotation in annotations if isinstance(annotations, list) else ():
-        for result in annotation.get("result", ()) if isinstance(annotation, dict) else ():
+        regions = annotation.get("result") if isinstance(annotation, dict) else None
+        for result in regions if isinstance(regions, list) else ():
             value = result.get("value") if isinstance(result, dict) else None
             labels = value.get("brushlabels") if isinstance(value, dict) else None
             if isinstance(labels, list) and len(labels) == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from clipteacher.convert.class_files import NameList
 from clipteacher.convert.colour_files import ColourTable, colour_text
@@ -19,7 +19,8 @@ from clipteacher.utils.lists import shortened
 Coding = Literal["ids", "colours", "binary"]
 """How masks hold their labels: as ids, as colours, or as one object and the rest."""
 
-_TABLE = "a table of the colours, with lines such as road,128,64,128"
+_MANY: Final = 20  # more values than a set without names has
+_TABLE: Final = "a table of the colours, with lines such as road,128,64,128"
 
 
 class Hints(NamedTuple):
@@ -159,6 +160,12 @@ def _by_id(ids: frozenset[int], looked_at: int, hints: Hints) -> MaskCode:
     values = sorted(ids - IGNORED_VALUES - ignored)
     shown = f"ids {ranges(values)} in {looked_at} masks" if values else f"no label in {looked_at} masks"
     found = FoundIds(hints.where, values, shown, ignored)
+    if len(values) > _MANY and ids & IGNORED_VALUES and len(hints.classes) <= 2 and hints.listed is None:
+        raise DataError(
+            f"{hints.where}: got {len(values) + 1} values in 0..{max(ids)}, expected ids, or two of one object. "
+            "Such values come from smooth edges: save the masks without, or set what is above 127 to 255 and the rest "
+            "to 0."
+        )
     if hints.classes:
         by_id, source = names_in_order(found, hints.classes), "--classes"
     elif hints.listed is not None:

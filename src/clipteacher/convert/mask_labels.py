@@ -42,21 +42,13 @@ def read_labels(photo: Path, mask: Path, code: MaskCode) -> tuple[NDArray[np.uin
             f"{mask}: got {'16 bits' if stored.colours is None else 'colours'}, expected "
             f"{'colours' if by_colour else 'ids'} as in the other masks. Export all masks in one way."
         )
-    present, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    strange = [index for index, value in enumerate(present.tolist()) if value not in code.ids]
-    if strange:
-        shown = colour_text if by_colour else str
-        got = shortened((f"{shown(int(present[index]))} ({counts[index]} pixels)" for index in strange), 5)
-        smoothed = (
-            " So many come from smoothing, as when masks are resized: export them." if len(strange) > _MANY else ""
-        )
-        raise DataError(
-            f"{mask}: got {'the colour' if by_colour else 'the value'} {got}, which is none of "
-            f"{shortened(code.classes, 6)}. Name the class that is missing, or leave such pixels unlabelled: "
-            f"{'give the colour the name void' if by_colour else f'add --ignore {present[strange[0]]}'}.{smoothed}"
-        )
-    table = np.array([code.ids[value] for value in present.tolist()], dtype=np.uint8)
-    labels: NDArray[np.uint8] = table[inverse.reshape(values.shape)]
+    known = np.array(sorted(code.ids), dtype=np.int32)
+    table = np.array([code.ids[value] for value in known.tolist()], dtype=np.uint8)
+    place = np.searchsorted(known, values).clip(max=len(known) - 1)
+    strange = known[place] != values
+    if strange.any():
+        raise DataError(_strange_values(mask, values[strange], code))
+    labels: NDArray[np.uint8] = table[place]
     upright, as_stored, orientation = photo_sizes(photo)
     if labels.shape == upright:
         return labels, []
@@ -65,4 +57,20 @@ def read_labels(photo: Path, mask: Path, code: MaskCode) -> tuple[NDArray[np.uin
     raise DataError(
         f"{mask}: got {labels.shape[1]}x{labels.shape[0]} (width x height), expected {upright[1]}x{upright[0]} as "
         f"{photo}. Draw the mask at the size of the photo; never stretch it with smoothing."
+    )
+
+
+def _strange_values(mask: Path, values: NDArray[np.int32], code: MaskCode) -> str:
+    """Say which values (N,), int32, mean nothing."""
+    by_colour = code.coding == "colours"
+    present, counts = np.unique(values, return_counts=True)
+    shown = [colour_text(value) if by_colour else str(value) for value in present.tolist()]
+    got = shortened((f"{text} ({count} pixels)" for text, count in zip(shown, counts.tolist(), strict=True)), 5)
+    smoothed = (
+        " So many come from smoothing, as when masks are resized: export them again." if len(shown) > _MANY else ""
+    )
+    return (
+        f"{mask}: got {'the colour' if by_colour else 'the value'} {got}, which is none of "
+        f"{shortened(code.classes, 6)}. Name the class that is missing, or leave such pixels unlabelled: "
+        f"{'give the colour the name void' if by_colour else f'add --ignore {shown[0]}'}.{smoothed}"
     )

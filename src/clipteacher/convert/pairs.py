@@ -12,10 +12,12 @@ from clipteacher.convert.annotated import composed, flat_name, visible_files
 from clipteacher.convert.mask_files import LOSSY_SUFFIXES, MASK_SUFFIXES
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 
-_MASK_END: Final = re.compile(
-    r"[-_. ](mask|masks|label|labels|labelids|gt|groundtruth|seg|segmentation|annotation|l)$", re.IGNORECASE
-)
+_ENDINGS: Final = "mask|masks|label|labels|labelids|gt|groundtruth|seg|segmentation|annotation"
+_MASK_END: Final = re.compile(rf"[-_. ]({_ENDINGS}|l)$", re.IGNORECASE)
 """What tools append to a photo's name for its mask: `a_mask.png`, CamVid's `a_L.png`."""
+
+_MASK_AMONG_PHOTOS: Final = re.compile(rf"[-_. ]({_ENDINGS})$", re.IGNORECASE)
+"""The same in the folder of photos, where `a_l.png` may be a photo."""
 
 
 class MaskedPhoto(NamedTuple):
@@ -58,7 +60,7 @@ def pair(photos: Path, masks: Path) -> Pairs:
     photo_of = _by_key(visible_files(photos, deep=not inside), photos, IMAGE_SUFFIXES)
     mask_files = visible_files(masks) if masks != photos else []
     if masks == photos:
-        mask_files = [photo for key, photo in photo_of.items() if _MASK_END.sub("", key) in photo_of.keys() - {key}]
+        mask_files = [photo for key, photo in photo_of.items() if _is_mask(key, photo_of)]
         photo_of = {key: photo for key, photo in photo_of.items() if photo not in mask_files}
     mask_of, lossy = (_by_key(mask_files, masks, suffixes) for suffixes in (MASK_SUFFIXES, LOSSY_SUFFIXES))
     found = _matches(photo_of, mask_of) or _matches(photo_of, mask_of, by_name=True)
@@ -75,6 +77,12 @@ def pair(photos: Path, masks: Path) -> Pairs:
         tuple(str(inner[key]) for key in sorted(inner.keys() - found.keys())),
         tuple(mask.relative_to(masks).as_posix() for _, mask in sorted(mask_of.items()) if mask not in used),
     )
+
+
+def _is_mask(key: str, photos: Mapping[str, Path]) -> bool:
+    """Return whether a picture among photos is the mask of one of them, by its name."""
+    stem = _MASK_AMONG_PHOTOS.sub("", key)
+    return stem != key and stem in photos
 
 
 def _key(path: Path | PurePosixPath) -> str:
