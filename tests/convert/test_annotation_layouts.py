@@ -108,6 +108,28 @@ def test_one_coco_file_and_several(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_pycocotools")
+def test_which_coco_file_is_trained_on(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    for name in ("a.jpg", "b.jpg"):
+        photo(root / "images" / name)
+    write_json(root / "all.json", two_animals({1: "a.jpg"}))
+    write_json(root / "val.json", two_animals({1: "b.jpg"}))
+    assert set(written(converted(root, tmp_path / "out")[1])) == {"train/a", "val/b"}
+    write_json(root / "all.json", two_animals({1: "a.jpg", 2: "b.jpg"}))
+    with pytest.raises(DataError, match=r"b\.jpg: got 1 photos both to train and to score on"):
+        recognise(root)
+    (root / "all.json").rename(root / "test.json")
+    write_json(root / "val.json", two_animals({1: "a.jpg", 2: "b.jpg"}))
+    layout = recognise(root)
+    assert {split: len(photos) for split, photos in layout.photos.items()} == {"train": 1, "val": 1}
+    assert "20 % drawn" in layout.reason, "a file to score on alone is divided"
+    assert layout.notes == ("test.json is not used",)
+    (root / "val.json").unlink()
+    with pytest.raises(DataError, match=r"got test\.json alone, to test on, expected a file to train on"):
+        recognise(root)
+
+
+@pytest.mark.usefixtures("_pycocotools")
 def test_annotations_beside_masks_are_asked_about(tmp_path: Path) -> None:
     root = pairs(tmp_path / "in", "a b", [0, 1])
     write_json(root / "instances.json", two_animals({1: "a.jpg", 2: "b.jpg"}))
@@ -152,7 +174,12 @@ def test_labelmes_splits_and_a_photo_of_two_places(tmp_path: Path) -> None:
         labelme(root / split / f"{name}.json", [rectangle("cat", 0, WIDTH - 1)], f"{name}.jpg", WIDTH, HEIGHT)
     _, prepared = converted(root, tmp_path / "out")
     assert set(written(prepared)) == {"train/train_a", "train/train_b", "val/val_c"}
-    assert "1 photos that are in neither train nor val are not used: test_d.jpg" in prepared.notes
+    assert "1 photos are not in train or val and were left out: test_d.jpg" in prepared.notes
+    for file in sorted((root / "val").iterdir()):
+        file.unlink()
+    layout = recognise(root)
+    assert sorted(each.target for part in layout.photos.values() for each in part) == ["train_a.jpg", "train_b.jpg"]
+    assert "20 % drawn" in layout.reason, "from those to train on, never from test"
     for folder in ("one", "two"):
         photo(root / folder / "e.jpg")
     labelme(root / "json" / "e.json", [rectangle("cat", 0, WIDTH - 1)], "e.jpg", WIDTH, HEIGHT)

@@ -156,6 +156,15 @@ def test_names_of_the_folder_of_masks(name: str, tmp_path: Path) -> None:
         assert converted(root, tmp_path / "out", classes=("road", "sky"))[1].classes == ("road", "sky")
 
 
+def test_a_folder_of_the_same_split_without_masks(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    for split, names in {"train": "a b", "val": "c"}.items():
+        pairs(root, names, [0, 1], f"{split}_images", f"{split}_masks")
+        text(root / f"{split}_annotations/a.xml", "<annotation/>")
+    layout, _ = converted(root, tmp_path / "out", classes=("road", "sky"))
+    assert layout.reason.startswith("train_images/ and train_masks/, val_images/ and val_masks/; ")
+
+
 def test_lists_at_the_top_and_endings_of_masks(tmp_path: Path) -> None:
     """fast.ai's CamVid: a_P.png has an ending that is not known, a_L.png has."""
     root = tmp_path / "in"
@@ -362,7 +371,9 @@ def test_palettes_that_differ(tmp_path: Path) -> None:
     mask(root / "masks/b.png", [0, 1], palette=[[0, 0, 0], [0, 255, 0]])
     message = refused(root)
     assert "index 1 has one colour in" in message
-    assert "Add --colours FILE" in message
+    assert "Add --colours FILE, or --layout images-masks if the indices are ids all the same" in message
+    _, prepared = converted(root, tmp_path / "out", layout="images-masks")
+    assert values_by_name(prepared) == {"a": [0, 1], "b": [0, 1]}
 
 
 def test_what_cannot_be_told(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final, NamedTuple
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, composed
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, composed, left_out_note
 from clipteacher.convert.coco import read_coco
 from clipteacher.convert.labelme import read_labelme
 from clipteacher.convert.names import name_classes, split_ignored
@@ -78,6 +78,10 @@ def read_coco_folder(
     unused = [each.file.name for each in by_split.pop(TEST, [])]
     if TRAIN in by_split:
         unused += [each.file.name for each in by_split.pop("", [])]
+    elif "" not in by_split and VAL in by_split:
+        by_split = {"": by_split[VAL]}
+    if "" in by_split and VAL in by_split:
+        by_split[TRAIN] = by_split.pop("")
     used: list[str] = []
     read: dict[str, Annotations] = {}
     pictures = _by_name(root, files)
@@ -110,17 +114,13 @@ def read_labelme_folder(root: Path, classes: Sequence[str], ignore: Sequence[str
     read = read_labelme(root, skip_missing=True)
     splits: dict[str, list[AnnotatedPhoto]] = {}
     for photo in read.photos:
-        splits.setdefault(split_word(photo.inner.parts[0]) or "" if len(photo.inner.parts) > 1 else "", []).append(
-            photo
-        )
-    notes: tuple[str, ...] = ()
-    if TRAIN in splits and VAL in splits:
-        left = [photo.target for split, photos in splits.items() if split not in (TRAIN, VAL) for photo in photos]
-        notes = (
-            (f"{len(left)} photos that are in neither train nor val are not used: {shortened(left)}",) if left else ()
-        )
-        parts = {split: read._replace(photos=tuple(splits[split])) for split in (TRAIN, VAL)}
-    else:
+        folder = photo.inner.parts[0] if len(photo.inner.parts) > 1 else ""
+        splits.setdefault(split_word(folder) or "", []).append(photo)
+    used = (TRAIN, VAL) if TRAIN in splits and VAL in splits else (TRAIN,) if TRAIN in splits else ("", VAL, TEST)
+    left = [photo.target for split, photos in splits.items() if split not in used for photo in photos]
+    notes = [left_out_note(f"photos are not in {' or '.join(used)}", left)] if left else []
+    parts = {split: read._replace(photos=tuple(splits[split])) for split in used if split in splits}
+    if TRAIN not in parts:
         parts = {"": read}
     return annotated("labelme", "Labelme's JSON files", parts, read, classes, ignore, notes)
 

@@ -17,7 +17,7 @@ from clipteacher.convert.names import BACKGROUND, folded
 from clipteacher.convert.paired_masks import find_masks
 from clipteacher.convert.reading import DataRead
 from clipteacher.convert.structure import inner_root
-from clipteacher.convert.writing import VAL, PhotoAndMask, split_photos, write_folder
+from clipteacher.convert.writing import TRAIN, VAL, PhotoAndMask, split_photos, write_folder
 from clipteacher.data.files import DataError
 from clipteacher.utils.lists import shortened
 
@@ -117,7 +117,9 @@ def recognise(path: str | Path, options: LayoutOptions = LayoutOptions()) -> Lay
     read = _read(root, options)
     photos: Mapping[str, Sequence[PhotoAndMask]] = read.photos
     reason = read.what
-    if VAL not in photos:
+    if VAL in photos:
+        _check_apart(photos)
+    else:
         everything = [photo for part in photos.values() for photo in part]
         photos = split_photos(everything, options.val, options.seed)
         drawn = f"{options.val * 100:g} % drawn to score on, seed {options.seed}"
@@ -150,6 +152,17 @@ def prepare(layout: Layout, out: str | Path, *, progress: Callable[[int], None] 
         return Prepared(layout.root, layout.classes, layout.notes, True)
     blank = write_folder(out, layout.classes, layout.photos, transfer="either", progress=progress)
     return Prepared(Path(out), layout.classes, (*layout.notes, *blank), False)
+
+
+def _check_apart(photos: Mapping[str, Sequence[PhotoAndMask]]) -> None:
+    """Check that no photo is both trained and scored on."""
+    train = {photo.file.resolve() for photo in photos[TRAIN]}
+    both = [photo.file for photo in photos[VAL] if photo.file.resolve() in train]
+    if both:
+        raise DataError(
+            f"{both[0]}: got {len(both)} photos both to train and to score on, expected none, for such a score says "
+            "nothing. Take them out of one."
+        )
 
 
 def _read(root: Path, options: LayoutOptions) -> DataRead:

@@ -87,10 +87,11 @@ def mask_code(found: FoundValues, hints: Hints) -> MaskCode:
         refuse(
             f"{hints.where}: got masks of colours ({colours}) and no table of what they mean", _TABLE, "--colours FILE"
         )
-    if found.clash is not None:
+    if found.clash is not None and hints.coding is None:
         index, one, other = found.clash
         what = f"index {index} has one colour in {one} and another in {other}, so it is no id"
-        refuse(f"{hints.where}: got palettes that differ: {what}", _TABLE, "--colours FILE")
+        flag = "--colours FILE, or --layout images-masks if the indices are ids all the same"
+        refuse(f"{hints.where}: got palettes that differ: {what}", _TABLE, flag)
     known = hints.listed or table
     names = hints.classes or (tuple(dict.fromkeys(known.names.values())) if known else ())
     if hints.coding == "binary" or (hints.coding is None and is_binary(found.ids, len(names))):

@@ -19,17 +19,7 @@ _SPLITS: Final = {
     **dict.fromkeys(("test", "testing"), TEST),
 }
 _PHOTOS: Final = (
-    "images",
-    "image",
-    "imgs",
-    "img",
-    "photos",
-    "photo",
-    "pictures",
-    "jpegimages",
-    "rgb",
-    "input",
-    "inputs",
+    *("images", "image", "imgs", "img", "photos", "photo", "pictures", "jpegimages", "rgb", "input", "inputs"),
 )
 _MASKS: Final = (
     *("masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "gts", "gt", "groundtruths"),
@@ -104,11 +94,11 @@ def structures(root: Path) -> Iterator[Structure]:
         inside = {split: (folder / one, folder / other) for split, folder in bare.items()}
         yield from _of_splits(inside, "images-masks", f"{one}/ and {other}/ in")
     # train_images and train_masks, or train and trainannot
-    marked = {split: folders[0] for (split, role), folders in there.items() if split and role == "masks"}
-    beside = {split: folders[0] for (split, role), folders in there.items() if split and role == "photos"}
-    for photo_folders, kind in ((beside, "images-masks"), (bare, "train-trainannot")):
-        both = {split: (photo_folders[split], marked[split]) for split in photo_folders if split in marked}
-        yield from _of_splits(both, kind, "")
+    marked, beside = _by_word(there, "masks"), _by_word(there, "photos")
+    for masks_of in marked.values():
+        for photos_of, kind in (*((each, "images-masks") for each in beside.values()), (bare, "train-trainannot")):
+            both = {split: (photos_of[split], masks_of[split]) for split in photos_of if split in masks_of}
+            yield from _of_splits(both, kind, "")
     # photos in train/, or at the top, with masks among them or in a subfolder
     for name in sorted(words["masks"]):
         inside = {split: (folder, folder / name) for split, folder in bare.items()}
@@ -153,6 +143,17 @@ def _by_role(folder: Path) -> dict[tuple[str, str], list[Path]]:
         role = _role(entry.name) if entry.is_dir() and not entry.name.startswith(".") else None
         if role is not None:
             found.setdefault(role, []).append(entry)
+    return found
+
+
+def _by_word(there: Mapping[tuple[str, str], list[Path]], role: str) -> dict[str, dict[str, Path]]:
+    """Return folders such as `train_masks` by what follows the split, then by split."""
+    found: dict[str, dict[str, Path]] = {}
+    for (split, each), folders in there.items():
+        for folder in folders if split and each == role else ():
+            word = re.sub(r"[^a-z]", "", folder.name.lower())
+            rest = next(word.replace(name, "", 1) for name in sorted(_SPLITS, key=len, reverse=True) if name in word)
+            found.setdefault(rest, {})[split] = folder
     return found
 
 
