@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.convert.drawn import box, coco, image, labelme, read_mask, shape, write_json, write_photo
+from tests.convert.layouts import painted, pairs, photo, text
 
 from clipteacher.cli.main import main
 
@@ -80,11 +81,55 @@ def test_labelme_and_the_classes_wanted(tmp_path: Path, capsys: pytest.CaptureFi
     assert "is not empty" in capsys.readouterr().err
 
 
+def test_auto(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, out = tmp_path / "in", tmp_path / "data"
+    pairs(root, "a b c d e", [0, 1, 2, 255])
+    assert convert("auto", root, "--out", out) == 2
+    assert 'Add --classes "road, sky, …" in the order of the ids.' in capsys.readouterr().err
+    assert not out.exists()
+    arguments = ("auto", root, "--out", out, "--classes", "void, road, sky", "--val", 0.4, "--seed", 1)
+    assert convert(*arguments) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == (
+        "Recognised: images-masks: images/ and masks/; ids 0..2 in 5 masks, named by --classes; "
+        "no split to score on: 40 % drawn to score on, seed 1."
+    )
+    assert "note: not labelled (255): 'void'." in said
+    assert f"Written: {out} with 2 classes, 3 photos for train and 2 photos for val." in said
+    assert f"Next: clipteacher audit --data {out}" in said
+    assert (out / "classes.txt").read_text() == "road\nsky\n"
+    for mask in (out / "masks").rglob("*.png"):
+        assert read_mask(mask)[0] == [*[255] * 10, *[0] * 10, *[1] * 10, *[255] * 10]
+    assert convert(*arguments) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert convert("auto", out, "--out", tmp_path / "more") == 0
+    said = capsys.readouterr().out
+    assert "Recognised: folder: classes.txt, images/ and masks/ with train/ and val/." in said
+    assert f"Nothing is written: {out} is in the folder format already." in said
+    assert not (tmp_path / "more").exists()
+
+
+def test_auto_with_colours_and_ids_to_ignore(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        photo(tmp_path / f"in/images/{name}.jpg")
+        painted(tmp_path / f"in/masks/{name}.png", [(1, 2, 3), (4, 5, 6)])
+    table = text(tmp_path / "mine.txt", "road 1 2 3", "sky 4 5 6")
+    assert convert("auto", tmp_path / "in", "--out", tmp_path / "one", "--colours", table, "--val", 0.5) == 0
+    assert "Recognised: colour-masks: images/ and masks/; colours of mine.txt" in capsys.readouterr().out
+    pairs(tmp_path / "ids", "a b", [0, 1, 2])
+    assert convert("auto", tmp_path / "ids", "--out", tmp_path / "two", "--ignore", "0", "--classes", "road, sky") == 0
+    assert (tmp_path / "two/classes.txt").read_text() == "road\nsky\n"
+    assert convert("auto", tmp_path / "ids", "--out", tmp_path / "three", "--layout", "yolo") == 2
+    assert "yolo" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["labelme", "none", "--out", "x"], "none: no such folder"),
         (["labelme", ".", "--out", "x"], "got no photo with annotations"),
+        (["auto", "none", "--out", "x"], "none: no such folder"),
+        (["auto", ".", "--out", "x"], "got no file, expected photos with masks"),
         (["coco", "--json", "none.json", "--images", ".", "--out", "x"], "none.json: no such file"),
         (["coco", "--images", ".", "--out", "x"], "json"),
         (["yolo", "--out", "x"], "yolo"),

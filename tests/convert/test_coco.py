@@ -11,7 +11,7 @@ from clipteacher.convert import coco as module
 from clipteacher.convert.annotated import Annotations
 from clipteacher.convert.coco import read_coco
 from clipteacher.convert.names import name_classes
-from clipteacher.convert.writing import paint
+from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
 
 coco_mask: Any = pytest.importorskip("pycocotools.mask")
@@ -141,6 +141,35 @@ def test_damaged_files(change: dict[str, Any], message: str, tmp_path: Path) -> 
     value = coco([{"image_id": 1, "category_id": 3, "segmentation": [box(0, 0, 2, 2)]}], [image(1, "a.png")], NAMES)
     with pytest.raises(DataError, match=message):
         read_coco(write_json(tmp_path / "a.json", value | change), tmp_path)
+
+
+def test_whole_numbers_may_be_written_as_floats(tmp_path: Path) -> None:
+    """As pandas and NumPy write them: sizes, ids, and the sizes and counts of run lengths."""
+    write_photo(tmp_path / "a.png")
+    run_lengths = {"size": [8.0, 12.0], "counts": [10.0, 3.0, 83.0]}
+    annotations = [{"image_id": 1.0, "category_id": 3.0, "segmentation": run_lengths}]
+    value = coco(annotations, [image(1, "a.png") | {"id": 1.0, "width": 12.0, "height": 8.0}], NAMES)
+    found = read_coco(write_json(tmp_path / "a.json", value), tmp_path)
+    assert found.photos[0].size == (8, 12)
+    assert (painted(found) == 0).sum() == 3
+    value["images"][0]["width"] = 12.5
+    with pytest.raises(DataError, match=r"width 12\.5, expected positive whole numbers"):
+        read_coco(write_json(tmp_path / "a.json", value), tmp_path)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_the_category_above_all_others(used: bool, tmp_path: Path) -> None:
+    """Roboflow's; where something belongs to it, it is a class."""
+    write_photo(tmp_path / "a.png")
+    annotations = [{"image_id": 1, "category_id": 7, "segmentation": [box(0, 0, 2, 2)]}]
+    annotations += [{"image_id": 1, "category_id": 0, "segmentation": [box(4, 0, 6, 2)]}] if used else []
+    value = coco(annotations, [image(1, "a.png")], {0: "animals"} | NAMES)
+    for entry in value["categories"]:
+        entry["supercategory"] = "animals" if entry["id"] else "none"
+    found = read_coco(write_json(tmp_path / "a.json", value), tmp_path)
+    assert list(found.labels) == (["animals", "cat", "dog"] if used else ["cat", "dog"])
+    note = "1 categories stand above all others and have no annotation and were left out: animals"
+    assert found.notes == (() if used else (note,))
 
 
 def test_photos_of_subfolders_and_of_no_annotation(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.convert.drawn import labelme, png, shape, write_json, write_photo
 from clipteacher.convert.annotated import Annotations
 from clipteacher.convert.labelme import read_labelme
 from clipteacher.convert.names import name_classes
-from clipteacher.convert.writing import paint
+from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
 
 CAT = shape("cat", [[1, 1], [4, 1], [4, 3], [1, 3]])
@@ -33,7 +33,9 @@ def where(mask: Any, label: int = 0) -> tuple[int, int, int, int, int]:  # noqa:
         (CAT, (1, 1, 3, 4, 12)),  # Labelme's outline counts: points are pixels
         (CAT | {"shape_type": None}, (1, 1, 3, 4, 12)),  # as its oldest versions wrote polygons
         (CAT | {"shape_type": "oriented_rectangle"}, (1, 1, 3, 4, 12)),
+        (CAT | {"shape_type": "rotation"}, (1, 1, 3, 4, 12)),
         (shape("cat", [[4, 3], [1, 1]], "rectangle"), (1, 1, 3, 4, 12)),
+        (CAT | {"shape_type": "rectangle"}, (1, 1, 3, 4, 12)),
         (shape("cat", [[6, 4], [6, 6]], "circle"), (2, 4, 6, 8, 21)),
         (shape("cat", [[2, 3], [4, 4]], "mask", mask=png(np.full((2, 3), True))), (3, 2, 4, 4, 6)),
         (shape("cat", [[-1, 7], [1, 8]], "mask", mask=png(np.full((2, 3), True))), (7, 0, 7, 1, 2)),
@@ -43,7 +45,9 @@ def where(mask: Any, label: int = 0) -> tuple[int, int, int, int, int]:  # noqa:
         "polygon",
         "no type",
         "oriented",
+        "rotation",
         "rectangle",
+        "four corners",
         "circle",
         "mask",
         "mask over the edge",
@@ -74,6 +78,7 @@ def test_shapes_without_area_and_ignored_ones(tmp_path: Path) -> None:
     assert len(result[1]) == 3
     assert (result[0][:3, :3] == 255).all()
     assert (result[0] == 1).sum() == 96 - 9
+    assert found.notes[1] == "1 shapes of __ignore__ are not labelled (255)"
     assert found.notes[0].startswith("2 lines or points have no area and were left out")
 
 
@@ -133,6 +138,7 @@ def test_missing_photos_and_files(tmp_path: Path) -> None:
         (shape("cat", [[1, 1], [2]]), "points that a polygon cannot have"),
         (shape("cat", [[1, float("inf")], [2, 2], [3, 3]]), "points that a polygon cannot have"),
         (shape("cat", [[1, 1]], "circle"), "points that a circle cannot have, expected 2"),
+        (shape("cat", [[1, 1], [2, 2], [3, 3]], "rectangle"), "points that a rectangle cannot have, expected 2 or 4"),
         (shape("cat", [[1, 1], [2, 2]], "cuboid"), "type 'cuboid'"),
         (shape("cat", [[1, 1], [2, 2]], "mask", mask="*"), "not base64"),
         (shape("cat", [[1, 1], [2, 2]], "mask", mask="aGVsbG8="), "mask cannot be read"),

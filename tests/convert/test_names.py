@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from clipteacher.convert.names import name_classes
+from clipteacher.convert.names import name_classes, split_ignored
 from clipteacher.data.files import DataError
 
 
@@ -32,6 +32,15 @@ def test_other_labels_are_refused_or_ignored() -> None:
     found = name_classes(labels, ["cat", "dog"], drop_others=True)
     assert found.ids == {"cat": 0, "dgo": 255}
     assert found.notes == ("ignored, since they are not among the classes: dgo",)
+
+
+def test_labels_that_say_that_nothing_is_labelled() -> None:
+    labels = ["cat", "Void", "__ignore__", "tree"]
+    assert split_ignored(labels, []) == (frozenset({"Void", "__ignore__"}), "not labelled (255): 'Void', '__ignore__'")
+    assert split_ignored(labels, [" Tree "])[0] == {"Void", "__ignore__", "tree"}
+    assert split_ignored(["cat"], []) == (frozenset(), None)
+    with pytest.raises(DataError, match=r"ignore: got 'tre', expected one of the labels. Did you mean 'tree'"):
+        split_ignored(labels, ["tre"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tests.convert.drawn import TURNED, write_photo
 
 from clipteacher.convert.annotated import AnnotatedPhoto, Shape
-from clipteacher.convert.writing import paint
+from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError, read_image
 
 IDS = {"table": 0, "cup": 1, "other": 255}

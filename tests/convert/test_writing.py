@@ -3,12 +3,14 @@
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.convert.drawn import labelme, read_mask, shape, write_photo
 
 from clipteacher.convert.annotated import AnnotatedPhoto, Annotations
 from clipteacher.convert.labelme import read_labelme
-from clipteacher.convert.writing import merged, split_photos, write_converted
+from clipteacher.convert.writing import PhotoAndMask, merged, painted, split_photos, write_converted, write_folder
 from clipteacher.data.files import DataError
 from clipteacher.data.folder import FolderSource
 
@@ -101,6 +103,31 @@ def test_blank_shapes_and_odd_names_are_noted(tmp_path: Path) -> None:
     notes = write_converted(tmp_path / "out", {"train": read.photos}, read).notes
     assert notes[0] == "'Cat', 'cat' are one class, 'Cat'"
     assert notes[1].startswith("1 shapes cover no pixel and were left out: ")
+
+
+def test_two_photos_of_one_mask_are_refused(tmp_path: Path) -> None:
+    def draw() -> tuple[NDArray[np.uint8], list[str]]:
+        return np.zeros((8, 12), np.uint8), []
+
+    one, other = (PhotoAndMask(write_photo(tmp_path / name), name, draw) for name in ("a.jpg", "A.png"))
+    with pytest.raises(DataError, match=r"A\.png: would share the mask A\.png with .*a\.jpg"):
+        write_folder(tmp_path / "out", ["cat"], {"train": [one, other]})
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_are_copied_where_the_disk_has_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(source: Path, target: Path) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    read = annotated(tmp_path / "in", 1)
+    monkeypatch.setattr("os.link", no_links)
+    pairs = {"train": [painted(read.photos[0], {"cat": 0})]}
+    write_folder(tmp_path / "out", ["cat"], pairs, transfer="either")
+    copied, original = tmp_path / "out/images/train/0.jpg", tmp_path / "in/0.jpg"
+    assert copied.read_bytes() == original.read_bytes()
+    assert not copied.samefile(original)
+    with pytest.raises(OSError, match=r"link: .* cannot be linked from there"):
+        write_folder(tmp_path / "more", ["cat"], pairs, transfer="link")
 
 
 def test_two_files_of_one_data_set() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -13,6 +15,21 @@ from numpy.typing import NDArray
 
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.utils.lists import shortened
+
+
+def composed(name: str) -> str:
+    """Return a file name in Unicode's composed form (NFC): macOS writes the `ü` of a name as `u` and two dots.
+
+    Example:
+        >>> composed("Zu\u0308rich.jpg") == "Z\u00fcrich.jpg"
+        True
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def flat_name(inner: PurePosixPath) -> str:
+    """Return a photo's file name in a folder without subfolders: `day1/a.jpg` becomes `day1_a.jpg`."""
+    return composed("_".join(inner.parts))
 
 
 class Shape(NamedTuple):
@@ -48,8 +65,8 @@ class AnnotatedPhoto(NamedTuple):
 
     @property
     def target(self) -> str:
-        """Its file name in the folder to write, which has no subfolders: `day1/a.jpg` becomes `day1_a.jpg`."""
-        return "_".join(self.inner.parts)
+        """Its file name in the folder to write, which has no subfolders."""
+        return flat_name(self.inner)
 
 
 class Annotations(NamedTuple):
@@ -106,6 +123,40 @@ def inner_path(name: object, where: str) -> PurePosixPath:
             "it so, and correct its name here."
         )
     return path
+
+
+def visible_files(folder: Path, *, deep: bool = True) -> list[Path]:
+    """List the files of a folder, and of its subfolders if `deep`, sorted; none that is hidden or made by macOS.
+
+    Links to folders are followed, each folder once.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        kept = deep and real not in seen
+        seen.add(real)
+        folders[:] = [name for name in folders if kept and not name.startswith(".") and name != "__MACOSX"]
+        found += [Path(parent, name) for name in names if not name.startswith(".") and (kept or not deep)]
+    return sorted(path for path in found if path.is_file())
+
+
+def on_disk(folder: Path, inner: PurePosixPath) -> Path | None:
+    """Return a file inside a folder, in whatever form of Unicode the disk has its name; None if there is none."""
+    forms = (str(inner), composed(str(inner)), unicodedata.normalize("NFD", str(inner)))
+    return next((folder / form for form in forms if (folder / form).is_file()), None)
+
+
+def whole_number(value: object) -> int | None:
+    """Return a whole number of a JSON file, which some programs write as 128.0; None for anything else.
+
+    Example:
+        >>> whole_number(128.0), whole_number(1.5), whole_number("128"), whole_number(True)
+        (128, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        return None
+    return int(value)
 
 
 def collect(

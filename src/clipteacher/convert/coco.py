@@ -8,6 +8,7 @@ Source: <https://cocodataset.org/#format-data>, "Object Detection".
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,7 +16,16 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, Shape, collect, inner_path, read_json
+from clipteacher.convert.annotated import (
+    AnnotatedPhoto,
+    Annotations,
+    Shape,
+    collect,
+    inner_path,
+    on_disk,
+    read_json,
+    whole_number,
+)
 from clipteacher.data.files import DataError
 from clipteacher.utils.lists import shortened
 from clipteacher.utils.packages import needed
@@ -40,7 +50,8 @@ def read_coco(
 
     Returns:
         Photos and shapes; labels in the order of the category ids. A photo without a shape is kept, with no
-        pixel labelled. Annotations with only a box are left out, and noted.
+        pixel labelled. Annotations with only a box are left out, and noted; so is the category that Roboflow puts above
+        all others.
 
     Raises:
         DataError: The file is not such a JSON, an id is unknown or given twice, photos are missing, or no annotation
@@ -53,12 +64,13 @@ def read_coco(
     entries = _by_id(data, "images", path)
     if not images.is_dir():
         raise DataError(f"{images}: no such folder, expected that of the photos. Correct --images.")
-    shapes, labels, boxes = _shapes(data, path, set(entries), crowd)
+    names, roots = _categories(data, path)
+    shapes, labels, boxes = _shapes(data, path, set(entries), names, crowd)
     photos, missing = [], []
     for key, entry in entries.items():
         inner = inner_path(entry.get("file_name"), where := f"{path}: image {key}")
-        if (images / inner).is_file():
-            photos.append(AnnotatedPhoto(images / inner, inner, _size(entry, where), tuple(shapes.get(key, ()))))
+        if file := on_disk(images, inner):
+            photos.append(AnnotatedPhoto(file, inner, _size(entry, where), tuple(shapes.get(key, ()))))
         else:
             missing.append(str(inner))
     if missing and not skip_missing:
@@ -66,33 +78,50 @@ def read_coco(
             f"{images}: {len(missing)} of {len(entries)} photos are missing: {shortened(missing)}. Correct --images, "
             "or continue without them with --skip_missing."
         )
-    left_out = {"annotations have no shape (a box only)": boxes, f"photos are not in {images}": missing}
+    left_out = {
+        "annotations have no shape (a box only)": boxes,
+        f"photos are not in {images}": missing,
+        "categories stand above all others and have no annotation": roots,
+    }
     return collect(str(path), photos, labels, left_out)
 
 
-def _shapes(
-    data: dict[str, Any], path: Path, images: set[int], crowd: Crowd
-) -> tuple[dict[int, list[Shape]], Counter[str], list[str]]:
-    """Read the annotations: shapes by image id, the number of shapes of each label, and what is only a box."""
-    names = {key: entry.get("name") for key, entry in sorted(_by_id(data, "categories", path).items())}
+def _categories(data: dict[str, Any], path: Path) -> tuple[dict[int, str], list[str]]:
+    """Return the names of the categories by id, ascending, and what is left out: the one that Roboflow puts above all.
+
+    It has the lowest id and no annotation, and is the supercategory of all others.
+    """
+    entries = dict(sorted(_by_id(data, "categories", path).items()))
+    names = {key: entry.get("name") for key, entry in entries.items()}
     for key, name in names.items():
         if not isinstance(name, str) or not name.strip():
             raise DataError(f"{path}: got category {key} with the name {name!r}, expected a string. Name it.")
+    used = {entry.get("category_id") for entry in _list(data, "annotations", path)}
+    first, *others = entries
+    if others and first not in used and all(entries[key].get("supercategory") == names[first] for key in others):
+        return {key: str(names[key]) for key in others}, [str(names[first])]
+    return {key: str(name) for key, name in names.items()}, []
+
+
+def _shapes(
+    data: dict[str, Any], path: Path, images: set[int], names: Mapping[int, str], crowd: Crowd
+) -> tuple[dict[int, list[Shape]], Counter[str], list[str]]:
+    """Read the annotations: shapes by image id, the number of shapes of each label, and what is only a box."""
     shapes: dict[int, list[Shape]] = {}
-    labels = Counter(dict.fromkeys(map(str, names.values()), 0))
+    labels = Counter(dict.fromkeys(names.values(), 0))
     boxes: list[str] = []
     for number, entry in enumerate(_list(data, "annotations", path)):
         where = f"{path}: annotation {entry.get('id', f'number {number}')}"
-        image_id, category = entry.get("image_id"), entry.get("category_id")
-        if image_id not in images or category not in names:
+        image_id, category = whole_number(entry.get("image_id")), whole_number(entry.get("category_id"))
+        if image_id is None or image_id not in images or category is None or category not in names:
             raise DataError(
-                f"{where}: got image_id {image_id!r} and category_id {category!r}, expected ids that images and "
-                "categories have. Export it again, or remove the annotation."
+                f"{where}: got image_id {entry.get('image_id')!r} and category_id {entry.get('category_id')!r}, "
+                "expected ids that images and categories have. Export it again, or remove the annotation."
             )
         if not entry.get("segmentation"):
             boxes.append(where.removeprefix(f"{path}: "))
             continue
-        name = str(names[category])
+        name = names[category]
         labels[name] += 1
         ignored = crowd == "ignore" and bool(entry.get("iscrowd", 0))
         draw = partial(_draw, entry["segmentation"], where)
@@ -121,20 +150,23 @@ def _by_id(data: dict[str, Any], key: str, path: Path) -> dict[int, dict[str, An
     """Return the objects of a list by their ids."""
     found: dict[int, dict[str, Any]] = {}
     for entry in _list(data, key, path):
-        number = entry.get("id")
-        if not isinstance(number, int) or number in found:
-            raise DataError(f"{path}: got id {number!r} in {key}, expected a unique number. Export it again.")
+        number = whole_number(entry.get("id"))
+        if number is None or number in found:
+            raise DataError(f"{path}: got id {entry.get('id')!r} in {key}, expected a unique number. Export it again.")
         found[number] = entry
     return found
 
 
 def _size(entry: dict[str, Any], where: str) -> tuple[int, int] | None:
     """Return height and width if both are given."""
-    height, width = entry.get("height"), entry.get("width")
-    if height is None or width is None:
+    given = entry.get("height"), entry.get("width")
+    if None in given:
         return None
-    if not isinstance(height, int) or not isinstance(width, int) or min(height, width) < 1:
-        raise DataError(f"{where}: got height {height!r} and width {width!r}, expected positive numbers. Correct them.")
+    height, width = map(whole_number, given)
+    if height is None or width is None or min(height, width) < 1:
+        raise DataError(
+            f"{where}: got height {given[0]!r} and width {given[1]!r}, expected positive whole numbers. Correct them."
+        )
     return height, width
 
 
@@ -176,7 +208,7 @@ def _decoded(segmentation: dict[str, Any], where: str, height: int, width: int) 
             "again."
         )
     try:
-        runs = counts if isinstance(counts, list) else _run_lengths(str(counts))
+        runs = [_run(run) for run in counts] if isinstance(counts, list) else _run_lengths(str(counts))
         # pycocotools leaves memory uninitialized if the runs end early.
         if sum(runs) != height * width:
             raise ValueError(f"they cover {sum(runs)} of {height * width} pixels")
@@ -184,6 +216,14 @@ def _decoded(segmentation: dict[str, Any], where: str, height: int, width: int) 
         return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape((height, width), order="F")
     except (OverflowError, TypeError, ValueError) as error:
         raise DataError(f"{where}: got run lengths that cannot be read ({error}). Export it again.") from error
+
+
+def _run(value: object) -> int:
+    """Return a run length, which some programs write as 12.0."""
+    run = whole_number(value)
+    if run is None:
+        raise TypeError(f"{value!r} is no whole number")
+    return run
 
 
 def _run_lengths(text: str) -> list[int]:

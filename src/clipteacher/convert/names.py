@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from clipteacher.data.files import DataError
 from clipteacher.protocols.splits import IGNORE, suggestion
+
+VOID_NAMES: Final = frozenset(
+    {"void", "ignore", "ignored", "__ignore__", "unlabelled", "unlabeled", "not labelled", "not labeled", "unannotated"}
+)
+"""Labels that say that a pixel has no label."""
+
+BACKGROUND: Final = "background"
+"""The class of the rest, in masks that have one."""
 
 
 class NamedClasses(NamedTuple):
@@ -28,8 +36,34 @@ def folded(label: str) -> str:
     return " ".join(label.split()).casefold()
 
 
+def split_ignored(labels: Collection[str], ignore: Sequence[str]) -> tuple[frozenset[str], str | None]:
+    """Find the labels whose pixels are not labelled: those named, and those that say so themselves, such as `void`.
+
+    Args:
+        labels: All labels.
+        ignore: Labels that are to be ignored.
+
+    Returns:
+        The labels to be ignored, and a note that names them, None if there is none.
+
+    Raises:
+        DataError: A label to be ignored is not there.
+    """
+    known = {folded(label) for label in labels}
+    asked = {folded(label): label for label in ignore}
+    if unknown := [label for key, label in asked.items() if key not in known]:
+        raise DataError(f"ignore: got {unknown[0]!r}, expected one of the labels. {suggestion(unknown[0], [*labels])}")
+    ignored = frozenset(label for label in labels if folded(label) in VOID_NAMES or folded(label) in asked)
+    shown = ", ".join(map(repr, sorted(ignored)))
+    return ignored, f"not labelled (255): {shown}" if ignored else None
+
+
 def name_classes(
-    labels: Counter[str], wanted: Sequence[str] | None = None, *, drop_others: bool = False
+    labels: Counter[str],
+    wanted: Sequence[str] | None = None,
+    *,
+    drop_others: bool = False,
+    drop_hint: str = "ignore their pixels with --drop_others",
 ) -> NamedClasses:
     """Give ids to labels; those that differ only in case and spaces are one class, with the most frequent spelling.
 
@@ -37,6 +71,7 @@ def name_classes(
         labels: Number of shapes of each label, in the order of the ids.
         wanted: The class names, in the order of their ids; None takes all labels in their order.
         drop_others: Whether shapes of all other labels are ignored.
+        drop_hint: How the user ignores them, for the message.
 
     Raises:
         DataError: There is no class, there are more than 255, a label is blank, a wanted name is blank or given twice,
@@ -62,19 +97,13 @@ def name_classes(
     ]
     names = tuple(spelled.values())
     if wanted is not None:
-        names = tuple(wanted)
-        first: dict[str, str] = {}
-        for name in names:
-            if not name.strip():
-                raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
-            if other := first.get(folded(name)):
-                raise DataError(f"classes: got {other!r} and {name!r}, expected each class once. Remove one.")
-            first[folded(name)] = name
-        others = [key for key in groups if key not in first]
+        names = _each_once(wanted)
+        known = {folded(name) for name in names}
+        others = [key for key in groups if key not in known]
         if others and not drop_others:
             raise DataError(
                 f"classes: {', '.join(spelled[key] for key in others)} are labels, but not among the given classes. "
-                f"{suggestion(spelled[others[0]], names)} Add them, or ignore their pixels with --drop_others."
+                f"{suggestion(spelled[others[0]], names)} Add them, or {drop_hint}."
             )
         if others:
             notes.append(f"ignored, since they are not among the classes: {', '.join(spelled[key] for key in others)}")
@@ -84,3 +113,15 @@ def name_classes(
         )
     id_of = {folded(name): index for index, name in enumerate(names)}
     return NamedClasses(names, {label: id_of.get(folded(label), IGNORE) for label in labels}, tuple(notes))
+
+
+def _each_once(wanted: Sequence[str]) -> tuple[str, ...]:
+    """Check that no wanted name is blank or given twice."""
+    first: dict[str, str] = {}
+    for name in wanted:
+        if not name.strip():
+            raise DataError(f"classes: got {name!r}, expected a class name. Remove a comma.")
+        if other := first.get(folded(name)):
+            raise DataError(f"classes: got {other!r} and {name!r}, expected each class once. Remove one.")
+        first[folded(name)] = name
+    return tuple(wanted)

@@ -1,31 +1,52 @@
-"""Annotations written in the folder format: shapes painted into masks, photos copied, completely or not at all."""
+"""Photos and masks written in the folder format: photos byte for byte, completely or not at all."""
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
 from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, left_out_note
 from clipteacher.convert.names import NamedClasses, folded, name_classes
+from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
-from clipteacher.protocols.splits import IGNORE
 from clipteacher.utils.lists import shortened
 
 TRAIN: Final = "train"
 VAL: Final = "val"
 
+Transfer = Literal["copy", "link", "either"]
+"""How photos get there: as copies, as hard links, which take no space, or as links where the disk allows them."""
 
-def split_photos(photos: Sequence[AnnotatedPhoto], val: float, seed: int) -> dict[str, list[AnnotatedPhoto]]:
+_Photo = TypeVar("_Photo")
+
+
+class PhotoAndMask(NamedTuple):
+    """A photo and what draws its mask.
+
+    Attributes:
+        file: The photo on disk.
+        target: Its file name in the folder to write.
+        draw: Returns class ids (H, W), uint8, 255 = not labelled, and the shapes that cover no pixel.
+        content: The photo's bytes if they are inside another file, else None.
+    """
+
+    file: Path
+    target: str
+    draw: Callable[[], tuple[NDArray[np.uint8], list[str]]]
+    content: bytes | None = None
+
+
+def split_photos(photos: Sequence[_Photo], val: float, seed: int) -> dict[str, list[_Photo]]:
     """Draw the photos to score on; the same photos, sorted, and the same seed give the same split.
 
     Args:
@@ -71,6 +92,11 @@ def merged(train: Annotations, val: Annotations) -> Annotations:
     return Annotations((), labels, (*train.notes, *val.notes))
 
 
+def painted(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> PhotoAndMask:
+    """Return an annotated photo with the mask that its shapes make; `ids` are class ids, or 255, by label."""
+    return PhotoAndMask(photo.file, photo.target, partial(paint, photo, ids), photo.content)
+
+
 def write_converted(
     out: str | Path,
     splits: Mapping[str, Sequence[AnnotatedPhoto]],
@@ -81,10 +107,7 @@ def write_converted(
     link: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> NamedClasses:
-    """Write `classes.txt`, `images/<split>/` and `masks/<split>/`; pixels without a shape are 255, not labelled.
-
-    Photos are copied byte for byte. Everything is written beside `out` and moved there at the end, so a failure leaves
-    nothing behind.
+    """Write annotated photos as a folder; pixels without a shape are 255, not labelled.
 
     Args:
         out: Folder to write; new or empty.
@@ -103,127 +126,118 @@ def write_converted(
         FileExistsError: The folder is not empty.
         OSError: The folder cannot be written, or a photo cannot be linked.
     """
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"out: {out} is not empty, expected a new folder. Name another; nothing was written.")
+    check_new(out)
     named = name_classes(read.labels, classes, drop_others=drop_others)
+    pairs = {split: [painted(photo, named.ids) for photo in photos] for split, photos in splits.items()}
+    blank = write_folder(out, named.names, pairs, transfer="link" if link else "copy", progress=progress)
+    return named._replace(notes=(*read.notes, *named.notes, *blank))
+
+
+def write_folder(
+    out: str | Path,
+    names: Sequence[str],
+    splits: Mapping[str, Sequence[PhotoAndMask]],
+    *,
+    transfer: Transfer = "copy",
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[str, ...]:
+    """Write `classes.txt`, `images/<split>/` and `masks/<split>/`.
+
+    Photos are copied byte for byte. Everything is written beside `out` and moved there at the end, so a failure leaves
+    nothing behind.
+
+    Args:
+        out: Folder to write; new or empty.
+        names: The class names, in the order of their ids.
+        splits: Photos by split.
+        transfer: How photos get there.
+        progress: Called after each photo with the number of photos done.
+
+    Returns:
+        Notes of what covers no pixel.
+
+    Raises:
+        DataError: A photo or a mask cannot be used, or two photos of a split have one stem.
+        FileExistsError: The folder is not empty.
+        OSError: The folder cannot be written, or a photo cannot be linked.
+    """
+    out = check_new(out)
+    for pairs in splits.values():
+        _check_stems(pairs)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         fresh.chmod(0o755)  # mkdtemp makes folders that nobody else may read
-        blank = _write_pairs(fresh, splits, named.ids, link, progress)
-        (fresh / "classes.txt").write_text("\n".join(named.names) + "\n", encoding="utf-8")
+        blank = _write_pairs(fresh, splits, transfer, progress)
+        (fresh / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
         if out.exists():
             out.rmdir()  # an empty one, which not every system overwrites
         fresh.rename(out)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    notes = [*read.notes, *named.notes]
-    if blank:
-        notes.append(left_out_note("shapes cover no pixel", blank))
-    return named._replace(notes=tuple(notes))
+    return (left_out_note("shapes cover no pixel", blank),) if blank else ()
+
+
+def _check_stems(pairs: Sequence[PhotoAndMask]) -> None:
+    """Check that no two photos of a split have the same mask."""
+    stems: dict[str, PhotoAndMask] = {}
+    for pair in pairs:
+        # Lower case: some file systems do not distinguish a.jpg and A.jpg.
+        other = stems.setdefault(Path(pair.target).stem.lower(), pair)
+        if other is not pair:
+            raise DataError(
+                f"{pair.file}: would share the mask {Path(pair.target).stem}.png with {other.file}, expected different "
+                "names. Rename one, with its mask."
+            )
+
+
+def check_new(out: str | Path) -> Path:
+    """Return a folder to write as a path.
+
+    Raises:
+        FileExistsError: It is there and not an empty folder.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"out: {out} is not empty, expected a new folder. Name another; nothing was written.")
+    return out
 
 
 def _write_pairs(
-    root: Path,
-    splits: Mapping[str, Sequence[AnnotatedPhoto]],
-    ids: Mapping[str, int],
-    link: bool,
-    progress: Callable[[int], None],
+    root: Path, splits: Mapping[str, Sequence[PhotoAndMask]], transfer: Transfer, progress: Callable[[int], None]
 ) -> list[str]:
     """Write photos and masks; return the shapes that cover no pixel."""
     blank: list[str] = []
     done = 0
-    for split, photos in splits.items():
+    for split, pairs in splits.items():
         images, masks = root / "images" / split, root / "masks" / split
         images.mkdir(parents=True)
         masks.mkdir(parents=True)
-        for photo in photos:
-            mask, without_pixels = paint(photo, ids)
+        for pair in pairs:
+            mask, without_pixels = pair.draw()
             blank += without_pixels
-            Image.fromarray(mask).save(masks / f"{Path(photo.target).stem}.png")
-            _copy_photo(photo, images / photo.target, link)
+            Image.fromarray(mask).save(masks / f"{Path(pair.target).stem}.png")
+            _put(pair, images / pair.target, transfer)
             done += 1
             progress(done)
     return blank
 
 
-def paint(photo: AnnotatedPhoto, ids: Mapping[str, int]) -> tuple[NDArray[np.uint8], list[str]]:
-    """Paint the mask of a photo.
-
-    Where shapes overlap, the one that covers fewer pixels is on top; of two equal ones, the one drawn later. So a cup
-    on a table is a cup, in whatever order they were drawn. Shapes to be ignored are treated like all others, with 255.
-
-    Shapes are assumed to be drawn on the upright photo; if the tool's size shows that they were drawn on the photo as
-    stored, on its side, the mask is rotated.
-
-    Args:
-        photo: The photo and its shapes.
-        ids: Class id, or 255 = ignore, by label.
-
-    Returns:
-        Class ids (H, W), uint8, values 0..N-1, 255 = not labelled, in the size of the upright photo; and the shapes
-        that cover no pixel, by file and position.
-
-    Raises:
-        DataError: The photo cannot be opened, or its shapes were drawn on another size.
-    """
-    upright, stored, orientation = _sizes(photo)
-    size = photo.size or upright
-    if size not in (upright, stored):
-        raise DataError(
-            f"{photo.file}: got {upright[1]}x{upright[0]} (width x height), expected {size[1]}x{size[0]}, on which its "
-            "shapes were drawn. The photo was resized since then: put the original here, or annotate this one."
-        )
-    mask = np.full(size, IGNORE, dtype=np.uint8)
-    blank, regions = [], []
-    for shape in photo.shapes:
-        drawn = shape.draw(*size)
-        rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-        if not len(rows):
-            blank.append(shape.where)
-            continue
-        # Only the box is kept: a large photo may have hundreds of shapes.
-        box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        region = drawn[box].copy()
-        label_id = IGNORE if shape.label is None else ids[shape.label]
-        regions.append((int(region.sum()), box, region, label_id))
-    for _, box, region, label_id in sorted(regions, key=lambda each: -each[0]):
-        mask[box][region] = label_id
-    if size != upright:
-        picture = Image.fromarray(mask)
-        picture.getexif()[ExifTags.Base.Orientation] = orientation
-        mask = np.asarray(ImageOps.exif_transpose(picture))
-    return mask, blank
-
-
-def _sizes(photo: AnnotatedPhoto) -> tuple[tuple[int, int], tuple[int, int], int]:
-    """Return height and width of the upright photo and of the stored one, and its EXIF orientation."""
-    try:
-        with Image.open(photo.file if photo.content is None else io.BytesIO(photo.content)) as image:
-            orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
-            stored = image.height, image.width
-    except Exception as error:  # a decoder may raise almost anything on broken bytes
-        raise DataError(
-            f"{photo.file}: cannot be opened ({type(error).__name__}: {error}), expected a photo. Save it again, or "
-            "remove its annotations."
-        ) from error
-    # 5 to 8 swap the sides (Exif 2.3, tag 0x0112).
-    return stored[::-1] if 5 <= orientation <= 8 else stored, stored, orientation
-
-
-def _copy_photo(photo: AnnotatedPhoto, target: Path, link: bool) -> None:
-    """Copy or link a photo, or write the one that was stored inside a JSON file."""
+def _put(photo: PhotoAndMask, target: Path, transfer: Transfer) -> None:
+    """Copy or link a photo, or write the one that was stored inside another file."""
     if photo.content is not None:
         target.write_bytes(photo.content)
-    elif link:
+        return
+    if transfer != "copy":
         try:
             os.link(photo.file.resolve(), target)
         except OSError as error:
-            raise OSError(
-                f"link: {photo.file} cannot be linked from there ({error.strerror}); both must be on one disk. Leave "
-                "out --link to copy."
-            ) from error
-    else:
-        shutil.copyfile(photo.file, target)
+            if transfer == "link":
+                raise OSError(
+                    f"link: {photo.file} cannot be linked from there ({error.strerror}); both must be on one disk. "
+                    "Leave out --link to copy."
+                ) from error
+        else:
+            return
+    shutil.copyfile(photo.file, target)
