@@ -17,6 +17,7 @@ usage: clipteacher COMMAND [options]
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
   diagnose    say why the scores are what they are:   clipteacher diagnose --model RUN --data DIR --out OUT
   calibrate   choose a calibration:                   clipteacher calibrate RUN --data DIR --unseen "cat, car"
+  threshold   choose when a pixel is none of these:   clipteacher threshold --model RUN/model --data DIR --classes "cat"
   segment     label photographs by names:             clipteacher segment PHOTO --model RUN/model --out DIR
   app         the same on a web page:                 clipteacher app --model RUN/model
   export      write a student as one ONNX file:       clipteacher export --model RUN/model --onnx FILE
@@ -39,6 +40,7 @@ _COMMANDS = (
         "evaluate",
         "diagnose",
         "calibrate",
+        "threshold",
         "segment",
         "app",
         "export",

@@ -6,13 +6,14 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from clipteacher.cli.arguments import NAMES, names
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.faults import training_faults
 from clipteacher.cli.table import print_scores
+from clipteacher.convert.layouts import KINDS, LayoutOptions
 from clipteacher.planning.train import carry_out, plan_photos, planned, resume_photos
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.training.session import TrainingResult
@@ -33,6 +34,13 @@ def train(arguments: Sequence[str]) -> None:
     parser.add_argument("--teacher", type=str | None, help="MODEL:WEIGHTS of open_clip, or imagenet; default: CLIP")
     parser.add_argument("--device", type=str | None, help="cpu, cuda; default: a GPU where there is one")
     parser.add_argument("--seed", type=int, default=0, help="decides what is drawn")
+    parser.add_argument("--layout", choices=KINDS, help="how DATA lies, where that cannot be told")
+    parser.add_argument("--colours", type=Path | None, help="table of the colours in the masks: name, red, green, blue")
+    parser.add_argument("--classes", type=NAMES, help='"road, sky": the names, in the order of the ids in the masks')
+    parser.add_argument("--ignore", type=NAMES, help='"void, 0": names or ids whose pixels are not labelled')
+    parser.add_argument(
+        "--val", type=float, default=0.2, help="share of the photos to score on, where there is no split"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     given = parser.parse_args(list(arguments))
     console, run = Console(), RunFolder(given.out)
@@ -43,6 +51,7 @@ def train(arguments: Sequence[str]) -> None:
                 given.data,
                 run,
                 console,
+                _layout(given),
                 wanted=names(given.want) or (),
                 hold_out=names(given.hold_out) or (),
                 minutes=given.minutes,
@@ -55,6 +64,12 @@ def train(arguments: Sequence[str]) -> None:
     calibration = result.segmenter.settings.calibration
     print_scores(result.scores, result.data.class_split, result.protocol, calibration)
     _say_what_next(result, console)
+
+
+def _layout(given: Namespace) -> LayoutOptions:
+    """Return what was said about the folder."""
+    listed = names(given.classes) or (), names(given.ignore) or ()
+    return LayoutOptions(given.layout, given.colours, *listed, given.val, given.seed)
 
 
 def _say_what_next(result: TrainingResult, console: Console) -> None:

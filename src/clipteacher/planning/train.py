@@ -12,9 +12,11 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
+from clipteacher.convert.layouts import LayoutOptions
 from clipteacher.demo.quickstart.stages import Stages
 from clipteacher.demo.quickstart.training import quiet_trainer
 from clipteacher.demo.quickstart.training import train as train_stage
+from clipteacher.planning.data import prepare_data
 from clipteacher.planning.plan import Decision
 from clipteacher.planning.run import CALIBRATION, PLAN, RunPlan, ask_teacher, plan_run, train_plan
 from clipteacher.protocols.splits import listed_names
@@ -36,6 +38,7 @@ def train_photos(
     teacher: str | None = None,
     device: str | None = None,
     seed: int = 0,
+    layout: LayoutOptions | None = None,
     resume: bool = False,
     console: Console | None = None,
 ) -> TrainingResult:
@@ -45,7 +48,7 @@ def train_photos(
     --config` takes.
 
     Args:
-        data: Folder with `classes.txt`, `images/{train,val}` and `masks/{train,val}`.
+        data: Folder of photos and masks, or annotations, as tools export them, see `clipteacher.convert.layouts`.
         wanted: Names that you want without having labelled them, in a list or one string with commas: any words. Those
             that have masks are held back and scored.
         unseen: Classes that are held back and scored, and whose names training does not know either.
@@ -55,6 +58,7 @@ def train_photos(
             CLIP ViT-B/16 where its weights can be had.
         device: Such as "cpu"; None takes a GPU where there is one.
         seed: Decides what is drawn. The number of steps depends on how fast the machine is: `plan.yaml` repeats a run.
+        layout: What cannot be told from the folder; the message of an error says what to give.
         resume: Go on with the folder's run, as it was planned.
         console: Where to show what happens; None is the standard output.
 
@@ -73,9 +77,10 @@ def train_photos(
     if resume and planned(run):
         return resume_photos(run, console)
     plan = plan_photos(
-        data,
+        Path(data),
         run,
         console,
+        layout or LayoutOptions(),
         wanted=listed_names(wanted) if wanted else (),
         hold_out=listed_names(unseen) if unseen else (),
         minutes=minutes,
@@ -91,13 +96,20 @@ def planned(run: RunFolder) -> bool:
     return (run.path / PLAN).exists()
 
 
-def plan_photos(data: str | Path, run: RunFolder, console: Console, **options: Any) -> RunPlan:  # noqa: ANN401
+def plan_photos(
+    data: Path,
+    run: RunFolder,
+    console: Console,
+    layout: LayoutOptions,
+    **options: Any,  # noqa: ANN401 (those of `plan_run`)
+) -> RunPlan:
     """Plan a run, show the plan, and say what the teacher makes of the wanted words before the time is spent.
 
     Args:
         data: The photos.
         run: Where to.
         console: Where to show it.
+        layout: What cannot be told from the folder.
         **options: Those of `plan_run`.
 
     Raises:
@@ -107,8 +119,9 @@ def plan_photos(data: str | Path, run: RunFolder, console: Console, **options: A
         raise ValueError(
             f"out: {run.path} already holds a run. Resume it (--resume; resume=True), or name another folder."
         )
+    photos = prepare_data(data, run.path, layout, console)
     with quiet_trainer():
-        plan = plan_run(data, run.path, **options)
+        plan = plan_run(photos.root, run.path, layout=photos.layout, **options)
     console.print(decision_table(plan.decisions), highlight=False)
     report = ask_teacher(plan)
     if report is not None:
