@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from jsonargparse import ArgumentParser, Namespace
 
-from clipteacher.data.opened import OpenedData, open_data
 from clipteacher.protocols.named import PROTOCOLS, known_protocol
 from clipteacher.protocols.protocol import TRANSDUCTIVE, Protocol
 from clipteacher.protocols.splits import listed_names
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
     from clipteacher.data.dataset import Sample
+    from clipteacher.data.opened import OpenedData
     from clipteacher.segmenter.segmenter import Segmenter
 
 NAMES: Final = list[str] | str | None
@@ -105,6 +105,8 @@ def open_split(given: Namespace, split: str, segmenter: Segmenter) -> OpenedData
         DataError: A file or folder is missing or wrong.
         ValueError: Names or protocol are wrong.
     """
+    from clipteacher.data.opened import open_data
+
     unseen, wanted = names(given.unseen), segmenter.wanted
     protocol = known_protocol(given.protocol)
     if protocol is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +22,10 @@ def shipped_configs() -> dict[str, Path]:
     They are `configs/` of the repository, which a wheel holds inside the package.
     """
     folder = next(each for each in (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs") if each.is_dir())
-    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
+    found = {
+        path.relative_to(folder).with_suffix("").as_posix(): path
+        for path in sorted(folder.rglob("*.yaml"), key=lambda each: each.with_suffix(""))
+    }
     return {"quickstart": FIT_CONFIG, **found}
 
 
@@ -42,13 +44,26 @@ def find_config(given: str) -> Path:
     name = given.removeprefix("configs/").removesuffix(".yaml")
     if name in known:
         return known[name]
-    alone = [each for each in known if "/" not in each]
-    grouped = groupby((each for each in known if "/" in each), key=lambda each: each.split("/")[0])
-    recipes = [f"{group}/{{{','.join(each.split('/')[1] for each in names)}}}" for group, names in grouped]
-    raise FileNotFoundError(
-        f"config: no file {given}, expected one, or the name of a configuration that ships.{did_you_mean(name, known)}\n"
-        f"These ship: {', '.join(alone)};\n  " + ";\n  ".join(recipes)
+    lines = (
+        f"config: no file {given}, expected one, or a name that ships.{did_you_mean(name, known)} These ship:",
+        *_listed(known),
     )
+    raise FileNotFoundError("\n".join(lines))
+
+
+def _listed(names: Iterable[str]) -> Iterator[str]:
+    """List names, a line for those without a folder and for the folders that hold the same ones."""
+    yield f"  {', '.join(name for name in names if '/' not in name)}"
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        if "/" in name:
+            folder, student = name.split("/")
+            folders.setdefault(folder, []).append(student)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for folder, students in folders.items():
+        alike.setdefault(tuple(students), []).append(folder)
+    for inside, same in alike.items():
+        yield f"  {{{', '.join(same)}}}/{{{', '.join(inside)}}}"
 
 
 def with_found_configs(arguments: Sequence[str]) -> list[str]:

@@ -34,8 +34,8 @@ OPTIONS: Final[Mapping[str, tuple[Shown, ...]]] = {
     "data": (
         Shown("data.root", "DIR", "the data set's folder (required)"),
         Shown("data.protocol", "NAME", "read and scored as released, such as voc12-15-5", "null"),
-        Shown("data.unseen", "'[cat, car]'", "classes whose masks are held back", "null"),
-        Shown("data.wanted", "'[cat]'", "words without masks that training teaches, too", "null"),
+        Shown("data.unseen", "'[cat, car]'", "classes whose masks are held back", "[]"),
+        Shown("data.wanted", "'[cat]'", "words without masks that training teaches, too", "[]"),
         Shown("data.batch_size", "N", "photos a step, over all devices", "16"),
         Shown("data.augment.crop_size", "'[H, W]'", "training crop in pixels", "[512, 512]"),
         Shown("data.augment.scale", "'[LOW, HIGH]'", "random scale before the crop", "[0.5, 2.0]"),
@@ -44,9 +44,9 @@ OPTIONS: Final[Mapping[str, tuple[Shown, ...]]] = {
         Shown("data.audit", "BOOL", "count the ids of all masks before training", "true"),
     ),
     "student and teacher": (
-        Shown("model.student", "CLASS", "such as clipteacher.students.smp.SMPStudent (required)"),
+        Shown("model.student", "CLASS", "as clipteacher.students.smp.SMPStudent (required)"),
         Shown("model.student.NAME", "VALUE", "its options: --model.student.help CLASS lists them"),
-        Shown("model.teacher", "CLASS", "such as clipteacher.teachers.openclip.OpenClipTeacher (required)"),
+        Shown("model.teacher", "CLASS", "as clipteacher.teachers.openclip.OpenClipTeacher (required)"),
         Shown("model.teacher.NAME", "VALUE", "its options: --model.teacher.help CLASS lists them"),
         Shown("model.teacher_cache.folder", "DIR", "keep the teacher's tokens on disk"),
     ),
@@ -57,10 +57,10 @@ OPTIONS: Final[Mapping[str, tuple[Shown, ...]]] = {
         Shown("model.method.plm.NAME", "VALUE", "its options: --model.method.plm.help lists them"),
     ),
     "training": (
-        Shown("trainer.max_steps", "N", "optimiser steps", "20000"),
-        Shown("model.optimizer.lr", "X", "learning rate", "0.0001"),
+        Shown("trainer.max_steps", "N", "optimiser steps", "1000"),
+        Shown("model.optimizer.lr", "X", "learning rate", "0.0005"),
         Shown("model.optimizer.encoder_lr_factor", "X", "factor on it for the encoder", "1.0"),
-        Shown("trainer.val_check_interval", "X", "steps between validations, or their share", "null"),
+        Shown("trainer.val_check_interval", "X", "steps between validations, or a share of all", "0.25"),
         Shown("trainer.accelerator", "NAME", "cpu, gpu, auto", "auto"),
         Shown("trainer.devices", "N", "how many", "auto"),
         Shown("trainer.precision", "NAME", "32-true, bf16-mixed, 16-mixed", "null"),
@@ -73,7 +73,7 @@ OPTIONS: Final[Mapping[str, tuple[Shown, ...]]] = {
 }
 """What is shown, by group."""
 
-_COLUMN: Final = 46
+_COLUMN: Final = 40
 
 
 def fit_help() -> str:
@@ -86,11 +86,11 @@ def fit_help() -> str:
     for group, options in OPTIONS.items():
         lines.append(f"{group}:")
         for shown in options:
-            default = "" if shown.default in (None, "null", "false") else f" ({shown.default})"
+            default = "" if shown.default in (None, "null", "false", "[]") else f" ({shown.default})"
             lines.append(f"  --{shown.option} {shown.value}".ljust(_COLUMN) + f"{shown.text}{default}")
     lines += [
         "more:",
-        "  --help.all".ljust(_COLUMN) + "every option, among them Lightning's Trainer and checkpoints",
+        "  --help.all".ljust(_COLUMN) + "every option, Lightning's among them",
         "  --print_config".ljust(_COLUMN) + "what all options together mean, as YAML",
         "example: clipteacher fit --config msrc21 --data.root MSRC21 --out runs/first",
     ]

@@ -93,6 +93,8 @@ def _parser() -> CommandParser:
 def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     """Load the model with its words, and the words that compete with them; every number and word is checked here."""
     from clipteacher.inference.text_classifier import check_threshold
+    from clipteacher.onnx.segmenter import OnnxSegmenter
+    from clipteacher.segmenter.segmenter import Segmenter
 
     check_threshold(given.threshold)
     if not 0 <= given.opacity <= 1:
@@ -103,13 +105,9 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
         raise ValueError("model: expected one of --model DIR and --onnx FILE. One of them is required, not both.")
     segmenter: Segmenter | OnnxSegmenter
     if given.onnx is not None:
-        from clipteacher.onnx.segmenter import OnnxSegmenter
-
         segmenter = OnnxSegmenter(given.onnx)
         segmenter.check_threshold(given.threshold)
     else:
-        from clipteacher.segmenter.segmenter import Segmenter
-
         segmenter = Segmenter.from_pretrained(given.model, text_cache=given.text_cache)
     background = list(names(given.background_prompts) or ())
     if background:
@@ -117,7 +115,7 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     background += segmenter.class_names if given.background_own else ()
     if (classes := names(given.classes)) is not None:
         segmenter = segmenter.with_names(classes)
-    return segmenter if given.onnx is not None else segmenter.to(device(given.device)), background
+    return segmenter.to(device(given.device)) if isinstance(segmenter, Segmenter) else segmenter, background
 
 
 def _shown(text: str) -> str:

@@ -28,7 +28,7 @@ def build_student(spec: Mapping[str, Any]) -> nn.Module:
         ValueError: The kind is unknown, or an argument is none or has a value that the class refuses.
     """
     kind = spec.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(
             f"student: got a student of kind {kind!r}, expected one of {', '.join(KINDS)}. "
             "Update clipteacher, or hand over the network itself: "

@@ -195,6 +195,7 @@ def configured_session(
         args=list(arguments),
         run=False,
         seed_everything_default=0,
+        auto_configure_optimizers=False,  # its --optimizer would take the place of ours
         save_config_callback=None,
         trainer_defaults={**TRAINER_DEFAULTS, "callbacks": list(callbacks)},
         parser_kwargs={

@@ -6,7 +6,8 @@ import argparse
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from pydoc import locate
 from typing import Any, Final
 
@@ -74,14 +75,14 @@ def option_names(parser: ArgumentParser) -> list[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return " Did you mean fit?" for words that look like what was typed, else nothing.
+    """Return " Did you mean --classes?" for the word that looks most like what was typed, else nothing.
 
     Example:
         >>> did_you_mean("--clases", ["--classes", "--out"]), did_you_mean("x", ["--out"])
         (' Did you mean --classes?', '')
     """
-    close = difflib.get_close_matches(word, list(known), n=2, cutoff=0.7)
-    return f" Did you mean {' or '.join(close)}?" if close else ""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def one_line(message: str, options: Sequence[str]) -> str:
@@ -97,37 +98,55 @@ def one_line(message: str, options: Sequence[str]) -> str:
         >>> one_line("Parser key \"opacity\":\n  Expected a <class 'float'>. Got value: abc", [])
         "opacity: got 'abc', expected a number."
     """
-    rules: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
-        (
-            r"unrecognized arguments: (--?[^\s=]+)",
-            lambda m: f"got {m[1]}, which is no option.{did_you_mean(m[1], options)}",
-        ),
-        (
-            r"unrecognized arguments: (.*)",
-            lambda m: f"got {m[1]!r}, expected options only. Quote what has spaces in it.",
-        ),
-        (r"the following arguments are required: (.*)", lambda m: f"{m[1]}: got none, expected a value: required."),
-        (r"argument (?:-\w, )?-{0,2}([\w.]+): expected .*", lambda m: f"{m[1]}: got no value, expected one."),
-        (r"argument -{0,2}([\w.]+): invalid choice: (.*) \(choose from (.*)\)", _wrong_choice),
-        (r'expected "(\w+)" to be one of \{(.*)\}, but', lambda m: f"{m[1]}: got none, expected one of {m[2]}."),
-        (r"Group '([\w.]+)' does not accept option '([\w.]+)'", lambda m: _unknown_entry(f"{m[1]}.{m[2]}", options)),
-        (r"Option '([\w.]+)' is not accepted$", lambda m: _unknown_entry(m[1], options)),
-    )
-    for pattern, said in rules:
+    for pattern, said in _RULES:
         if (found := re.match(pattern, message)) is not None:
-            return said(found)
-    return _wrong_value(message) or " ".join(message.split())
+            return said(found, options)
+    return _wrong_value(message) or " ".join(message.split()).rstrip(".") + "."
 
 
-def _wrong_choice(found: re.Match[str]) -> str:
+def _unknown_option(found: re.Match[str], options: Sequence[str]) -> str:
+    return f"got {found[1]}, which is no option.{did_you_mean(found[1], options)}"
+
+
+def _stray_word(found: re.Match[str], options: Sequence[str]) -> str:
+    return f"got {found[1]!r}, expected options only. Put quotes around what has spaces in it."
+
+
+def _none_given(found: re.Match[str], options: Sequence[str]) -> str:
+    return f"{found[1]}: required, got none."
+
+
+def _no_value(found: re.Match[str], options: Sequence[str]) -> str:
+    return f"{found[1]}: got no value, expected one after it."
+
+
+def _wrong_choice(found: re.Match[str], options: Sequence[str]) -> str:
     known = [name.strip(" '") for name in found[3].split(",")]
-    return (
-        f"{found[1]}: got {found[2]}, expected one of {', '.join(known)}.{did_you_mean(found[2].strip(chr(39)), known)}"
-    )
+    meant = did_you_mean(found[2].strip("'"), known)
+    return f"{found[1]}: got {found[2]}, expected one of {', '.join(known)}.{meant}"
 
 
-def _unknown_entry(name: str, options: Sequence[str]) -> str:
-    return f"{name}: got an entry that is no option.{did_you_mean(name, (each.removeprefix('--') for each in options))}"
+def _no_choice(found: re.Match[str], options: Sequence[str]) -> str:
+    return f"{found[1]}: got none, expected one of {found[2].replace(',', ', ')}."
+
+
+def _unknown_entry(found: re.Match[str], options: Sequence[str]) -> str:
+    name = ".".join(part for part in found.groups() if part)
+    meant = did_you_mean(name, (each.removeprefix("--") for each in options))
+    return f"{name}: got an entry that is no option.{meant}"
+
+
+# What jsonargparse says, and what is said instead.
+_RULES: Final[tuple[tuple[str, Callable[[re.Match[str], Sequence[str]], str]], ...]] = (
+    (r"unrecognized arguments: (--?[^\s=]+)", _unknown_option),
+    (r"unrecognized arguments: (.*)", _stray_word),
+    (r"the following arguments are required: (.*)", _none_given),
+    (r"argument (?:-\w[,/] ?)?-{0,2}([\w.]+): expected ", _no_value),
+    (r"argument -{0,2}([\w.]+): invalid choice: (.*) \(choose from (.*)\)", _wrong_choice),
+    (r'expected "(\w+)" to be one of \{(.*)\}, but', _no_choice),
+    (r"Group '([\w.]+)' does not accept option '([\w.]+)'", _unknown_entry),
+    (r"Option '([\w.]+)' is not accepted$", _unknown_entry),
+)
 
 
 def _wrong_value(message: str) -> str | None:
@@ -141,34 +160,47 @@ def _wrong_value(message: str) -> str | None:
         own, typed = classes[-1], unknown[1]
         meant = did_you_mean(f"{name}.{typed}", (f"{name}.{each}" for each in _arguments(own)))
         return f"{name}.{typed}: got an option that {own.rsplit('.', 1)[-1]} does not have.{meant}"
-    if classes and "Got value" not in message:
-        reason = message.split(f"'{classes[-1]}':", 1)[1]
-        return f"{name}: got {classes[-1]}, which cannot be built: {' '.join(reason.split())}."
-    if (limits := re.search(r"(\S+) does not conform to restriction (.*)", message)) is not None:
-        return f"{name}: got {limits[1]}, expected a number {limits[2].replace('v', '')}."
-    got = re.findall(r"Got value: (.*)", message) or re.findall(r"Given value: (.*)", message) or _quoted(message)
-    expected = list(dict.fromkeys(_plain_types(message)))
+    inner = _innermost(message)
+    if classes and "Problem with given class_path" in inner:
+        reason = " ".join(message.split(f"'{classes[-1]}':", 1)[1].split())
+        return f"{name}: got {classes[-1]}, which cannot be built: {reason}."
+    got = re.findall(r"(?:Got value|Given value): (.*)", inner)
+    got = got or re.findall(r"(\S+) does not conform", inner)
+    got = got or re.findall(r"invalid literal for int\(\) with base 10: '(.*)'", inner)
+    expected = _expected(inner)
     if not got or not expected:
         return None
-    return f"{name}: got {got[-1].strip(chr(39))!r}, expected {' or '.join(expected)}."
+    return f"{name}: got {got[0].strip(chr(39))!r}, expected {' or '.join(expected)}."
 
 
-def _quoted(message: str) -> list[str]:
-    return re.findall(r"invalid literal for int\(\) with base 10: '(.*)'", message)
+def _innermost(message: str) -> str:
+    """What is said of the last key: the lines that are set further in."""
+    lines = message.splitlines()
+    last = max(number for number, line in enumerate(lines) if 'Parser key "' in line)
+    margin = len(lines[last]) - len(lines[last].lstrip())
+    inside = takewhile(lambda line: not line.strip() or len(line) - len(line.lstrip()) > margin, lines[last + 1 :])
+    return "\n".join([lines[last].split('":', 1)[-1], *inside])
 
 
-def _plain_types(message: str) -> Iterator[str]:
-    """What was expected, in plain words."""
-    if _quoted(message):
-        yield _WORDS["int"]
+def _expected(message: str) -> list[str]:
+    """What was expected, in plain words, each kind once."""
+    words: list[str] = []
+    choices: list[str] = []
+    if "invalid literal for int" in message:
+        words.append(_WORDS["int"])
+    if (limits := re.search(r"to restriction (v.*)", message)) is not None:
+        words.append(limits[1].replace("v>=", "at least ").replace("v<=", "at most ").replace("v>", "more than "))
     for found in re.findall(r"Expected an? (.*?)(?:\. Got value: .*|: .*)?$", message, flags=re.MULTILINE):
-        name = found.removeprefix("<class '").removesuffix("'>").rsplit(".", 1)[-1]
-        if (choices := _ONE_OF.fullmatch(found)) is not None:
-            yield f"one of {choices[1].replace(chr(39), '')}"
+        if (listed := _ONE_OF.fullmatch(found)) is not None:
+            choices += [choice.strip(" '") for choice in listed[1].split(",")]
         elif found.startswith("dot import path"):
-            yield "a class such as package.module.Class"
-        elif found != "path but":
-            yield _WORDS.get(name, f"a {name}")
+            words.append("a class such as package.module.Class")
+        elif not found.startswith("path but"):
+            name = found.removeprefix("<class '").removesuffix("'>").rsplit(".", 1)[-1]
+            words.append(_WORDS.get(name, f"a {name}").replace("a tuple with", "a list of"))
+    if choices:
+        words.insert(0, f"one of {', '.join(dict.fromkeys(choices))}")
+    return list(dict.fromkeys(words))
 
 
 def _arguments(class_path: str) -> list[str]:
