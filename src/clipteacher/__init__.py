@@ -10,7 +10,7 @@ Teachers and students lie one level down, for each loads a library of its own: `
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipteacher.version import __version__
 
@@ -73,12 +73,14 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever the module holds under that name)
-    """Load a name of `__all__` from its module, and keep it."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"clipteacher.{_MODULES[name]}"), name)
-    return value
+if not TYPE_CHECKING:  # which would take every name for one of the package
+
+    def __getattr__(name: str) -> object:
+        """Load a name of `__all__` from its module, and keep it."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"clipteacher.{_MODULES[name]}"), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -14,7 +14,6 @@ from clipteacher.analysis.student.calibration_sweep import CALIBRATIONS as SWEEP
 from clipteacher.analysis.student.pseudo_labels import MIN_AREA
 from clipteacher.cli.fit_help import OPTIONS, fit_help
 from clipteacher.cli.main import _COMMANDS, main
-from clipteacher.training.configured import ConfiguredTraining, configured_session
 from clipteacher.utils.usage import option_names
 
 PAGES = [*((name,) for name in _COMMANDS), ("convert", "coco"), ("convert", "labelme")]
@@ -71,22 +70,6 @@ print(json.dumps([name for name in heavy if name in sys.modules]))
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
     assert json.loads(result.stdout) == []
-
-
-@pytest.fixture(scope="module")
-def fit_parser() -> ArgumentParser:
-    """The parser of `clipteacher fit`, before it parses."""
-    found: list[ArgumentParser] = []
-
-    def keep(cli: ConfiguredTraining, parser: ArgumentParser, arguments: object) -> None:
-        found.append(parser)
-        raise StopIteration
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConfiguredTraining, "parse_arguments", keep)
-        with pytest.raises(StopIteration):
-            configured_session([])
-    return found[0]
 
 
 @pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.option)
