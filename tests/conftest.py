@@ -11,6 +11,7 @@ import open_clip as _untyped
 import pytest
 import torch
 import yaml
+from jsonargparse import ArgumentParser
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
@@ -158,3 +159,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_clip: tuple[Path, Pat
         ]
     )
     return root / "run", folder
+
+
+@pytest.fixture(scope="session")
+def fit_parser() -> ArgumentParser:
+    """The parser of `clipteacher fit`, before it parses."""
+    from clipteacher.training.configured import ConfiguredTraining, configured_session
+
+    found: list[ArgumentParser] = []
+
+    def keep(cli: ConfiguredTraining, parser: ArgumentParser, arguments: object) -> None:
+        found.append(parser)
+        raise StopIteration
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConfiguredTraining, "parse_arguments", keep)
+        with pytest.raises(StopIteration):
+            configured_session([])
+    return found[0]

@@ -94,11 +94,11 @@ def core() -> None:
     Path("photo.png").write_bytes(photo.read_bytes())
     print("$ python: clipteacher.train(...)", flush=True)
     subprocess.run([sys.executable, "-c", TRAIN], check=True)  # noqa: S603 (our own)
-    config = importlib.util.find_spec("clipteacher.demo.quickstart")
-    if config is None or config.origin is None:
-        raise RuntimeError("the quickstart is not in the package")
-    yaml = str(Path(config.origin).with_name("quickstart.yaml"))
-    clipteacher("fit", "--config", yaml, "--data.root", "world", "--out", "run", *SMALL)
+    clipteacher("fit", "--config", "quickstart", "--data.root", "world", "--out", "run", *SMALL)
+    for name in ("msrc21", "voc12-15-5/segnext-b"):  # repository files, which the wheel must hold
+        if "class_path" not in clipteacher("fit", "--config", name, "--data.root", "world", "--print_config"):
+            raise RuntimeError(f"fit --config {name}: expected the whole configuration")
+    clipteacher("fit", "--config", "mrsc21", fails_with="Did you mean msrc21?")
     clipteacher("evaluate", "--model", "run/model", "--data", "world", "--out", "scores.json")
     if Path("scores.json").read_bytes() != Path("run/metrics.json").read_bytes():
         raise RuntimeError("evaluate: expected the scores of the run again")

@@ -10,23 +10,23 @@ Teachers and students lie one level down, for each loads a library of its own: `
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
-from clipteacher.inference.settings import TestSettings
-from clipteacher.method.config import LossConfig, MethodConfig
-from clipteacher.method.framework import CLIPTeacher
-from clipteacher.method.glm import GLMConfig
-from clipteacher.method.plm.module import PLMConfig
-from clipteacher.protocols.schedule import OptimizerConfig
-from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter.segmentation import Segmentation
-from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.version import __version__
 
 if TYPE_CHECKING:
     from clipteacher.data.augment import Augment
+    from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
+    from clipteacher.inference.settings import TestSettings
+    from clipteacher.method.config import LossConfig, MethodConfig
+    from clipteacher.method.framework import CLIPTeacher
+    from clipteacher.method.glm import GLMConfig
+    from clipteacher.method.plm.module import PLMConfig
     from clipteacher.planning.train import train
+    from clipteacher.protocols.schedule import OptimizerConfig
+    from clipteacher.protocols.splits import ClassSplit
+    from clipteacher.segmenter.segmentation import Segmentation
+    from clipteacher.segmenter.segmenter import Segmenter
     from clipteacher.training.datamodule import FolderDataModule
     from clipteacher.training.session import TrainingResult
 
@@ -51,17 +51,38 @@ __all__ = [
     "train",
 ]
 
-# The trainer and torchvision take seconds to load: what needs them is loaded when it is first asked for (PEP 562).
-_LATER = {
-    "Augment": "clipteacher.data.augment",
-    "FolderDataModule": "clipteacher.training.datamodule",
-    "TrainingResult": "clipteacher.training.session",
-    "train": "clipteacher.planning.train",
+# PyTorch and the trainer take seconds to load: a name is loaded when it is first asked for (PEP 562).
+_MODULES = {
+    "Augment": "data.augment",
+    "CLIPTeacher": "method.framework",
+    "ClassSplit": "protocols.splits",
+    "FolderDataModule": "training.datamodule",
+    "GLMConfig": "method.glm",
+    "LossConfig": "method.config",
+    "MethodConfig": "method.config",
+    "OptimizerConfig": "protocols.schedule",
+    "PLMConfig": "method.plm.module",
+    "Scores": "evaluation.metrics",
+    "Segmentation": "segmenter.segmentation",
+    "Segmenter": "segmenter.segmenter",
+    "TestSettings": "inference.settings",
+    "TrainingResult": "training.session",
+    "compute_metrics": "evaluation.metrics",
+    "confusion_matrix": "evaluation.metrics",
+    "train": "planning.train",
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever the module holds under that name)
-    """Load a name that needs the trainer or torchvision."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+if not TYPE_CHECKING:  # which would take every name for one of the package
+
+    def __getattr__(name: str) -> object:
+        """Load a name of `__all__` from its module, and keep it."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"clipteacher.{_MODULES[name]}"), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    """Return the names of `__all__`, loaded or not, and what else is here."""
+    return sorted({*globals(), *__all__})

@@ -197,3 +197,24 @@ def test_lists_are_drawn_from_known_names(run: Run, trained: tuple[Path, Path], 
 def test_the_others_can_be_imported(script: str, run: Run) -> None:
     """They measure processes for minutes."""
     assert callable(importlib.import_module(script).main)
+
+
+def test_startup(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes take a minute: here each is a short one, and a network's two times are made up."""
+    startup = importlib.import_module("startup")
+    real = startup.timed
+    assert real("-c", "print(1); print(2)").printed == "2"
+    with pytest.raises(RuntimeError, match="got status 3"):
+        real("-c", "raise SystemExit(3)")
+    seconds = {"import torch": 2.0, startup.NETWORK: 5.0, "segment": 4.5}
+
+    def short(*arguments: str) -> Any:  # noqa: ANN401 (the script's own)
+        spent = next((time for word, time in seconds.items() if word in arguments), 0.5)
+        return startup.Timed(2 * spent, spent, json.dumps({"library": 1.5, "network": 1.0}))
+
+    out = tmp_path / "startup.json"
+    shown = run("startup", "--rounds", 2, "--side", 32, "--names", 2, "--out", out, timed=short)
+    assert "| import torch | 4.00 | 2.00 |" in shown
+    assert "| clipteacher fit --help | 1.00 | 0.50 |" in shown
+    assert "| segment, SegNeXt-T | 9.00 | 4.50 | 1.50, **1.50**, 1.50 | 1.00, **1.00**, 1.00 |" in shown
+    assert len([each for each in read(out, "startup")["runs"] if each["what"] == "import torch"]) == 2

@@ -50,7 +50,7 @@ def test_wrong_input(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert "cannot listen on no.such.host.invalid" in fails(
         capsys, "--model", tmp_path, "--port", port, "--host", "no.such.host.invalid"
     )
-    assert "--model" in fails(capsys, "--port", port)
+    assert "model: required" in fails(capsys, "--port", port)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -195,7 +195,7 @@ def test_a_known_protocol_is_tested_in_its_own_way(
         raise ValueError("enough")
 
     write_voc12(tmp_path / "voc")
-    monkeypatch.setattr("clipteacher.cli.diagnose.student_predictions", spy)
+    monkeypatch.setattr("clipteacher.cli.diagnosis.student_predictions", spy)
     assert diagnose("--model", trained[0], "--data", trained[1]) == 2
     assert diagnose("--model", trained[0], "--data", tmp_path / "voc", "--protocol", "voc12-15-5") == 2
     assert pipelines == [OWN_SIZE, VOC12_15_5.test]

@@ -284,7 +284,7 @@ def test_a_known_protocol_is_tested_in_its_own_way(tmp_path: Path, trained: tupl
 
     write_voc12(tmp_path / "voc")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("clipteacher.cli.evaluate.pooled_confusion", spy)
+        patch.setattr("clipteacher.evaluation.evaluate.pooled_confusion", spy)
         evaluate(trained[0], trained[1], tmp_path / "own.json")
         evaluate(trained[0], tmp_path / "voc", tmp_path / "voc.json", "--protocol", "voc12-15-5")
     assert pipelines == [Segmenter.from_pretrained(trained[0] / "model").settings.pipeline, VOC12_15_5.test]

@@ -254,7 +254,7 @@ def test_training_encodes_no_name_that_it_was_not_told(
     monkeypatch.setattr(TrainingModule, "segmenter", lambda self: Unnamed())
     monkeypatch.setattr("clipteacher.training.finish.KeepFirstModel.on_train_end", lambda *_: None)
     monkeypatch.setattr("clipteacher.training.session.finish_run", lambda *_: None)
-    monkeypatch.setattr("clipteacher.cli.fit.print_scores", lambda *_: None)
+    monkeypatch.setattr("clipteacher.cli.table.print_scores", lambda *_: None)
     run = ("fit", "--config", str(tiny_config), "--out", str(tmp_path / "run"))
     main([*run, "--trainer.limit_val_batches", "0", *given])
     assert asked == encoded

@@ -29,15 +29,34 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"clipteacher {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["predict", "Fit", "--versoin", ""])
-def test_unknown_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        ("trian", "Did you mean train?"),
+        ("predict", "Did you mean segment?"),
+        ("Fit", "Did you mean fit?"),
+        ("teacher_check", "Did you mean teacher-check?"),
+        ("--versoin", "Did you mean --version?"),
+        ("", "The commands are quickstart, train, fit, "),
+    ],
+)
+def test_unknown_command(command: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command])
     assert stop.value.code == 2
     out, err = capsys.readouterr()
     assert not out
     assert f"got command {command!r}" in err
-    assert "usage: clipteacher COMMAND" in err
+    assert hint in err
+    assert err.endswith("See clipteacher --help.\n")
+    assert len(err.splitlines()) == 1
+
+
+def test_help_of_what_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["help", "segmnt"])
+    assert stop.value.code == 2
+    assert "Did you mean segment?" in capsys.readouterr().err
 
 
 def test_the_processs_own_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +121,11 @@ def test_an_unknown_option(command: str, capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as stop:
         main([command, "--colour", "red"])
     assert stop.value.code == 2
-    assert "colour" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert not out
+    assert f"clipteacher {command}: error: got --colour, which is no option." in err
+    assert err.endswith(f"See clipteacher {command} --help.\n")
+    assert len(err.splitlines()) == 1
 
 
 def test_the_script_is_this_function() -> None:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from clipteacher import __version__
 from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
-from clipteacher.onnx.export import OPSETS, OnnxError, drawn_images, export_onnx
+from clipteacher.onnx.export import OnnxError, drawn_images, export_onnx
+from clipteacher.onnx.opsets import OPSETS
 from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.pictures.colours import class_colours
 from clipteacher.segmenter.segmenter import Segmenter

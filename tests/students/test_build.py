@@ -17,7 +17,8 @@ def test_a_kind_finds_its_class() -> None:
 
 def test_every_kind_of_student_of_the_paper_is_known() -> None:
     """That each class writes its own kind is shown in test_published.py."""
-    assert {paper.student for paper in PAPER_STUDENTS} | {SMPStudent} == set(KINDS.values())
+    students = {paper.student for paper in PAPER_STUDENTS} | {SMPStudent}
+    assert {f"{each.__module__}.{each.__qualname__}" for each in students} == set(KINDS.values())
 
 
 @pytest.mark.parametrize("spec", [{"kind": "hf"}, {}, {"kind": None}, {"kind": "SMP"}])

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clipteacher.app.limits import Limits
-from clipteacher.segmenter.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from clipteacher.segmenter.segmenter import Segmenter
 
 HOST: Final = "127.0.0.1"
 """This machine alone."""

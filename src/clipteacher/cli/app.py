@@ -9,22 +9,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
-
 from clipteacher.app.limits import Limits
 from clipteacher.app.serving import HOST, PORT, check_gradio, check_port, served
 from clipteacher.cli.arguments import add_device, device
 from clipteacher.cli.errors import user_errors
-from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.cli.parser import CommandParser
 
 
 def app(arguments: Sequence[str]) -> None:
     """Serve a web page: drop a photo, type words, see where each word is. Ctrl-C stops it and deletes all uploads."""
-    parser = ArgumentParser(prog="clipteacher app", description=app.__doc__)
+    parser = CommandParser("app", description=app.__doc__, example="app --model RUN/model")
     limits = Limits()
     parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--host", type=str, default=HOST, help="0.0.0.0 admits other machines; there is no password")
-    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--port", type=int, default=PORT, help="of the page")
     parser.add_argument("--max_megabytes", type=float, default=limits.megabytes, help="largest uploaded file")
     parser.add_argument("--max_megapixels", type=float, default=limits.megapixels, help="largest photo, in millions")
     add_device(parser)
@@ -34,6 +32,8 @@ def app(arguments: Sequence[str]) -> None:
         limits = Limits(megabytes=given.max_megabytes, megapixels=given.max_megapixels)
         check_gradio()
         check_port(given.host, given.port)
+        from clipteacher.segmenter.segmenter import Segmenter
+
         # A visitor's words are not kept on disk.
         segmenter = Segmenter.from_pretrained(given.model, text_cache=False).to(device(given.device))
     # SIGTERM alone would leave the uploads.

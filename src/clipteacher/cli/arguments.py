@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import torch
 from jsonargparse import ArgumentParser, Namespace
-from rich.progress import Progress
-from torch.utils.data import Dataset
 
-from clipteacher.data.dataset import Sample
-from clipteacher.data.opened import OpenedData, open_data
 from clipteacher.protocols.named import PROTOCOLS, known_protocol
 from clipteacher.protocols.protocol import TRANSDUCTIVE, Protocol
 from clipteacher.protocols.splits import listed_names
 from clipteacher.protocols.wanted import folded, with_wanted
-from clipteacher.segmenter.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    import torch
+    from rich.progress import Progress
+    from torch.utils.data import Dataset
+
+    from clipteacher.data.dataset import Sample
+    from clipteacher.data.opened import OpenedData
+    from clipteacher.segmenter.segmenter import Segmenter
 
 NAMES: Final = list[str] | str | None
 """Type of an argument that takes class names, such as "cat, old chair"; `names` reads it."""
@@ -32,15 +35,19 @@ def names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
 
 def add_device(parser: ArgumentParser) -> None:
     """Add `--device`: by default a GPU where there is one."""
-    parser.add_argument("--device", type=str, default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", type=str | None, help="such as cpu or cuda:1; default: a GPU where there is one")
 
 
-def device(name: str) -> torch.device:
-    """Return a device by its name.
+def device(name: str | None) -> torch.device:
+    """Return a device by its name; None is a GPU where there is one, else the CPU.
 
     Raises:
         ValueError: Torch knows no such device, or cannot use it here.
     """
+    import torch
+
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         return torch.empty(0, device=name).device
     except (AssertionError, NotImplementedError, RuntimeError) as error:
@@ -98,6 +105,8 @@ def open_split(given: Namespace, split: str, segmenter: Segmenter) -> OpenedData
         DataError: A file or folder is missing or wrong.
         ValueError: Names or protocol are wrong.
     """
+    from clipteacher.data.opened import open_data
+
     unseen, wanted = names(given.unseen), segmenter.wanted
     protocol = known_protocol(given.protocol)
     if protocol is not None:

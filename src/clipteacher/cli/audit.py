@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from clipteacher.cli.arguments import NAMES, names
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import numbers
 from clipteacher.data.audit import audit_labels
 from clipteacher.data.opened import open_data
 from clipteacher.data.source import Source
 from clipteacher.data.value_counts import ValueCounts, kept_counts
-from clipteacher.evaluation.metrics import percent
+from clipteacher.utils.percent import percent
 
 
 def audit(arguments: Sequence[str]) -> None:
     """Show the histogram of ids, the classes that never occur, and known mistakes with their fixes."""
-    parser = ArgumentParser(prog="clipteacher audit", description=audit.__doc__)
+    parser = CommandParser("audit", description=audit.__doc__, example="audit --data DATA")
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
     released = "such as voc12-15-5, read as released; default: a folder with classes.txt, images/ and masks/"
     parser.add_argument("--protocol", type=str | None, help=released)

@@ -5,23 +5,23 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from clipteacher.analysis.calibrate import CALIBRATIONS, best_calibration, held_out_split, without_classes
-from clipteacher.analysis.student.predict import student_predictions
 from clipteacher.cli.arguments import NAMES, add_device, device, names, tracked
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import numbers
-from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.data.opened import open_data
-from clipteacher.evaluation.metrics import Scores, compute_metrics
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_json
+
+if TYPE_CHECKING:
+    from clipteacher.evaluation.metrics import Scores
 
 _COLUMNS = {"U": "mIoU_unseen", "hIoU": "hIoU", "S": "mIoU_seen"}
 
@@ -33,17 +33,23 @@ def calibrate(arguments: Sequence[str]) -> None:
     --data.unseen "[cat, car, sheep, water]"`, then `... "[cat, car, dog, road]"`, where cat and car are the unseen
     classes. Their pixels are ignored here.
     """
-    parser = ArgumentParser(prog="clipteacher calibrate", description=calibrate.__doc__)
+    parser = CommandParser(
+        "calibrate", description=calibrate.__doc__, example='calibrate RUN_1 RUN_2 --data DATA --unseen "cat, car"'
+    )
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="runs, or their model/")
     parser.add_argument("--data", type=Path, required=True, help="folder with classes.txt, images/ and masks/")
     parser.add_argument("--split", type=str, default="val", help="which of its photos")
     parser.add_argument("--unseen", type=NAMES, required=True, help='"cat, car": unseen classes of the task; "": none')
     parser.add_argument(
-        "--calibrations", type=list[float], default=list(CALIBRATIONS), help="to try, in units of a logit"
+        "--calibrations", type=list[float] | None, help="to try, in units of a logit; default: 0, 0.05, ... 1"
     )
     parser.add_argument("--out", type=Path | None, help="JSON file for the scores")
     add_device(parser)
     given = parser.parse_args(list(arguments))
+    from clipteacher.analysis.calibrate import CALIBRATIONS, best_calibration
+
+    if given.calibrations is None:
+        given.calibrations = list(CALIBRATIONS)
     calibrations, models = given.calibrations, []
     with user_errors():
         if not calibrations:
@@ -67,6 +73,12 @@ def calibrate(arguments: Sequence[str]) -> None:
 
 def _scored(folder: Path, given: Namespace, progress: Progress) -> tuple[ClassSplit, tuple[Scores, ...]]:
     """Score one model with every calibration, and return the classes on which it was scored too."""
+    from clipteacher.analysis.calibrate import held_out_split, without_classes
+    from clipteacher.analysis.student.predict import student_predictions
+    from clipteacher.data.dataset import SegmentationDataset
+    from clipteacher.evaluation.metrics import compute_metrics
+    from clipteacher.segmenter.segmenter import Segmenter
+
     segmenter = Segmenter.from_pretrained(folder).to(device(given.device))
     source = open_data(given.data, given.split, None, ()).source
     split = held_out_split(source.names, segmenter.seen, names(given.unseen) or ())

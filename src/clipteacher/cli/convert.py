@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 from rich.progress import Progress
 
 from clipteacher.cli.arguments import NAMES, names
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.convert.annotated import AnnotatedPhoto, Annotations
 from clipteacher.convert.coco import Crowd, read_coco
 from clipteacher.convert.labelme import read_labelme
@@ -22,20 +23,21 @@ from clipteacher.convert.writing import TRAIN, VAL, check_new, merged, split_pho
 
 def convert(arguments: Sequence[str]) -> None:
     """Write annotations as a folder: classes.txt, images/{train,val}, masks/{train,val}; 255 = not labelled."""
-    parser = ArgumentParser(prog="clipteacher convert", description=convert.__doc__)
+    parser = CommandParser("convert", description=convert.__doc__, example="convert labelme PHOTOS --out DATA")
     kinds = parser.add_subcommands(dest="kind")
-    auto = ArgumentParser(description="Any layout that can be recognised: masks of ids or colours, VOC, COCO, ….")
+    auto = CommandParser(description="Any layout that can be recognised: masks of ids or colours, VOC, COCO, ….")
     auto.add_argument("folder", type=Path, metavar="DIR", help="folder of photos and their masks or annotations")
-    auto.add_argument("--layout", choices=KINDS, help="what it is, if it is recognised as something else")
+    kinds_help = f"what it is, if it is recognised as something else: {', '.join(KINDS)}"
+    auto.add_argument("--layout", type=str | None, help=kinds_help)
     auto.add_argument("--colours", type=Path | None, help="a table of the masks' colours: road,128,64,128")
     auto.add_argument("--ignore", type=NAMES, help='"void, 0": names or ids that are not labelled')
-    coco = ArgumentParser(description="COCO's JSON of instances: polygons and run lengths.")
+    coco = CommandParser(description="COCO's JSON of instances: polygons and run lengths.")
     coco.add_argument("--json", type=Path, required=True, help="such as instances_train2017.json")
     coco.add_argument("--images", type=Path, required=True, help="folder of its photos")
     coco.add_argument("--val_json", type=Path | None, help="a second file, to score on; no split is drawn")
     coco.add_argument("--val_images", type=Path | None, help="its photos; default: those of --images")
     coco.add_argument("--crowd", choices=get_args(Crowd), default="ignore", help="not labelled, or their class")
-    labelme = ArgumentParser(description="Labelme's JSON files, one per photo.")
+    labelme = CommandParser(description="Labelme's JSON files, one per photo.")
     labelme.add_argument("folder", type=Path, metavar="DIR", help="folder of JSON files and photos")
     for each in (auto, coco, labelme):
         each.add_argument("--out", type=Path, required=True, help="folder to write, new or empty")

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from jsonargparse import ArgumentParser, Namespace
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 from rich.console import Console
-from rich.progress import Progress
-from torch.utils.data import Subset
 
-from clipteacher.analysis.plots.attention import AttentionRow
-from clipteacher.analysis.student.attention import PhotoAttention, attention_metrics
-from clipteacher.analysis.student.calibration_sweep import CALIBRATIONS, calibration_sweep, check_calibrations
-from clipteacher.analysis.student.confusions import class_confusions
-from clipteacher.analysis.student.predict import student_predictions
-from clipteacher.analysis.student.pseudo_labels import MIN_AREA, PseudoLabelMetrics
-from clipteacher.analysis.student.report import Diagnosis, UnseenDiagnosis, write_diagnosis
-from clipteacher.analysis.student.run_options import RunOptions, find_model, read_run_options
-from clipteacher.analysis.student.with_teacher import check_space, diagnose_with_teacher
-from clipteacher.analysis.wanted.photos import TrainingPhotos, training_photos
-from clipteacher.analysis.wanted.report import WantedReport, report_wanted
-from clipteacher.cli.arguments import add_test_data, open_split, open_test_data, tracked
-from clipteacher.cli.diagnosis_tables import print_diagnosis
+from clipteacher.cli.arguments import add_test_data
 from clipteacher.cli.errors import user_errors
-from clipteacher.data.dataset import SegmentationDataset
-from clipteacher.data.files import DataError
-from clipteacher.data.opened import OpenedData
-from clipteacher.evaluation.metrics import compute_metrics
-from clipteacher.pictures import report_rows
-from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.utils.lists import subsample
+from clipteacher.cli.parser import CommandParser
 
 WANTED_PHOTOS: Final = 300
 """Training photos that wanted names are looked up on, where --photos does not say how many."""
-
-_UNSEEN_PARTS: Final = ("scores", "confusions", "cosines", "calibration_sweep", "pseudo_labels", "attention")
 
 
 def diagnose(arguments: Sequence[str]) -> None:
@@ -51,17 +26,27 @@ def diagnose(arguments: Sequence[str]) -> None:
     """
     given = _parser().parse_args(list(arguments))
     console = Console()
+    from clipteacher.analysis.student.calibration_sweep import CALIBRATIONS, check_calibrations
+    from clipteacher.analysis.student.pseudo_labels import MIN_AREA
+    from clipteacher.analysis.student.report import write_diagnosis
+    from clipteacher.cli.diagnosis import diagnosed
+    from clipteacher.cli.diagnosis_tables import print_diagnosis
+
     with user_errors():
+        given.calibrations = list(CALIBRATIONS) if given.calibrations is None else given.calibrations
+        given.min_area = MIN_AREA if given.min_area is None else given.min_area
         check_calibrations(given.calibrations)
-        diagnosis, rows, photos = _diagnosed(given, console)
+        diagnosis, rows, photos = diagnosed(given, console, given.photos or WANTED_PHOTOS)
         read = None if photos is None else photos.read
         written = write_diagnosis(diagnosis, rows, given.out, read) if given.out is not None else []
     print_diagnosis(diagnosis, console)
     print(f"Written: {', '.join(map(str, written))}" if written else "No pictures: give a folder for them with --out.")
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="clipteacher diagnose", description=diagnose.__doc__)
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        "diagnose", description=diagnose.__doc__, example="diagnose --model RUN --data DATA --out found"
+    )
     parser.add_argument("--model", type=Path, required=True, help="folder of a run, or its model/")
     add_test_data(parser)
     parser.add_argument(
@@ -71,126 +56,11 @@ def _parser() -> ArgumentParser:
         help=f"at most so many, evenly spread; 0: all (training photos for wanted names: {WANTED_PHOTOS})",
     )
     parser.add_argument("--teacher", type=bool, default=True, help="false: only the student; config.yaml stays closed")
-    sweep = "calibrations to try, in units of a logit; 0 and the model's own are added"
-    parser.add_argument("--calibrations", type=list[float], default=list(CALIBRATIONS), help=sweep)
+    sweep = "calibrations to try, in units of a logit; 0 and the model's own are added; default: -0.5 to 1.5"
+    parser.add_argument("--calibrations", type=list[float] | None, help=sweep)
     parser.add_argument("--top", type=PositiveInt, default=3, help="wrong names to list per class")
-    judged = "share of a photo that an unseen class must cover for its pseudo label to be judged"
-    parser.add_argument("--min_area", type=ClosedUnitInterval, default=MIN_AREA, help=judged)
+    judged = "share of a photo that an unseen class must cover for its pseudo label to be judged; default: 0.01"
+    parser.add_argument("--min_area", type=ClosedUnitInterval | None, help=judged)
     parser.add_argument("--report_rows", type=PositiveInt, default=6, help="photos in attention.png")
     parser.add_argument("--out", type=Path | None, help="folder for diagnosis.json and the pictures")
     return parser
-
-
-def _diagnosed(given: Namespace, console: Console) -> tuple[Diagnosis, list[AttentionRow], TrainingPhotos | None]:
-    """Run student and teacher over the photos; also return the photos of attention.png and of wanted.png."""
-    if given.out is not None and given.out.exists() and not given.out.is_dir():
-        raise ValueError(f"out: {given.out} is a file, expected a folder. Name another --out.")
-    model, config = find_model(given.model)
-    data, segmenter = open_test_data(given, Segmenter.from_pretrained(model))
-    split = data.class_split
-    if not split.unseen and not segmenter.wanted:
-        raise ValueError(_no_unseen(split))
-    run, skipped = _run_options(given, segmenter, model, config)
-    if not split.unseen:
-        if "wanted" in skipped:
-            raise ValueError(f"{_no_unseen(split)} Nor can wanted names be looked up: {skipped['wanted']}")
-        skipped = dict.fromkeys(_UNSEEN_PARTS, "no class of these masks is unseen, and these parts are about those.")
-    photos = None
-    if run is not None and segmenter.wanted and "wanted" not in skipped:
-        try:
-            photos = training_photos(
-                open_split(given, run.train_split, segmenter), run.train_split, given.photos or WANTED_PHOTOS
-            )
-        except DataError as error:
-            if not split.unseen:
-                raise
-            skipped["wanted"] = str(error)
-    options = ("split", "photos", "teacher", "calibrations", "top", "min_area", "report_rows")
-    settings, calibration = {key: given[key] for key in options}, float(segmenter.settings.calibration)
-    settings |= {"calibration": calibration, "test_pipeline": asdict(segmenter.settings.pipeline)}
-    if run is not None:
-        parts = ("glm", "plm", "naming") if segmenter.wanted else ("glm", "plm")
-        settings |= {key: each for key, each in asdict(run.method).items() if key in parts and each}
-    unseen: UnseenDiagnosis | None = None
-    rows: list[AttentionRow] = []
-    wanted: WantedReport | None = None
-    with Progress(console=console, transient=True) as progress:  # closed here, also when a file turns out bad
-        if split.unseen:
-            unseen, rows = _unseen(given, data, segmenter, run, progress)
-        if photos is not None and run is not None:
-            wanted = _wanted(segmenter, run, photos, progress)
-    return Diagnosis(data.protocol, split, settings, unseen, wanted, skipped), rows, photos
-
-
-def _unseen(
-    given: Namespace, data: OpenedData, segmenter: Segmenter, run: RunOptions | None, progress: Progress
-) -> tuple[UnseenDiagnosis, list[AttentionRow]]:
-    """Diagnose unseen classes on the test photos; also return the photos of attention.png."""
-    split, calibration = data.class_split, float(segmenter.settings.calibration)
-    dataset = SegmentationDataset(data.source, split, training=False)
-    photos = Subset(dataset, subsample(len(dataset), given.photos))
-    pseudo_labels: PseudoLabelMetrics | None = None
-    attention: tuple[PhotoAttention, ...] = ()
-    rows: list[AttentionRow] = []
-    samples = tracked(photos, progress, "Student")
-    confusions, cosines = student_predictions(segmenter, samples, split, given.calibrations)
-    if run is not None and (run.method.plm is not None or run.method.glm is not None):
-        samples = tracked(photos, progress, "Teacher and student")
-        pseudo_labels, attention = diagnose_with_teacher(segmenter, run, samples, split, given.min_area)
-    if attention and given.out is not None:
-        truths = (data.source.labels(index) for index in photos.indices)
-        rows = [(photos[i], attention[i]) for i in report_rows(truths, split, given.report_rows)]
-    confusion = confusions[calibration]
-    diagnosis = UnseenDiagnosis(
-        photos=len(photos),
-        of=len(dataset),
-        scores=compute_metrics(confusion, split),
-        confusion=confusion,
-        confusions=class_confusions(confusion, split, given.top),
-        cosines=cosines,
-        calibration_sweep=calibration_sweep(confusions, split, calibration),
-        pseudo_labels=pseudo_labels,
-        attention=attention_metrics(attention, split.unseen) if attention else None,
-    )
-    return diagnosis, rows
-
-
-def _wanted(segmenter: Segmenter, run: RunOptions, photos: TrainingPhotos, progress: Progress) -> WantedReport:
-    """Look up what wanted names got on the training photos."""
-    return report_wanted(
-        run.teacher,
-        run.method,
-        progress.track(photos, total=len(photos), description="Wanted names"),
-        segmenter.seen,
-        segmenter.wanted,
-        title=photos.title,
-        of=photos.total,
-        short_side=run.base_size,
-    )
-
-
-def _no_unseen(split: ClassSplit) -> str:
-    return (
-        f"unseen: got none of the {len(split.names)} classes, expected at least one, because a diagnosis is about "
-        "unseen classes. Name those that training held back: --unseen 'cat, car'."
-    )
-
-
-def _run_options(
-    given: Namespace, segmenter: Segmenter, model: Path, config: Path | None
-) -> tuple[RunOptions | None, dict[str, str]]:
-    """Build the teacher of the run, unless all parts that need it are skipped; also say why a part is."""
-    parts = ["pseudo_labels", "attention", *(["wanted"] if segmenter.wanted else [])]
-    if not given.teacher or config is None:
-        why = f"there is no config.yaml of a run beside {model}. Give the run's folder as --model."
-        return None, dict.fromkeys(parts, why if given.teacher else "--teacher is false.")
-    options = read_run_options(config)
-    options.teacher.to(segmenter.text_features.device)  # type: ignore[attr-defined]  # it is a module
-    check_space(segmenter, options)
-    off = {
-        "pseudo_labels": "PLM" if options.method.plm is None else "",
-        "attention": "GLM" if options.method.glm is None else "",
-        "wanted": (options.method.missing_for_wanted or "").replace("plm", "PLM"),
-    }
-    skipped = {part: f"the run had no {off[part]}." for part in parts if off[part]}
-    return options if len(skipped) < len(parts) else None, skipped

@@ -16,7 +16,7 @@ from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics
 from clipteacher.analysis.student.report import Diagnosis, UnseenDiagnosis
 from clipteacher.cli.table import numbers, print_scores
 from clipteacher.cli.wanted_table import advice_lines, print_wanted
-from clipteacher.evaluation.metrics import percent
+from clipteacher.utils.percent import percent
 
 _LISTED_FROM: Final = 0.01  # share of its pixels that a seen class loses to unseen names
 

@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from rich.progress import Progress
 
 from clipteacher.cli.arguments import add_test_data, open_test_data, tracked
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import print_scores
-from clipteacher.data.dataset import SegmentationDataset
-from clipteacher.evaluation.evaluate import pooled_confusion
-from clipteacher.evaluation.metrics import compute_metrics
-from clipteacher.inference.calibration import calibration_entry
-from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_json
 
 
 def evaluate(arguments: Sequence[str]) -> None:
     """Score a trained student on a protocol's data set as released, or on a folder of photos with masks."""
-    parser = ArgumentParser(prog="clipteacher evaluate", description=evaluate.__doc__)
+    parser = CommandParser("evaluate", description=evaluate.__doc__, example="evaluate --model RUN/model --data DATA")
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
     add_test_data(parser)
     calibration_help = "taken from the logits of names that the model was trained on; default: the model's own"
     parser.add_argument("--calibration", type=float | None, help=calibration_help)
     parser.add_argument("--out", type=Path | None, help="JSON file for the scores")
     given = parser.parse_args(list(arguments))
+    from clipteacher.data.dataset import SegmentationDataset
+    from clipteacher.evaluation.evaluate import pooled_confusion
+    from clipteacher.evaluation.metrics import compute_metrics
+    from clipteacher.inference.calibration import calibration_entry
+    from clipteacher.segmenter.segmenter import Segmenter
+
     with user_errors():
         segmenter = Segmenter.from_pretrained(given.model)
         if given.calibration is not None:

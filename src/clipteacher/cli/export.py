@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
-
 from clipteacher.cli.arguments import NAMES, names
 from clipteacher.cli.errors import user_errors
-from clipteacher.inference.placement import OWN_SIZE
-from clipteacher.onnx.export import OPSET, OPSETS, export_onnx
-from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.cli.parser import CommandParser
+from clipteacher.onnx.opsets import OPSET, OPSETS
 
 
 def export(arguments: Sequence[str]) -> None:
     """Write a trained student as one ONNX file, from photos to ids, checked against PyTorch before it appears."""
-    parser = ArgumentParser(prog="clipteacher export", description=export.__doc__)
+    parser = CommandParser("export", description=export.__doc__, example="export --model RUN/model --onnx student.onnx")
     parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--classes", type=NAMES, help='"cat, grass, sky"; default: the model\'s own')
     parser.add_argument("--onnx", type=Path, required=True, help="file to write, such as student.onnx")
     parser.add_argument("--text-input", action="store_true", help="take the text features as a second input")
-    parser.add_argument("--opset", type=int, default=OPSET, help=f"version of ONNX's operators, one of {OPSETS}")
+    versions = ", ".join(map(str, OPSETS))
+    parser.add_argument("--opset", type=int, default=OPSET, help=f"version of ONNX's operators: {versions}")
     given = parser.parse_args(list(arguments))
+    from clipteacher.inference.placement import OWN_SIZE
+    from clipteacher.onnx.export import export_onnx
+    from clipteacher.segmenter.segmenter import Segmenter
+
     with user_errors():
         segmenter = Segmenter.from_pretrained(given.model)
         if (classes := names(given.classes)) is not None:

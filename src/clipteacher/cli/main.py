@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 
 from clipteacher.version import __version__
@@ -13,7 +14,7 @@ usage: clipteacher COMMAND [options]
 
   quickstart  see it work, with no download:          clipteacher quickstart --out DIR
   train       photos in, a model out:                 clipteacher train PHOTOS --want "cat, old chair"
-  fit         train a student under a frozen teacher: clipteacher fit --config configs/msrc21.yaml
+  fit         train a student under a frozen teacher: clipteacher fit --config msrc21
   evaluate    score a trained student:                clipteacher evaluate --model RUN/model --data DIR
   diagnose    say why the scores are what they are:   clipteacher diagnose --model RUN --data DIR --out OUT
   calibrate   choose a calibration:                   clipteacher calibrate RUN --data DIR --unseen "cat, car"
@@ -33,22 +34,11 @@ clipteacher COMMAND --help lists the options of a command.
 
 # Each is in the file of its name, which is loaded only when needed: some take seconds.
 _COMMANDS = (
-    *(
-        "quickstart",
-        "train",
-        "fit",
-        "evaluate",
-        "diagnose",
-        "calibrate",
-        "threshold",
-        "segment",
-        "app",
-        "export",
-        "prepare",
-        "audit",
-    ),
-    *("convert", "teacher-check", "world"),
+    *("quickstart", "train", "fit", "evaluate", "diagnose", "calibrate", "threshold", "segment", "app", "export"),
+    *("prepare", "audit", "convert", "teacher-check", "world"),
 )
+_OTHERWISE = {"test": "evaluate", "predict": "segment"}
+"""Commands by the names that other tools give them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Status 2 for wrong arguments or input.
     """
     command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if command == "help":
+        command, rest = (rest[0], ["--help"]) if rest else ("--help", [])
     if command in _COMMANDS:
         name = command.replace("-", "_")
         getattr(import_module(f"clipteacher.cli.{name}"), name)(rest)
@@ -69,5 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif command == "--version":
         print(f"clipteacher {__version__}")
     else:
-        print(f"clipteacher: error: got command {command!r}\n{_USAGE}", end="", file=sys.stderr)
+        close = get_close_matches(command.lower(), [*_COMMANDS, *_OTHERWISE, "--help", "--version"], n=2)
+        meant = " or ".join(dict.fromkeys(_OTHERWISE.get(each, each) for each in close))
+        hint = f"Did you mean {meant}?" if meant else f"The commands are {', '.join(_COMMANDS)}."
+        print(
+            f"clipteacher: error: got command {command!r}, which is none. {hint} See clipteacher --help.",
+            file=sys.stderr,
+        )
         raise SystemExit(2)

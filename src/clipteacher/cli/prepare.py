@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
-
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.data.opened import RELEASES
 from clipteacher.data.release import inspect_release
 from clipteacher.protocols.named import PROTOCOLS
@@ -17,7 +16,7 @@ from clipteacher.protocols.named import PROTOCOLS
 
 def prepare(arguments: Sequence[str]) -> None:
     """Check a data set's folder: parts, numbers of photos, checksums. Nothing is downloaded, nothing is written."""
-    parser = ArgumentParser(prog="clipteacher prepare", description=prepare.__doc__)
+    parser = CommandParser("prepare", description=prepare.__doc__, example="prepare voc12 --root VOC2012")
     parser.add_argument("name", type=str, metavar="NAME", help=f"{', '.join(RELEASES)}; or a protocol, as voc12-15-5")
     parser.add_argument("--root", type=Path, required=True, help="the data set's folder")
     given = parser.parse_args(list(arguments))

@@ -6,17 +6,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from jsonargparse.typing import NonNegativeInt
 from rich.console import Console
 
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.demo.quickstart.config import QuickstartConfig, check_empty
 
 
 def quickstart(arguments: Sequence[str]) -> None:
     """Train one network on a drawn world with labels only, under a tiny CLIP, and with all masks; compare them."""
-    parser = ArgumentParser(prog="clipteacher quickstart", description=quickstart.__doc__)
+    parser = CommandParser("quickstart", description=quickstart.__doc__, example="quickstart --out runs/quickstart")
     folder = Path("clipteacher-quickstart")
     parser.add_argument("--out", type=Path, default=folder, help="folder to write, new or empty")
     parser.add_argument("--seed", type=NonNegativeInt, default=0, help="of the world and of training")

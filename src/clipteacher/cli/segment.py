@@ -8,22 +8,25 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 from rich.progress import Progress
 
 from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.photo import MAX_PIXELS, eight_bits, read_photo
-from clipteacher.inference.text_classifier import check_threshold
-from clipteacher.onnx.segmenter import OnnxSegmenter
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import ignore_id
 from clipteacher.segmenter.segmentation import NONE
-from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_atomically, write_json
+
+if TYPE_CHECKING:
+    from clipteacher.onnx.segmenter import OnnxSegmenter
+    from clipteacher.segmenter.segmenter import Segmenter
 
 
 def segment(arguments: Sequence[str]) -> None:
@@ -68,8 +71,9 @@ def segment(arguments: Sequence[str]) -> None:
         raise SystemExit(1)
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="clipteacher segment", description=segment.__doc__)
+def _parser() -> CommandParser:
+    example = "segment photo.jpg --model RUN/model --out found"
+    parser = CommandParser("segment", description=segment.__doc__, example=example)
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders of them")
     parser.add_argument("--model", type=str | None, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--onnx", type=Path | None, help="in its place: a file of `clipteacher export`")
@@ -88,6 +92,10 @@ def _parser() -> ArgumentParser:
 
 def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     """Load the model with its words, and the words that compete with them; every number and word is checked here."""
+    from clipteacher.inference.text_classifier import check_threshold
+    from clipteacher.onnx.segmenter import OnnxSegmenter
+    from clipteacher.segmenter.segmenter import Segmenter
+
     check_threshold(given.threshold)
     if not 0 <= given.opacity <= 1:
         raise ValueError(f"opacity: got {given.opacity}, expected 0 (the photo alone) to 1 (colours alone). Try 0.55.")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Column, Table
 
-from clipteacher.evaluation.metrics import Scores, percent
 from clipteacher.protocols.splits import ClassSplit
+from clipteacher.utils.percent import percent
+
+if TYPE_CHECKING:
+    from clipteacher.evaluation.metrics import Scores
 
 
 def numbers(*titles: str) -> list[Column]:

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
-from torch import nn
-
-from clipteacher.analysis.student.run_options import read_config, read_method
-from clipteacher.analysis.teacher.advice import advise, near_pairs
-from clipteacher.analysis.teacher.metrics import HIGH, NameMetrics, name_metrics
-from clipteacher.analysis.teacher.photos import CheckPhotos, open_photos
-from clipteacher.analysis.teacher.predict import teacher_predictions
-from clipteacher.analysis.wanted.photos import TrainingPhotos, open_training_photos
-from clipteacher.analysis.wanted.report import WantedReport, report_wanted
-from clipteacher.cli.arguments import NAMES, add_device, device, names
+from clipteacher.cli.arguments import NAMES, add_device
+from clipteacher.cli.configs import with_found_configs
 from clipteacher.cli.errors import user_errors
-from clipteacher.cli.table import numbers
-from clipteacher.cli.wanted_table import advice_lines, print_wanted
-from clipteacher.evaluation.metrics import percent
-from clipteacher.method.config import MethodConfig
-from clipteacher.protocols.named import known_protocol
-from clipteacher.teachers.teacher import Teacher, check_teacher
-from clipteacher.utils.atomic_files import write_json
+from clipteacher.cli.parser import CommandParser
 
 
 def teacher_check(arguments: Sequence[str]) -> None:
@@ -41,109 +22,33 @@ def teacher_check(arguments: Sequence[str]) -> None:
     With --wanted, or wanted names in the --config, it also shows which regions that nobody labelled these would get in
     training. Masks of wanted names are never used.
     """
+    if any(word in ("-h", "--help") for word in arguments):
+        _parser({}, with_torch=False).print_help()
+        raise SystemExit(0)
     with user_errors():
+        arguments = with_found_configs(arguments)
         defaults = _defaults(arguments)
     parser = _parser(defaults)
-    given = parser.parse_args(list(arguments))
-    console = Console()
-    unseen = names(given.unseen) or ()
-    with user_errors():
-        for name in ("teacher", "data"):
-            if given[name] is None:
-                raise ValueError(f"{name}: got none, expected --{name}, or --config with a configuration of `fit`")
-        training = _training_photos(given, unseen)
-        options = {"protocol": given.protocol, "class_names": names(given.classes), "limit": given.photos}
-        wanted = () if training is None else training.wanted
-        photos = open_photos(given.data, given.split, unseen=unseen, wanted=wanted, **options)
-        teacher = parser.instantiate(given).teacher
-        check_teacher(teacher)
-        teacher.to(device(given.device))
-        with Progress(console=console, transient=True) as progress:
-            tracked = progress.track(photos, total=len(photos), description="Teacher")
-            predictions = teacher_predictions(teacher, photos.class_names, tracked, given.short_side)
-            report = None if training is None else _wanted_report(given, teacher, training, progress)
-        metrics, text_features = name_metrics(photos.class_names, predictions), predictions.text_features
-        advice = advise(metrics, text_features, unseen, photos=len(photos))
-        if given.out is not None:
-            result = {
-                "data": photos.title,
-                "photos": len(photos),
-                "of": photos.total,
-                "teacher": f"{type(teacher).__module__}.{type(teacher).__qualname__}",
-                "unseen": list(unseen),
-                "names": [asdict(each) | {"predicted_as": dict(each.predicted_as)} for each in metrics],
-                "near": [pair._asdict() for pair in near_pairs(photos.class_names, text_features)],
-                "advice": list(advice),
-                "wanted": None if report is None else report.to_dict(),
-            }
-            _write(given.out, result, report, training)
-    for table in _tables(metrics, f"{photos.title}: {len(photos)} of {photos.total} photos"):
-        console.print(table)
-    _print_rest(photos, unseen, wanted, report, advice, console)
+    given = parser.parse_args(arguments)
+    from clipteacher.cli.teacher_report import check_names
+
+    check_names(parser, given)
 
 
-def _print_rest(
-    photos: CheckPhotos,
-    unseen: Sequence[str],
-    wanted: Sequence[str],
-    report: WantedReport | None,
-    advice: Sequence[str],
-    console: Console,
-) -> None:
-    """Print whose masks are not used, the table of wanted names, and all advice."""
-    unused = [name for name in photos.class_names if name in unseen]
-    if unused and photos.has_masks:
-        print(f"Masks not used, because training will not see them: {', '.join(unused)}. --unseen '' uses all.")
-    if report is not None:
-        print_wanted(report, console)
-    lines = [f"advice: {piece}" for piece in advice]
-    lines += advice_lines(report) if report is not None else []
-    for line in lines or ("advice: none: the teacher knows these names on these photos.",):
-        print(line)
-
-
-def _training_photos(given: Namespace, unseen: Sequence[str]) -> TrainingPhotos | None:
-    """Open the photos on which wanted names are looked up; None where no name is wanted."""
-    protocol = known_protocol(given.protocol)
-    wanted = names(given.wanted)
-    if not wanted and (wanted is not None or protocol is None or not protocol.transductive):
-        return None
-    options = {"protocol": given.protocol, "class_names": names(given.classes), "limit": given.photos}
-    return open_training_photos(given.data, given.split, unseen=unseen, wanted=wanted or (), **options)
-
-
-def _wanted_report(given: Namespace, teacher: Teacher, training: TrainingPhotos, progress: Progress) -> WantedReport:
-    """Look up which regions wanted names would get."""
-    return report_wanted(
-        teacher,
-        MethodConfig() if given.config is None else read_method(given.config),
-        progress.track(training, total=len(training), description="Wanted names"),
-        training.seen,
-        training.wanted,
-        title=training.title,
-        of=training.total,
-        short_side=given.short_side,
+def _parser(defaults: dict[str, Any], *, with_torch: bool = True) -> CommandParser:
+    """Build the parser; a page of help does without torch, which finds the teacher's class."""
+    parser = CommandParser(
+        "teacher-check", description=teacher_check.__doc__, example="teacher-check --config msrc21 --data DATA"
     )
+    config_help = "of `clipteacher fit`, a file or a name, for teacher, data, unseen and wanted names"
+    parser.add_argument("--config", type=Path | None, help=config_help)
+    teacher_help = "as model.teacher of `fit`: a class, and --teacher.NAME for its options (--teacher.help CLASS)"
+    if with_torch:
+        from torch import nn
 
-
-def _write(out: Path, result: dict[str, Any], report: WantedReport | None, training: TrainingPhotos | None) -> None:
-    """Write the JSON file, and beside it the sheet of wanted names; one of an earlier check goes."""
-    sheet = out.with_name(f"{out.stem}.wanted.png")
-    sheet.unlink(missing_ok=True)
-    if report is not None and training is not None:
-        report.write_sheet(sheet, training.read)
-        print(f"Regions of wanted names: {sheet}")
-    write_json(out, result)
-
-
-def _parser(defaults: dict[str, Any]) -> ArgumentParser:
-    """Build the parser."""
-    parser = ArgumentParser(prog="clipteacher teacher-check", description=teacher_check.__doc__)
-    parser.add_argument(
-        "--config", type=Path | None, help="of `clipteacher fit`, for teacher, data, unseen and wanted names"
-    )
-    teacher_help = "as model.teacher of `fit`: a class, and --teacher.NAME for its arguments"
-    parser.add_subclass_arguments(nn.Module, "teacher", required=False, help=teacher_help)
+        parser.add_subclass_arguments(nn.Module, "teacher", required=False, help=teacher_help)
+    else:
+        parser.add_argument("--teacher", metavar="CLASS", help=teacher_help)
     parser.add_argument("--data", type=Path | None, help="folder of the data set, or of photos alone")
     parser.add_argument("--split", type=str, default="train", help="which of its photos")
     parser.add_argument("--protocol", type=str | None, help="a benchmark such as voc12-15-5")
@@ -162,29 +67,6 @@ def _parser(defaults: dict[str, Any]) -> ArgumentParser:
     return parser
 
 
-def _tables(metrics: Sequence[NameMetrics], title: str) -> list[Table]:
-    """Make the tables: names with masks, the weakest first; then what is known of every name without masks."""
-    tables = []
-    masked = sorted((each for each in metrics if each.photos), key=lambda each: each.IoU)
-    if masked:
-        heads = numbers("photos", "IoU", "recall", "precision")
-        table = Table("name", *heads, "predicted as", title=f"{title}. Dense tokens against masks, %")
-        for each in masked:
-            wrong = ", ".join(f"{name} {100 * share:.0f}" for name, share in each.predicted_as)
-            cells = map(percent, (each.IoU, each.recall, each.precision))
-            table.add_row(each.name, str(each.photos), *cells, wrong)
-        tables.append(table)
-    heads = numbers(*(("high where shown", "high elsewhere") if masked else ("high",)), "pixels, %")
-    title = f"{title}. CLS ranks it among the first {HIGH:.0%} of names, % of photos"
-    table = Table("name", *heads, "nearest name (cosine)", title=title)
-    for each in metrics:
-        shares = [each.high_shown, each.high_other] if masked else [each.high_other]
-        nearest = f"{each.nearest} ({each.cosine:.2f})" if each.nearest is not None else ""
-        written = ("" if share != share else percent(share) for share in (*shares, each.pixels))
-        table.add_row(each.name, *written, nearest)
-    return [*tables, table]
-
-
 def _defaults(arguments: Sequence[str]) -> dict[str, Any]:
     """Read teacher, data, unseen and wanted names from a configuration of `fit`, as defaults of other arguments."""
     before = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -192,6 +74,8 @@ def _defaults(arguments: Sequence[str]) -> dict[str, Any]:
     path = before.parse_known_args(list(arguments))[0].config
     if path is None:
         return {}
+    from clipteacher.analysis.student.run_options import read_config
+
     config = read_config(path)
     data = config.get("data") or {}
     found = {"data": data.get("root"), "protocol": data.get("protocol"), "unseen": data.get("unseen")}

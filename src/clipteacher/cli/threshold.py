@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from clipteacher.analysis.threshold import choose_threshold
 from clipteacher.cli.arguments import NAMES, add_device, device, names, tracked
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import numbers
-from clipteacher.data.dataset import SegmentationDataset
-from clipteacher.data.opened import open_data
-from clipteacher.evaluation.metrics import percent
-from clipteacher.protocols.splits import ClassSplit
-from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_json
+from clipteacher.utils.percent import percent
 
 
 def threshold(arguments: Sequence[str]) -> None:
@@ -28,7 +23,8 @@ def threshold(arguments: Sequence[str]) -> None:
     It is chosen on photos with masks: every pixel of a class that is not among --classes should be none of them. Choose
     it for the words, or kind of words, that you will ask for.
     """
-    parser = ArgumentParser(prog="clipteacher threshold", description=threshold.__doc__)
+    example = "threshold --model RUN/model --data DATA --classes cat"
+    parser = CommandParser("threshold", description=threshold.__doc__, example=example)
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
     parser.add_argument("--data", type=Path, required=True, help="folder with classes.txt, images/ and masks/")
     parser.add_argument("--classes", type=NAMES, required=True, help='"cat, car": the names that you will ask for')
@@ -36,6 +32,12 @@ def threshold(arguments: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path | None, help="JSON file for the curves")
     add_device(parser)
     given = parser.parse_args(list(arguments))
+    from clipteacher.analysis.threshold import choose_threshold
+    from clipteacher.data.dataset import SegmentationDataset
+    from clipteacher.data.opened import open_data
+    from clipteacher.protocols.splits import ClassSplit
+    from clipteacher.segmenter.segmenter import Segmenter
+
     asked = names(given.classes) or ()
     with user_errors():
         segmenter = Segmenter.from_pretrained(given.model).to(device(given.device))

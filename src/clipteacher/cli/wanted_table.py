@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clipteacher.analysis.wanted.report import WantedReport
 from clipteacher.cli.table import numbers
-from clipteacher.evaluation.metrics import percent
+from clipteacher.utils.percent import percent
 
 _CAPTION: Final = "pixels: of those that nobody labelled; margin: median cosine to the name, less that to the next"
 

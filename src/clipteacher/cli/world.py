@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from rich.progress import Progress
 
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.parser import CommandParser
 from clipteacher.demo.drawn_world import UNSEEN, write_world
 
 
 def world(arguments: Sequence[str]) -> None:
     """Draw scenes with masks and captions in the folder format, to train, evaluate and experiment with."""
-    parser = ArgumentParser(prog="clipteacher world", description=world.__doc__)
+    parser = CommandParser("world", description=world.__doc__, example="world --out world")
     parser.add_argument("--out", type=Path, required=True, help="folder to write, new or empty")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same scenes")
     parser.add_argument("--train", type=int, default=600, help="scenes to train on")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clipteacher.protocols.splits import ClassSplit, ignore_id
 from clipteacher.utils.atomic_files import nan_to_none
+from clipteacher.utils.percent import percent
 
 
 def confusion_matrix(
@@ -167,16 +168,6 @@ def compute_metrics(confusion: Tensor, split: ClassSplit) -> Scores:
     # 0/0 is NaN: an absent class.
     iou = dict(zip(split.names, (hits / union).tolist(), strict=True))
     return _scores(float(hits.sum() / counts.sum()), iou, split)
-
-
-def percent(share: float) -> str:
-    """Write a share of 1 in per cent with one decimal; NaN is "absent".
-
-    Example:
-        >>> percent(0.123), percent(math.nan)
-        ('12.3', 'absent')
-    """
-    return "absent" if math.isnan(share) else f"{100 * share:.1f}"
 
 
 def _scores(accuracy: float, iou: dict[str, float], split: ClassSplit) -> Scores:

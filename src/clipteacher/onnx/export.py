@@ -16,16 +16,11 @@ from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.onnx.graph import SegmentationGraph, exportable
 from clipteacher.onnx.metadata import OnnxMetadata, first_line
+from clipteacher.onnx.opsets import OPSET, OPSETS
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import write_atomically
 from clipteacher.utils.packages import needed
 from clipteacher.version import __version__
-
-OPSETS: Final = (17, 18, 19, 20)
-"""Versions of ONNX's operators that can be written: 17 is the first with layer normalisation."""
-
-OPSET: Final = 17
-"""The default, which runtimes since 2022 know."""
 
 _LEAST_AGREEMENT: Final = 0.999  # share of the pixels that must have the same name
 # Batch, height and width of images. No side of the traced one is a multiple of a stride, so that all is padded; none of

@@ -44,8 +44,7 @@ def train_photos(
 ) -> TrainingResult:
     """Train on a folder of photos, with everything else decided from the photos and the machine.
 
-    What is decided is shown with its reasons, and written to `plan.yaml` in the run's folder, which `clipteacher fit
-    --config` takes.
+    What is decided is shown with its reasons, and written to `plan.yaml`, a configuration of `clipteacher fit`.
 
     Args:
         data: Folder of photos and masks, or annotations, as tools export them, see `clipteacher.convert.layouts`.
@@ -57,7 +56,7 @@ def train_photos(
         teacher: "MODEL:PRETRAINED" of open_clip, "hf-hub:ORG/NAME", "package:NAME" or "imagenet"; None takes OpenAI's
             CLIP ViT-B/16 where its weights can be had.
         device: Such as "cpu"; None takes a GPU where there is one.
-        seed: Decides what is drawn. The number of steps depends on how fast the machine is: `plan.yaml` repeats a run.
+        seed: Decides what is drawn; the number of steps hangs on the machine's speed, so `plan.yaml` repeats a run.
         layout: What cannot be told from the folder; the message of an error says what to give.
         resume: Go on with the folder's run, as it was planned.
         console: Where to show what happens; None is the standard output.

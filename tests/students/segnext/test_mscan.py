@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from clipteacher.students.segnext.mscan import MSCAN, Attention, Block, FeedForward, MultiScaleConvAttention
+from clipteacher.students.segnext.mscan import MSCAN, Attention, Block, DropPath, FeedForward, MultiScaleConvAttention
 
 Array = NDArray[np.float64]
 
@@ -148,3 +148,16 @@ def test_convolutions_begin_as_the_authors_do() -> None:
     assert deep.weight.std().item() == pytest.approx(math.sqrt(2 / 9), rel=0.05)  # fan out by group
     assert fc1.bias is not None
     assert not fc1.bias.any()
+
+
+def test_drop_path_is_timms() -> None:
+    from timm.layers import DropPath as Timms
+
+    features = torch.rand(16, 3, 4, 5)
+    for rate in (0.0, 0.3, 1.0):
+        for training in (True, False):
+            made = []
+            for layer in (DropPath(rate), Timms(rate)):
+                torch.manual_seed(1)
+                made.append(layer.train(training)(features))
+            assert torch.equal(*made)

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 
 from clipteacher.analysis.wanted.summary import SHOWN, ShownRegion, WantedName, WantedSummary
-from clipteacher.evaluation.metrics import percent
 from clipteacher.pictures.colours import class_colours
 from clipteacher.pictures.typesetting import INK, PALE_INK, lettering, typeface, wrapped, write
+from clipteacher.utils.percent import percent
 
 MOST_ROWS: Final = 25
 """Names with regions that get a row, those with most pixels first; and names without a region that get a line."""

@@ -16,9 +16,10 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from clipteacher.evaluation.metrics import Scores, percent
+from clipteacher.evaluation.metrics import Scores
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.atomic_files import nan_to_none
+from clipteacher.utils.percent import percent
 from clipteacher.version import __version__
 
 TITLES = {

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -85,6 +84,28 @@ class FeedForward(nn.Module):
         """Map (B, C, h, w), float, to the same shape."""
         out: Tensor = self.fc2(F.gelu(self.dwconv(self.fc1(features))))
         return out
+
+
+class DropPath(nn.Module):
+    """Stochastic depth (arXiv 1603.09382): a part is left out for some images in training, and scaled for the others.
+
+    As timm's, to the bit; timm itself takes seconds to load, which a trained student need not wait for.
+
+    Args:
+        drop_prob: Chance that the part is left out for an image.
+    """
+
+    def __init__(self, drop_prob: float) -> None:
+        super().__init__()
+        self.drop_prob = drop_prob
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, C, h, w), float, to the same shape."""
+        if not self.drop_prob or not self.training:
+            return features
+        keep = 1 - self.drop_prob
+        kept = features.new_empty(len(features), 1, 1, 1).bernoulli_(keep)
+        return features * (kept.div_(keep) if keep else kept)
 
 
 class Block(nn.Module):
