@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from clipteacher.data.photo import Photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.image import float_images, image_dtype
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier, check_threshold
 from clipteacher.protocols.splits import check_seen
@@ -106,6 +107,7 @@ class Segmenter(Pretrained):
 
     def forward(self, images: Tensor) -> Tensor:
         """Segment images (B, 3, H, W), float in [0, 1] or uint8, into class ids (B, H, W), int64 in 0..N-1."""
+        images = float_images(images).to(image_dtype(self.student))
         return DensePrediction(self.student, images, self.settings).labels(self.classifier)
 
     def segment(
@@ -196,7 +198,7 @@ class Segmenter(Pretrained):
                 model.class_names,
                 self.settings,
                 classifier,
-                like=text_features,
+                like=text_features.to(image_dtype(self.student)),
                 return_logits=return_logits,
             )
         return found

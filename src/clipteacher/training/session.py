@@ -12,6 +12,7 @@ import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import nn
 
 from clipteacher.evaluation.metrics import Scores
 from clipteacher.segmenter.segmenter import Segmenter
@@ -24,6 +25,8 @@ from clipteacher.training.finite_losses import FiniteLosses
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.resume import check_content, check_settings, check_unfinished, read_settings
 from clipteacher.training.run_folder import RunFolder
+from clipteacher.training.trainer_checks import check_trainer
+from clipteacher.training.trial import check_test_photo, check_training_batch
 from clipteacher.utils.atomic_files import write_atomically
 
 TRAINER_DEFAULTS: Final[Mapping[str, Any]] = {
@@ -100,18 +103,17 @@ class Session:
         Raises:
             DataError: A photo or a mask cannot be used.
             OSError: The folder cannot be written to.
-            ValueError: The run cannot go on: other settings, another student, or other photos than it began with.
+            ValueError: A setting is out of its range, the student does not take the batches of training or the photos of
+                the test, or the run cannot go on: other settings, another student, or other photos than it began with.
         """
-        if self.trainer.max_steps < 1:
-            raise ValueError(
-                f"trainer.max_steps: got {self.trainer.max_steps}, expected 1 or more. Training is counted in steps."
-            )
+        check_trainer(self.trainer, len(self.data.train_set), self.data.batch_size)
         found = newest_whole(self.run.checkpoints) if self.resume else None
         if found is not None:
             self._checkpoint, content = found
             check_content(content, self.module.state_dict(), len(self.data.train_set), self._checkpoint)
             check_unfinished(read_settings(self.run.config), content["global_step"], self.trainer.max_steps)
         self.data.setup("fit")  # reads every file, so that a bad one is an error of input
+        self._try_student()
         if self.trainer.is_global_zero:
             self.run.path.mkdir(parents=True, exist_ok=True)
             if self._checkpoint is not None:
@@ -146,11 +148,28 @@ class Session:
             return None
         if self.trainer.interrupted:
             raise KeyboardInterrupt
+        if self.trainer.global_step < self.trainer.max_steps:
+            warnings.warn(
+                f"run: it was stopped after {self.trainer.global_step} of {self.trainer.max_steps} steps, by "
+                "trainer.max_time or a callback, and is scored and kept as it is; --resume takes the others",
+                stacklevel=2,
+            )
         # Lightning leaves the module on the CPU; the test photos are for the device that trained.
         segmenter = self.module.segmenter().to(self.trainer.strategy.root_device)
         scores = finish_run(self.run, segmenter, self.data.val_set, self.data.protocol, self.baseline, self.report_rows)
         teacher = self.module.framework.teacher
         return TrainingResult(segmenter, scores, self.run.path, self.data.protocol, self.data, teacher)
+
+    def _try_student(self) -> None:
+        """Check that the student takes the batches of training and the photos of the test."""
+        student, augment = self.module.framework.student, self.data.train_set.augment
+        if augment is not None and not any(isinstance(module, nn.SyncBatchNorm) for module in student.modules()):
+            together = getattr(self.trainer.strategy, "_layer_sync", None) is not None  # trainer.sync_batchnorm
+            batch = self.data.batch_size // (1 if together else self.trainer.world_size)
+            check_training_batch(student, batch, augment.crop_size)
+        if self.trainer.is_global_zero:
+            height, width = self.data.val_set[0].image.shape[1:]
+            check_test_photo(student, (height, width), self.module.test)
 
     def _equip(self) -> None:
         """Give the trainer what every run has: losses watched, the first model kept, checkpoints that are whole."""
