@@ -604,3 +604,18 @@ def test_other_precisions(dtype: torch.dtype) -> None:
     assert next(closed.network.parameters()).dtype == dtype
     assert np.mean(closed.segment(photo).labels == fused) > 0.97
     assert (closed(photo[None])[0].numpy() == fused).mean() > 0.97
+
+
+def test_names_in_both_forms_of_unicode_are_one() -> None:
+    """The same name, of which one is typed as two signs: no text tower is asked, and it counts as seen."""
+    split, joined = "Ba\N{COMBINING DIAERESIS}ume", "B\N{LATIN SMALL LETTER A WITH DIAERESIS}ume"
+    model = Segmenter(convolutions(8), [split, "cat"], unit_vectors(2, 8), settings=TestSettings(calibration=0.5))
+    assert model.class_names == model.with_names([joined, "cat"]).class_names == (joined, "cat")
+    assert model.with_names([split, "cat"]).seen == (joined, "cat")
+    found, same = (model.segment(smooth_photo(20, 24), ["cat", name]) for name in (split, joined))
+    assert found.class_names == same.class_names == ("cat", joined)
+    assert np.array_equal(found.labels, same.labels)
+    alone = model.segment(smooth_photo(20, 24), ["cat"], background_prompts=[split])
+    assert np.array_equal(alone.labels == NONE, found.labels == 1)
+    with pytest.raises(ValueError, match="expected one or more different names"):
+        model.with_names([split, joined])

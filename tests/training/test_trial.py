@@ -42,7 +42,7 @@ def test_one_image_under_batch_norm() -> None:
     check_training_batch(Pooling(), 2, (32, 32))
     check_training_batch(Pooling().eval(), 2, (32, 32))
     deeplab = SMPStudent("DeepLabV3Plus", "tu-test_efficientnet", 8)
-    with pytest.raises(ValueError, match="SMPStudent .*batch norm needs more than one value"):
+    with pytest.raises(ValueError, match=r"SMPStudent .*batch norm needs more than one value"):
         check_training_batch(deeplab, 1, (64, 64))
 
 
@@ -57,7 +57,7 @@ def test_crops_that_the_encoder_does_not_take(crop_size: tuple[int, int], instea
 
 def test_a_network_that_cannot_run_without_values_is_asked_in_earnest() -> None:
     check_training_batch(Branching(), 1, (16, 16))
-    with pytest.raises(ValueError, match="Branching fails .*: too small. Expected crops"):
+    with pytest.raises(ValueError, match=r"Branching fails .*: too small\. Expected crops"):
         check_training_batch(Branching(), 1, (4, 4))
 
 

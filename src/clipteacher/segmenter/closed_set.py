@@ -161,8 +161,8 @@ def fuse_text(
         side: Height and width in pixels of the random image, which the student must take.
 
     Returns:
-        The network, images to logits (B, N, h, w), float32, in eval mode; and whether T was fused. It is a deep copy: it shares
-        no tensor with the student, of which nothing needs to be kept.
+        The network, images to logits (B, N, h, w), float32, in eval mode; and whether T was fused. It is a deep copy:
+        it shares no tensor with the student, of which nothing needs to be kept.
 
     Raises:
         ValueError: The bias is not one number a name.

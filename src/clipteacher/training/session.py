@@ -103,8 +103,9 @@ class Session:
         Raises:
             DataError: A photo or a mask cannot be used.
             OSError: The folder cannot be written to.
-            ValueError: A setting is out of its range, the student does not take the batches of training or the photos of
-                the test, or the run cannot go on: other settings, another student, or other photos than it began with.
+            ValueError: A setting is out of its range, the student does not take the batches of training or the photos
+                of the test, or the run cannot go on: other settings, another student, or other photos than it began
+                with.
         """
         check_trainer(self.trainer, len(self.data.train_set), self.data.batch_size)
         found = newest_whole(self.run.checkpoints) if self.resume else None
@@ -112,8 +113,10 @@ class Session:
             self._checkpoint, content = found
             check_content(content, self.module.state_dict(), len(self.data.train_set), self._checkpoint)
             check_unfinished(read_settings(self.run.config), content["global_step"], self.trainer.max_steps)
+        self._try_batch()
         self.data.setup("fit")  # reads every file, so that a bad one is an error of input
-        self._try_student()
+        size = self.data.val_set[0].mask.shape
+        check_test_photo(self.module.framework.student, (size[0], size[1]), self.module.test)
         if self.trainer.is_global_zero:
             self.run.path.mkdir(parents=True, exist_ok=True)
             if self._checkpoint is not None:
@@ -160,16 +163,14 @@ class Session:
         teacher = self.module.framework.teacher
         return TrainingResult(segmenter, scores, self.run.path, self.data.protocol, self.data, teacher)
 
-    def _try_student(self) -> None:
-        """Check that the student takes the batches of training and the photos of the test."""
+    def _try_batch(self) -> None:
+        """Check that the student takes the batches of training, of one device."""
         student, augment = self.module.framework.student, self.data.train_set.augment
-        if augment is not None and not any(isinstance(module, nn.SyncBatchNorm) for module in student.modules()):
-            together = getattr(self.trainer.strategy, "_layer_sync", None) is not None  # trainer.sync_batchnorm
-            batch = self.data.batch_size // (1 if together else self.trainer.world_size)
-            check_training_batch(student, batch, augment.crop_size)
-        if self.trainer.is_global_zero:
-            height, width = self.data.val_set[0].image.shape[1:]
-            check_test_photo(student, (height, width), self.module.test)
+        if augment is None or any(isinstance(module, nn.SyncBatchNorm) for module in student.modules()):
+            return
+        together = getattr(self.trainer.strategy, "_layer_sync", None) is not None  # trainer.sync_batchnorm
+        batch = self.data.batch_size // (1 if together else self.trainer.world_size)
+        check_training_batch(student, batch, augment.crop_size)
 
     def _equip(self) -> None:
         """Give the trainer what every run has: losses watched, the first model kept, checkpoints that are whole."""
