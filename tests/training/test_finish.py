@@ -73,6 +73,7 @@ def test_paths(tmp_path: Path) -> None:
         "model": "model",
         "metrics": "metrics.json",
         "report": "report.png",
+        "lock": "run.lock",
     }
     assert vars(run).keys() == {"path", *names}
     for name, path in names.items():

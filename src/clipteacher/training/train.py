@@ -99,7 +99,7 @@ def train(
         NonFiniteLossError: The loss is no number any more.
         RuntimeError: This is not the first of several processes: that one alone has a result.
         TypeError: Student or teacher is not what it must be, or there is no such argument.
-        ValueError: A value is out of its range, or the run cannot go on.
+        ValueError: A value is out of its range, the run cannot go on, or another process trains in the folder.
     """
     check_teacher(teacher)
     check_checkpointing(trainer.get("enable_checkpointing"))

@@ -24,6 +24,8 @@ from clipteacher.pictures import report_rows
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.training.finish import draw_report
+from clipteacher.training.run_folder import RunFolder
+from clipteacher.training.run_lock import RunLock
 from clipteacher.training.session import TrainingResult
 from clipteacher.utils.atomic_files import write_json
 
@@ -47,10 +49,20 @@ def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Conso
     Raises:
         FileExistsError: There is something in `out`.
         KeyboardInterrupt: The user stopped it.
+        RunInUseError: Another quickstart has just begun in `out`.
         DataError, NonFiniteLossError, OSError: As `clipteacher.training.session.Session.start`.
     """
     check_empty(out)
-    out.mkdir(parents=True, exist_ok=True)
+    lock = RunLock(RunFolder(out).lock)
+    lock.acquire()
+    try:
+        return _quickstart(out, seed, config, console)
+    finally:
+        lock.release()
+
+
+def _quickstart(out: Path, seed: int, config: QuickstartConfig, console: Console) -> tuple[Results, Commands]:
+    """Do so while nobody else writes into the folder."""
     fit_config = out / "fit.yaml"
     shutil.copyfile(config.fit, fit_config)
     with Stages(console, count=len(RUNS) + 4) as stages:
