@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,8 @@ def hold() -> Iterator[Hold]:
     yield start
     for pid in pids:
         if pid > 1:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
     for process in started:
         process.wait(timeout=30)
         if process.stdout is not None:
@@ -109,7 +108,7 @@ def test_training_in_a_folder_that_is_in_use(
         ["quickstart", "--out", str(run)],
     ):
         with pytest.raises(SystemExit) as stop:
-            main(command)
+            main([*command, "--out", str(run)])
         assert stop.value.code == 2
     said = capsys.readouterr().err
     assert f"clipteacher: error: out: {run} is in use by process {other.pid}" in said

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.faults import training_faults
 from clipteacher.cli.table import print_scores
+from clipteacher.training.chatter import without_chatter
 from clipteacher.training.configured import configured_session
 
 
 def fit(arguments: Sequence[str]) -> None:
     """Train a student under a frozen teacher, score it, and leave a run folder."""
-    with user_errors():
+    with user_errors(), without_chatter():
         session = configured_session(arguments, description=fit.__doc__)
-    with training_faults(session.run):
+    with training_faults(session.run), without_chatter():
         result = session.start()
     if result is None:  # one of several processes, and not the first
         return

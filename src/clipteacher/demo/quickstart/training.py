@@ -13,18 +13,13 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from clipteacher.data.dataset import Sample
 from clipteacher.demo.quickstart.stages import Stages
+from clipteacher.training.chatter import without_chatter
 from clipteacher.training.configured import configured_session
 from clipteacher.training.session import TrainingResult
 
 # Whence the trainer tells of the seed, of the hardware and of products.
 _TALKERS = ("lightning.pytorch", "lightning.fabric")
-# What it warns of that is meant here (photos are in memory, a run of a few steps logs none) or is its own matter.
-_MEANT = (
-    ".*does not have many workers.*",
-    ".*is smaller than the logging interval.*",
-    ".*label audit of .*never occur.*",  # a small world has not all classes
-    r".*isinstance\(treespec, LeafSpec\).*",
-)
+_MEANT = ".*label audit of .*never occur.*"  # a small world has not all classes
 
 
 class StageBar(ProgressBar):
@@ -57,9 +52,8 @@ def quiet_trainer() -> Iterator[None]:
     """Keep the trainer's banners, and the few warnings that tell a newcomer nothing, off the screen."""
     loggers = [logging.getLogger(name) for name in _TALKERS]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        for message in _MEANT:
-            warnings.filterwarnings("ignore", message=message)
+    with without_chatter():
+        warnings.filterwarnings("ignore", message=_MEANT)
         for logger in loggers:
             logger.setLevel(logging.WARNING)
         try:
