@@ -40,7 +40,7 @@ def test_what_a_run_cannot_follow(changes: dict[str, Any], message: str, tmp_pat
 def test_a_run_takes_all_of_its_steps(tmp_path: Path) -> None:
     """Limits that are no limits, and a validation that is never due because there is none."""
     data = opened(write_squares(tmp_path / "data", ["square", "meadow"], around=1))
-    never = {"val_check_interval": 50, "limit_val_batches": 0}
+    never: dict[str, Any] = {"val_check_interval": 50, "limit_val_batches": 0}
     result = train(data, tmp_path / "run", limit_train_batches=5, max_epochs=-1, max_steps=3, **never)
     assert data.trainer is not None
     assert data.trainer.global_step == 3

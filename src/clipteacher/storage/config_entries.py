@@ -102,7 +102,7 @@ def check_entries(config: Mapping[str, Any], path: Path, *, builds: bool) -> Non
     Raises:
         ValueError: An entry is missing or holds something else; the message names file and entry.
     """
-    for name, kind in (REQUIRED | OPTIONAL).items():
+    for name, kind in {**REQUIRED, **OPTIONAL}.items():
         *groups, last = name.split(".")
         inner: Any = config
         for group in groups:  # each is an entry itself, and was looked at before

@@ -214,20 +214,7 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
     """
     folder, config = Path(folder), read_config(folder)
     check_entries(config, folder / _CONFIG, builds=student is None)
-    for name in (_STUDENT, _VOCABULARY):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
-    try:
-        state, text_features = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
-    except Exception as error:
-        raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
-    if text_features.ndim != 2:
-        raise ValueError(f"model: text features in {folder} have shape {tuple(text_features.shape)}, expected (N, C)")
-    if not (text_features.is_floating_point() and torch.isfinite(text_features).all()):
-        raise ValueError(
-            f"model: {folder / _VOCABULARY}: got {text_features.dtype} or NaN, expected finite numbers. Save it or "
-            "train it again."
-        )
+    state, text_features = _read_weights(folder)
     if student is None:
         with torch.random.fork_rng(devices=[]):
             student = _build_student(config, folder, text_features.shape[1])
@@ -258,6 +245,25 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
         said = str(error).rstrip(".")
         raise ValueError(f"model: {folder / _CONFIG}: {said}. Save it or train it again.") from error
     return model
+
+
+def _read_weights(folder: Path) -> tuple[dict[str, Tensor], Tensor]:
+    """Read the student's tensors by name, any shape, and the text features (N, C)."""
+    for name in (_STUDENT, _VOCABULARY):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
+    try:
+        state, text_features = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
+    except Exception as error:
+        raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
+    if text_features.ndim != 2:
+        raise ValueError(f"model: text features in {folder} have shape {tuple(text_features.shape)}, expected (N, C)")
+    if not (text_features.is_floating_point() and torch.isfinite(text_features).all()):
+        raise ValueError(
+            f"model: {folder / _VOCABULARY}: got {text_features.dtype} or NaN, expected finite numbers. Save it or "
+            "train it again."
+        )
+    return state, text_features
 
 
 def _test_settings(entry: Mapping[str, Any]) -> TestSettings:

@@ -80,9 +80,9 @@ def check_trainer(trainer: Trainer, photos: int, batch_size: int) -> None:
         raise ValueError(
             f"trainer.max_epochs: got {epochs}, expected it left out: training is counted in steps. {instead}"
         )
-    if trainer.overfit_batches:
+    if overfitted := getattr(trainer, "overfit_batches", 0):
         raise ValueError(
-            f"trainer.overfit_batches: got {trainer.overfit_batches}, expected it left out: training would end after "
+            f"trainer.overfit_batches: got {overfitted}, expected it left out: training would end after "
             "as many batches. To overfit a few photos, put them into a split of their own (data.train_split)."
         )
     limit = trainer.limit_train_batches
