@@ -20,7 +20,7 @@ def test_messages(caplog: pytest.LogCaptureFixture) -> None:
                 rank_zero_info("GPU available: False, used: False")
                 rank_zero_info("💡 Tip: For seamless cloud logging and experiment tracking, try")
                 rank_zero_info("GPU available: True (cuda), used: True")
-                loggers[1].info("[rank: 0] Seed set to 3")
+                loggers[1].info("[rank: 11] Seed set to 3")
                 rank_zero_info("Restored all states from the checkpoint at runs/a")
             rank_zero_info("GPU available: False, used: False")
     finally:

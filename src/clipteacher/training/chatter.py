@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +48,7 @@ class _Dropped(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to let a message through."""
-        return not record.getMessage().removeprefix("[rank: 0] ").startswith(SAID)
+        return not re.sub(r"^\[rank: \d+\] ", "", record.getMessage()).startswith(SAID)
 
 
 @contextmanager
