@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.files import read_values
-from clipteacher.data.folder import read_class_names
 from clipteacher.protocols.splits import IGNORE
 
 

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.dataset import SegmentationDataset
-from clipteacher.data.folder import FolderSource, read_class_names
+from clipteacher.data.folder import FolderSource
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.splits import ClassSplit, ignore_id

@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 
 from clipteacher.analysis.student.pseudo_labels import mask_matches
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.dataset import SegmentationDataset
-from clipteacher.data.folder import FolderSource, read_class_names
+from clipteacher.data.folder import FolderSource
 from clipteacher.inference.image import float_images
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.protocols.splits import ClassSplit

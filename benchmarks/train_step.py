@@ -27,9 +27,10 @@ import yaml
 from torch.utils.data import default_collate
 
 from clipteacher.data.augment import Augment
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.crop_box import separate
 from clipteacher.data.dataset import Sample, SegmentationDataset
-from clipteacher.data.folder import FolderSource, read_class_names
+from clipteacher.data.folder import FolderSource
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.demo.drawn_world import write_world
 from clipteacher.demo.quickstart.config import FIT_CONFIG

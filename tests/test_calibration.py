@@ -140,7 +140,7 @@ PIPELINE = {"short_side": None, "mode": "whole"}
     [
         ({"test": {"pipeline": PIPELINE, "calibration": "big"}}, "calibration: got 'big'"),
         ({"test": {"pipeline": PIPELINE, "calibration": None}}, "calibration: got None"),
-        ({"seen": "sky"}, "seen: got sky, expected a list of names"),
+        ({"seen": "sky"}, "seen: got 'sky', expected a list of names"),
         ({"seen": ["sky", "old chair"]}, r"\['old chair'\] as seen and as unseen"),
     ],
 )
@@ -148,7 +148,7 @@ def test_a_folder_with_a_wrong_entry(entries: dict[str, Any], said: str, tmp_pat
     segmenter().save_pretrained(tmp_path / "model")
     config = read_config(tmp_path / "model") | entries
     (tmp_path / "model" / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match=rf"{tmp_path / 'model'} is damaged: .*{said}"):
+    with pytest.raises(ValueError, match=rf"{tmp_path / 'model'}/config\.json: .*{said}"):
         Segmenter.from_pretrained(tmp_path / "model", student=own())
 
 

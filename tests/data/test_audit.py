@@ -170,7 +170,49 @@ def test_what_is_held_back_may_be_absent() -> None:
 
 
 def test_one_class() -> None:
-    assert audited(source_of([np.array([[0, 255]])] * MANY, ["sky"])) == LabelAudit((), (), (), False)
+    """0 may be the object or what is around it: the audit says what both mean."""
+    found = audited(source_of([np.array([[0, 255]])] * MANY, ["sky"]))
+    assert (found.faults, found.absent, found.unusable) == ((), (), False)
+    (warning,) = found.warnings
+    assert "0 is 'sky', and 255 means not labelled: nothing is learned of it" in warning
+    assert "If 255 is 'sky', put 1 for 255; if 0 is, put 1 in it and 0 around it" in warning
+    assert "classes.txt two lines: background, sky." in warning
+    assert audited(source_of([np.array([[0, 0]])] * MANY, ["sky"])) == LabelAudit((), (), (), False)
+
+
+@pytest.mark.parametrize(("count", "kind"), [(MANY, "faults"), (3, "warnings")])
+def test_masks_of_0_and_255_with_two_names(count: int, kind: str) -> None:
+    masks = [np.array([[0, 255]])] * count
+    found = audited(source_of(masks, ["background", "cat"]))
+    assert len(found.faults) + len(found.warnings) == 1
+    (told,) = getattr(found, kind)
+    assert "255 means not labelled: nothing is learned of 'cat', which never occurs" in told
+    assert "If 255 is 'cat', put its id, 1, for 255." in told
+    assert "once too often" not in told
+    held_back = audited(source_of(masks, ["background", "cat"]), held_back=["cat"])
+    assert held_back == LabelAudit((), (), ("cat",), False)
+
+
+def test_masks_of_0_and_255_with_more_names() -> None:
+    found = audited(source_of([np.array([[0, 255]])] * MANY, ["sky", "cat", "dog"]), held_back=["cat"])
+    assert not found.faults
+    assert "nothing is learned of 'dog', which never occurs. If 255 is 'dog', put its id, 2" in found.warnings[0]
+
+
+@pytest.mark.parametrize("more", [[], [255]])
+def test_masks_of_0_and_1_with_one_name(more: list[int]) -> None:
+    found = audited(source_of([np.array([[0, 1, *more]])] * MANY, ["cat"]))
+    (fault,) = found.faults
+    assert "got value 1 (in 12 of 12 masks), expected values 0 (1 classes)" in fault
+    assert "0 around it, 1 in it. If 1 is 'cat', make classes.txt two lines: background, cat." in fault
+    assert found.unusable
+
+
+def test_what_the_reader_found_is_told_first() -> None:
+    masks, names = drawn(3), ["0 sky", "1 cat", "2 dog"]
+    source = source_of([np.where(mask == 1, 255, mask) for mask in masks], names)
+    source.faults, source.warnings = ("numbers",), ("three files",)
+    assert audited(source) == LabelAudit(("numbers",), ("three files",), ("1 cat",), False)
 
 
 def rewrite(source: Source, change: Callable[[NDArray[Any]], NDArray[Any]]) -> None:

@@ -70,7 +70,7 @@ def test_mask_of_wrong_kind(tmp_path: Path) -> None:
     for name, message in (
         ("rgb", "mode RGB"),
         ("deep", "mode I;16"),
-        ("bits", "mode 1"),
+        ("bits", "1 bit"),
         ("jpeg", "got a JPEG file"),
         ("broken", "cannot be read"),
     ):

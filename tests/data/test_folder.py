@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.files import DataError, Record, read_image
-from clipteacher.data.folder import FolderSource, list_folder, read_class_names
+from clipteacher.data.folder import FolderSource, list_folder
 from clipteacher.data.source import Source, value_table
 
 TABLE = value_table(range(3), rest=(255,))
@@ -144,3 +145,64 @@ def test_pair_of_two_sizes(root: Path) -> None:
         pair(save_mask(root / "other.png", [[0, 1]])).read(0)
     with pytest.raises(DataError, match=r"turned\.png: got 6x8 .*EXIF orientation"):
         pair(save_mask(root / "turned.png", [[0] * 6] * 8)).read(0)
+
+
+def test_photos_of_every_suffix(root: Path) -> None:
+    image = Image.open(root / "images/train/b.png")
+    for name in ("d.JPG", "e.jfif", "f.gif", "g.TIF", "h.webp"):
+        kind = "jpeg" if name.endswith("jfif") else None
+        image.save(root / "images/train" / name, format=kind)
+        save_mask(root / f"masks/train/{name[0]}.png", [[0] * 8] * 6)
+    source = FolderSource(root, "train")
+    assert [source.paths(index).image.name[0] for index in range(len(source))] == list("abcdefgh")
+    assert all(source.read(index)[0].shape == (6, 8, 3) for index in range(len(source)))
+    assert source.warnings == ()
+
+
+def test_what_is_passed_over_is_told_with_its_number(root: Path) -> None:
+    for name in ("x.png", "y.PNG"):
+        save_mask(root / "masks/train" / name, [[0]])
+    for name in ("p.heic", "notes.txt", "Thumbs.db", ".DS_Store"):
+        (root / "images/train" / name).touch()
+    for name in ("berlin", "bonn"):
+        (root / "images/train" / name).mkdir()
+        (root / "images/train" / name / "1.jpg").touch()
+    masks, others, below = FolderSource(root, "train").warnings
+    assert "masks/train: got 2 masks (x.png, y.PNG) without a photo of the same name" in masks
+    assert "images/train: got 2 files (notes.txt, p.heic) that are not read" in others
+    assert "images/train: got 2 photos (berlin/1.jpg, bonn/1.jpg) in subfolders, where none is read" in below
+
+
+def test_photos_in_subfolders_alone(root: Path) -> None:
+    (root / "images/train").rename(root / "images/frames")
+    (root / "images/train").mkdir()
+    (root / "images/frames").rename(root / "images/train/frames")
+    with pytest.raises(DataError, match=r"got no photo and 3 in its subfolders, where none is read, .*Move them up"):
+        FolderSource(root, "train")
+
+
+def test_a_mask_in_another_format_is_named(root: Path) -> None:
+    (root / "masks/train/b.png").rename(root / "masks/train/b.bmp")
+    with pytest.raises(DataError, match=r"b\.png: no mask, expected .*b\.png, got b\.bmp\. Add the mask"):
+        list_folder(root, "train")
+
+
+def test_two_masks_of_one_stem(root: Path) -> None:
+    save_mask(root / "masks/train/b.PNG", [[0]])
+    with pytest.raises(DataError, match=r"b\.png: same stem as b\.PNG, expected one mask for each photo"):
+        list_folder(root, "train")
+
+
+def test_names_of_files_are_compared_in_the_composed_form(root: Path) -> None:
+    """macOS writes "ü" as two signs, and so do archives that were packed there."""
+    split, joined = "Zu\N{COMBINING DIAERESIS}rich", "Z\N{LATIN SMALL LETTER U WITH DIAERESIS}rich"
+    (root / "images/train/b.png").rename(root / f"images/train/{split}.png")
+    (root / "masks/train/b.png").rename(root / f"masks/train/{joined}.png")
+    source = FolderSource(root, "train")
+    assert [source.paths(index).mask.stem for index in range(3)] == [joined, "a", "c"]
+    assert source.warnings == ()
+    (root / "classes.txt").write_text(f"sky\n{split}\ncat\n", encoding="utf-8")
+    assert FolderSource(root, "train").names == ("sky", joined, "cat")
+    Image.new("RGB", (8, 6)).save(root / f"images/train/{joined}.jpg")
+    with pytest.raises(DataError, match="same stem as"):
+        list_folder(root, "train")

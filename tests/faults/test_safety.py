@@ -63,7 +63,7 @@ STUDENTS: dict[str, tuple[dict[str, Any], str]] = {
     "deep down": ({"options": {"aux_params": {"weights": "x"}}}, "'weights', which reads a file"),
     "a network of the hub": ({"encoder": "tu-hf-hub:somebody/network"}, "no path and no address"),
     "a network on the disk": ({"encoder": "tu-local-dir:/tmp/x"}, "no path and no address"),
-    "a path in a list": ({"mean": ["../../x"]}, "no path and no address"),
+    "a path in a list": ({"options": {"out_indices": ["../../x"]}}, "no path and no address"),
     "a class path": ({"kind": "os.system"}, "kind 'os.system', expected one of smp"),
 }
 
@@ -88,7 +88,7 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
         r"pad_multiple: got 1000000000, expected a whole number in 1\.\.",
     ),
     "padding of no pixel": ({"test": {"pipeline": PIPELINE, "pad_multiple": 0}}, "pad_multiple: got 0"),
-    "a tower of words": ({"text_encoder": "openclip"}, "text_encoder: got str, expected an object or null"),
+    "a tower of words": ({"text_encoder": "openclip"}, "text_encoder: got .openclip., expected an object, or null"),
     "names of numbers": ({"class_names": [1, 2]}, "expected a list of names"),
     "a string of names": ({"class_names": "ab"}, "expected a list of names"),
     "a name twice": ({"class_names": ["sky", "sky"]}, "a name twice"),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.fuzz.settings import FEW, JSON, MORE, outcome, spoilt
 
 from clipteacher.cli.main import main
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.files import DataError
-from clipteacher.data.folder import read_class_names
 from clipteacher.teachers.openclip_source import read_config
 from clipteacher.training.resume import check_settings, read_settings
 

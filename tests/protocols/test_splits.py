@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from clipteacher.protocols.splits import IGNORE, ClassSplit, ignore_id
+from clipteacher.protocols.splits import IGNORE, ClassSplit, ignore_id, listed_names
 
 NAMES = ("building", "grass", "tree", "cow", "cat")
 
@@ -127,3 +127,12 @@ def test_bad_masks() -> None:
         split.training_labels(np.array([0, 5, 254, 255], dtype=np.uint8))
     with pytest.raises(ValueError, match=r"got dtype int64, expected uint8"):
         split.training_labels(np.array([0, 1]))
+
+
+def test_names_are_compared_in_the_composed_form_of_unicode() -> None:
+    split, joined = "Ba\N{COMBINING DIAERESIS}ume", "B\N{LATIN SMALL LETTER A WITH DIAERESIS}ume"
+    assert ClassSplit((split, "cat"), (joined,)).unseen == (joined,)
+    assert ClassSplit((joined, "cat"), (split,)) == ClassSplit((split, "cat"), (joined,))
+    assert listed_names(f"{split}, cat") == listed_names([joined, "cat"]) == (joined, "cat")
+    with pytest.raises(ValueError, match="twice, at positions 0 and 1"):
+        ClassSplit((split, joined), ())

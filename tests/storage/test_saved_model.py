@@ -137,7 +137,7 @@ def test_a_model_without_the_entry_wanted_had_none(model: Path) -> None:
     ("wanted", "message"),
     [
         (None, "wanted: got None, expected a list of names"),
-        ("Wiese", "wanted: got Wiese, expected a list of names"),
+        ("Wiese", "wanted: got 'Wiese', expected a list of names"),
         (["red barn", " "], r"wanted: got \['red barn', ' '\], expected a list of names"),
         (["red barn", "red barn"], "wanted: got a name twice, expected each once"),
         (["sky"], r"seen: got \['sky'\] as seen and as unseen"),
@@ -145,7 +145,55 @@ def test_a_model_without_the_entry_wanted_had_none(model: Path) -> None:
 )
 def test_a_wrong_entry_wanted_is_refused(model: Path, wanted: object, message: str) -> None:
     edit(model, wanted=wanted)
-    with pytest.raises(ValueError, match=rf"model: .*model is damaged: ValueError: {message}"):
+    with pytest.raises(ValueError, match=rf"model: .*config\.json: {message}"):
+        Segmenter.from_pretrained(model)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "message"),
+    [
+        ("format", True, "has format True, expected 2, or 1"),
+        ("student", 5, "student: got 5, expected an object, or null"),
+        ("student", ..., "has no entry 'student'"),
+        ("student.kind", [], r"student\.kind: got \[\], expected text"),
+        ("student.architecture", None, r"student\.architecture: got None, expected text"),
+        ("student.encoder", 5, r"student\.encoder: got 5, expected text"),
+        ("student.channels", "8", r"student\.channels: got '8', expected a whole number"),
+        ("student.mean", [1], r"student\.mean: got \[1\], expected three numbers, or null"),
+        ("student.std", "x", r"student\.std: got 'x', expected three numbers"),
+        ("student.options", [1], r"student\.options: got \[1\], expected an object, or null"),
+        ("class_names", "sky", "class_names: got 'sky', expected a list of names"),
+        ("class_names", [], "class_names: got none, expected one or more"),
+        ("unseen", None, "unseen: got None, expected a list of names"),
+        ("unseen", ..., "has no entry 'unseen'"),
+        ("seen", {"sky": 1}, r"seen: got {'sky': 1}, expected a list of names, or null"),
+        ("text_encoder", "clip", "text_encoder: got 'clip', expected an object, or null"),
+        ("text_encoder.model", 5, r"text_encoder\.model: got 5, expected text"),
+        ("text_encoder.templates", "a {}", r"text_encoder\.templates: got 'a {}', expected a list of names"),
+        ("test", None, "test: got None, expected an object"),
+        ("test.pipeline", [], r"test\.pipeline: got \[\], expected an object"),
+        ("test.pipeline.short_side", "512", r"test\.pipeline\.short_side: got '512', expected a whole number"),
+        ("test.pipeline.mode", ..., r"has no entry 'test\.pipeline\.mode'"),
+        ("test.pipeline.mode", "whol", "mode: got 'whol', expected 'whole' or 'slide'"),
+        ("test.pad_multiple", 0.5, r"test\.pad_multiple: got 0\.5, expected a whole number"),
+        ("test.max_logits", None, r"test\.max_logits: got None, expected a whole number"),
+        ("test.calibration", "0.1", r"test\.calibration: got '0\.1', expected a number"),
+        ("scores", math.inf, "Infinity is no number of JSON"),
+    ],
+)
+def test_an_entry_of_another_kind_is_named_with_its_file(model: Path, entry: str, value: object, message: str) -> None:
+    spec = {"kind": "openclip", "model": "ViT-B-16", "pretrained": None, "templates": ["a {}."]}
+    edit(model, text_encoder=spec)
+    config: dict[str, Any] = json.loads((model / "config.json").read_text())
+    *groups, last = entry.split(".")
+    inner = config
+    for group in groups:
+        inner = inner[group]
+    inner |= {last: value}
+    if value is ...:
+        del inner[last]
+    (model / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=rf"^model: {model}/config\.json:? .*{message}"):
         Segmenter.from_pretrained(model)
 
 

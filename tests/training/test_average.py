@@ -14,7 +14,7 @@ from tests.training.test_module import Student, attach, batch, make
 from torch import Tensor, nn
 
 from clipteacher.cli.main import main
-from clipteacher.training.average import StudentAverage, check_precision, decay_at
+from clipteacher.training.average import StudentAverage, decay_at
 
 
 def moved(student: nn.Module, seed: int) -> None:
@@ -119,14 +119,6 @@ def test_what_is_no_decay(ema: Any) -> None:  # noqa: ANN401
         make(ema=ema)
 
 
-def test_weights_of_16_bits_are_refused() -> None:
-    for precision in ("bf16-true", "16-true"):
-        with pytest.raises(ValueError, match=rf"trainer\.precision {precision}.*Give {precision[:-4]}mixed"):
-            check_precision(precision)
-    for precision in ("32-true", "64-true", "bf16-mixed", "16-mixed"):
-        check_precision(precision)
-
-
 def run(config: Path, out: Path, *more: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Metrics and the written student of a run of the student alone, in bf16."""
     alone = ["--model.method.glm", "null", "--model.method.plm", "null", "--trainer.precision", "bf16-mixed"]
@@ -163,6 +155,3 @@ def test_a_run_keeps_the_average_and_resumes_with_the_same_bits(
     again, same = run(tiny_config, tmp_path / "run", *ema, "--resume")
     assert again == metrics
     assert all(torch.equal(same[name], tensor) for name, tensor in kept.items())
-    with pytest.raises(SystemExit):
-        run(tiny_config, tmp_path / "wrong", *ema, "--trainer.precision", "bf16-true")
-    assert "ema: got trainer.precision bf16-true" in capsys.readouterr().err

@@ -73,6 +73,7 @@ def test_paths(tmp_path: Path) -> None:
         "model": "model",
         "metrics": "metrics.json",
         "report": "report.png",
+        "lock": "run.lock",
     }
     assert vars(run).keys() == {"path", *names}
     for name, path in names.items():
@@ -123,8 +124,24 @@ def test_the_choice_is_a_function_of_the_truth() -> None:
     assert report_rows(turned, TWO, 4) == first, "where in the photo a class lies plays no part"
 
 
-def test_no_unseen_class_shows_the_first_photos() -> None:
-    assert report_rows(random_masks(0, count=5, labels=4), NONE, 3) == [0, 1, 2]
+def test_no_unseen_class_shows_photos_all_over_the_set() -> None:
+    assert report_rows(random_masks(0, count=5, labels=4), NONE, 3) == [0, 4, 2]
+    assert report_rows(random_masks(0, count=101, labels=4), NONE, 5) == [0, 100, 50, 25, 75]
+
+
+def test_the_frames_of_a_film_are_not_shown_side_by_side() -> None:
+    """Neighbours have about the same share of the class, and so lie side by side in the order of shares too."""
+    shares = [0.3 + 0.002 * frame for frame in range(60)]
+    rows = sorted(report_rows([truth((2, share)) for share in shares], SPLIT, 5))
+    assert min(np.diff(rows)) >= 3
+    assert max(rows) < 32, "from the median share down"
+    films = [0.1 + 0.1 * (photo // 20) for photo in range(80)]  # four, each of one share
+    chosen = report_rows([truth((2, share)) for share in films], SPLIT, 2)
+    assert [photo // 20 for photo in chosen] == [1, 1], "of about the median share while there are any"
+    assert abs(chosen[0] - chosen[1]) >= 10
+    mixed = [0.1 + 0.05 * ((7 * photo) % 11) for photo in range(60)]
+    spread = sorted(report_rows([truth((2, share)) for share in mixed], SPLIT, 4))
+    assert min(np.diff(spread)) >= 12
 
 
 def test_masks_are_held_one_at_a_time() -> None:

@@ -48,3 +48,9 @@ def test_further_names_are_predicted_and_never_true() -> None:
     assert metric.compute().tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
     with pytest.raises(ValueError, match=r"truth: got value 2 .*expected class ids 0\.\.1"):
         metric.update(torch.tensor([2]), torch.tensor([0]))
+
+
+def test_one_class_is_a_matrix_too() -> None:
+    metric = PooledConfusion(1)
+    metric.update(torch.tensor([0, 0, 255]), torch.tensor([0, 0, 0]))
+    assert metric.matrix().tolist() == [[2]]

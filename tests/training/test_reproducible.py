@@ -32,7 +32,7 @@ PLAIN = ("--trainer.logger", "false", "--trainer.limit_val_batches", "0", "--rep
 
 
 def test_a_fresh_process_and_the_second_training_in_one(
-    tiny_config: Path, tmp_path: Path, plain: dict[str, torch.Tensor]
+    tiny_config: Path, folder: Path, tmp_path: Path, plain: dict[str, torch.Tensor]
 ) -> None:
     fit(tiny_config, tmp_path / "between", *PLAIN, "--seed_everything", "5", "--preset", "paper")
     torch.rand(7)
@@ -40,7 +40,11 @@ def test_a_fresh_process_and_the_second_training_in_one(
     command = [str(Path(sys.executable).with_name("clipteacher")), "fit", "--config", str(tiny_config)]
     command += ["--out", str(tmp_path / "fresh"), *PLAIN]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    subprocess.run(command, check=True, capture_output=True, timeout=300, env=environment)  # noqa: S603 (our own command)
+    (folder / "masks" / "val" / "spare.png").touch()
+    done = subprocess.run(command, check=True, capture_output=True, timeout=300, env=environment)  # noqa: S603 (our own command)
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("clipteacher: warning: label audit of val: "), "one line, and no chatter of the trainer"
+    assert "got 1 mask (spare.png) without a photo" in line
     assert same(load_file(tmp_path / "fresh" / "model" / "student.safetensors"), plain)
 
 

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from clipteacher.cli.errors import plain_warnings
 from clipteacher.data.files import DataError
 from clipteacher.training.finite_losses import NonFiniteLossError
 from clipteacher.training.run_folder import RunFolder
+from clipteacher.training.run_lock import RunInUseError
 
 _ADVICE = {
     errno.ENOSPC: "The disk is full: free some room",
@@ -26,14 +28,20 @@ _ADVICE = {
 def training_faults(run: RunFolder | None) -> Iterator[None]:
     """End a run with one message where the disk, a photo, the loss or the user stops it; other errors pass as they are.
 
+    Warnings are printed as `clipteacher.cli.errors.plain_warnings` does.
+
     Args:
         run: The run's folder, for what is left of it and how to go on; None leaves both to the command.
 
     Raises:
-        SystemExit: With status 1, after the message.
+        SystemExit: With status 1, after the message; with 2 where another process trains in the folder.
     """
     try:
-        yield
+        with plain_warnings():
+            yield
+    except RunInUseError as error:
+        print(f"clipteacher: error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
     except (NonFiniteLossError, DataError, OSError, KeyboardInterrupt) as error:
         if isinstance(error, NonFiniteLossError):
             left = "no checkpoint, for none was due yet"

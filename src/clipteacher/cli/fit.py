@@ -20,15 +20,16 @@ def fit(arguments: Sequence[str]) -> None:
     # Lightning takes seconds to load: what is wrong so far was said at once.
     from clipteacher.cli.faults import training_faults
     from clipteacher.cli.table import print_scores
+    from clipteacher.training.chatter import without_chatter
     from clipteacher.training.configured import configured_session
 
     every_option = ["--help" if word == "--help.all" else word for word in arguments]
-    with user_errors():
+    with user_errors(), without_chatter():
         try:
             session = configured_session(every_option, description=fit.__doc__)
         except UsageError as error:
             refuse("clipteacher fit", str(error))
-    with training_faults(session.run):
+    with training_faults(session.run), without_chatter():
         result = session.start()
     if result is None:  # one of several processes, and not the first
         return

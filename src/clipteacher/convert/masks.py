@@ -20,8 +20,9 @@ from clipteacher.convert.reading import DataRead
 from clipteacher.convert.split_lists import find_lists, split_by_lists
 from clipteacher.convert.structure import SplitFolders
 from clipteacher.convert.writing import TRAIN, VAL, PhotoAndMask
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.files import DataError
-from clipteacher.data.folder import list_folder, read_class_names
+from clipteacher.data.folder import list_folder
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.protocols.voc import VOC_NAMES
 from clipteacher.utils.lists import subsample

@@ -20,6 +20,7 @@ from clipteacher.data.files import DataError
 from clipteacher.data.source import UNKNOWN, Source
 from clipteacher.data.value_counts import ValueCounts
 from clipteacher.protocols.coco_stuff import COCO_STUFF_MISSING_RAW_IDS, COCO_STUFF_NAMES
+from clipteacher.protocols.splits import IGNORE
 from clipteacher.utils.lists import shortened
 
 # If every other class occurs in this many masks, a class that occurs in none is not absent by chance: one as common as
@@ -64,12 +65,17 @@ def audit_labels(source: Source, counts: ValueCounts, held_back: Collection[str]
     absent_ids = np.flatnonzero(counts.class_masks == 0)
     absent = tuple(source.names[label] for label in absent_ids)
     strays = np.flatnonzero((source.table == UNKNOWN) & (counts.masks > 0))
-    faults, warnings = [], []
-    if len(strays):
+    faults, warnings = list(source.faults), list(source.warnings)
+    if binary := _binary(source, counts, absent, held_back):
+        # Where a class is left without a pixel, and not by chance, nothing but the first one is learned.
+        some = faults if len(source.names) == 2 and counts.total >= _ENOUGH_MASKS else warnings
+        some.append(binary)
+    elif len(strays):
         faults.append(_stray_values(source, counts, strays))
     elif len(absent) == len(source.names):
         faults.append(
-            "No pixel has a class: all are ignored. Check that these are the masks, and that they hold class ids."
+            f"No pixel has a class: all are ignored ({source.ignore} means not labelled). Check that these are the "
+            "masks, and that they hold class ids."
         )
     elif _looks_like_raw_coco(source, absent_ids):
         faults.append(f"Exactly the ids {', '.join(map(str, COCO_STUFF_MISSING_RAW_IDS))} never occur. {_RAW_COCO_FIX}")
@@ -81,7 +87,7 @@ def audit_labels(source: Source, counts: ValueCounts, held_back: Collection[str]
             "released: they are renumbered as they are read."
         )
     unexplained = [name for name in absent if name not in held_back]
-    if unexplained and not faults:
+    if unexplained and not (faults or binary):
         hint = ""
         if absent_ids.tolist() == [0]:
             hint = " If the ids count from 1 instead of 0, subtract one."
@@ -99,6 +105,28 @@ def check_audit(audit: LabelAudit, where: str) -> None:
     if audit.faults:
         go_on = "" if audit.unusable else " If this is intended, continue with --data.audit false."
         raise DataError(f"label audit of {where}: " + "\n".join(audit.faults) + go_on)
+
+
+def _binary(source: Source, counts: ValueCounts, absent: Collection[str], held_back: Collection[str]) -> str | None:
+    """Say what masks of 0 and 255 mean here, which programs for binary masks write for the rest and for the object."""
+    names, unexplained = source.names, [name for name in absent if name not in held_back]
+    is_binary = _masks_hold_class_ids(source) and np.flatnonzero(counts.masks).tolist() == [0, IGNORE]
+    if not is_binary or (len(names) > 1 and not unexplained):
+        return None
+    told = (
+        f"The masks hold 0 and {IGNORE} alone: 0 is {names[0]!r}, and {IGNORE} means not labelled: nothing is learned"
+    )
+    if len(names) == 1:
+        return (
+            f"{told} of it. Where no further name is wanted, every pixel gets the only one, whatever is learned. If "
+            f"{IGNORE} is {names[0]!r}, put 1 for {IGNORE}; if 0 is, put 1 in it and 0 around it. Then make "
+            f"classes.txt two lines: background, {names[0]}."
+        )
+    first, others = unexplained[0], shortened([repr(name) for name in unexplained], 10)
+    return (
+        f"{told} of {others}, which never occur{'s' if len(unexplained) == 1 else ''}. If {IGNORE} is {first!r}, put "
+        f"its id, {names.index(first)}, for {IGNORE}."
+    )
 
 
 def _stray_values(source: Source, counts: ValueCounts, strays: NDArray[np.intp]) -> str:
@@ -155,6 +183,12 @@ def _fix(source: Source, counts: ValueCounts, strays: list[int]) -> str:
         return (
             f"Masks as released do not have {ignore}: these were reduced before ({ignore} for 0, ids minus one). Use "
             "the released ones, which are renumbered as they are read."
+        )
+    if own_ids and count == 1 and strays == [1] and present[0]:
+        name = source.names[0]
+        return (
+            f"These are masks of one object: 0 around it, 1 in it. If 1 is {name!r}, make classes.txt two lines: "
+            f"background, {name}. The masks can stay."
         )
     if own_ids and strays == [count] and present[0]:
         return (

@@ -79,7 +79,7 @@ class SegmentationDataset(Dataset[Sample]):
         if self.training and not self.class_split.seen:
             raise ValueError(
                 f"unseen: got all {len(names)} classes, expected at least one seen class to train on. Take a name out "
-                "of unseen."
+                "of unseen, or of wanted, whose masks are held back too."
             )
         if self.training and self.class_split.ignore != IGNORE:
             raise ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Suffixes of photos in a folder, in upper or lower case."""
 
 
@@ -77,6 +77,12 @@ def read_values(path: str | Path) -> NDArray[np.uint8]:
         DataError: The file cannot be read, is not a PNG, or has another mode or depth.
     """
     image = _png(path)
+    if image.mode == "1":
+        raise DataError(
+            f"{path}: got a mask of black and white (1 bit), expected 8 bits of class ids. Save it as 8-bit grey with "
+            "0 for black and 1 for white, and give both a line in classes.txt, such as background and the object; "
+            "255 = ignore."
+        )
     if image.mode not in ("L", "P"):
         raise DataError(
             f"{path}: got a mask of mode {image.mode}, expected one 8-bit channel of class ids (L) or a palette (P). "

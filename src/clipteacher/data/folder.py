@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+from clipteacher.data.class_list import class_list_faults, class_list_warnings, read_class_names
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError, Record
 from clipteacher.data.source import Source, value_table
-from clipteacher.protocols.splits import IGNORE
+from clipteacher.protocols.splits import IGNORE, composed
+from clipteacher.utils.lists import shortened
+
+_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 
 class FolderSource(Source):
@@ -37,38 +41,11 @@ class FolderSource(Source):
             list_folder(root, split),
             names,
             value_table(range(len(names)), rest=(IGNORE,)),
+            faults=class_list_faults(names) if expected is None else (),
+            warnings=(*(class_list_warnings(names) if expected is None else ()), *passed_over(root, split)),
             fix="The ids are those of classes.txt, in its order. Add the class to it, or renumber the mask (does it "
             "count from 1, or hold raw ids?).",
         )
-
-
-def read_class_names(root: str | Path) -> tuple[str, ...]:
-    """Read `classes.txt` of a data set's folder: one name per line, in the order of the ids 0, 1, … in the masks.
-
-    Raises:
-        DataError: The file is missing, not UTF-8 or empty, has a blank line between names, a name twice, or more
-            than 255 names.
-    """
-    path = Path(root) / "classes.txt"
-    if not path.is_file():
-        raise DataError(f"{path}: no such file, expected the class names, one per line. Write it, or correct the root.")
-    try:
-        # utf-8-sig: Notepad puts a byte order mark before the first name.
-        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 ({error}), expected plain text. Save it as UTF-8.") from error
-    if not names:
-        raise DataError(f"{path}: got no name, expected one class name per line, in the order of the mask ids.")
-    if len(names) > IGNORE:
-        raise DataError(f"{path}: got {len(names)} names, expected at most {IGNORE}, since id 255 means ignore.")
-    lines: dict[str, int] = {}
-    for number, name in enumerate(names, start=1):
-        if not name:
-            raise DataError(f"{path}: line {number} is blank, so id {number - 1} has no name. Name it, or remove it.")
-        if name in lines:
-            raise DataError(f"{path}: {name!r} is on lines {lines[name]} and {number}, expected once. Rename one.")
-        lines[name] = number
-    return tuple(names)
 
 
 def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
@@ -79,8 +56,8 @@ def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
         split: Folder under `images` and `masks`, such as "train".
 
     Raises:
-        DataError: The root, the split or its masks are missing, the split holds no photo, two photos share a stem,
-            or a photo has no mask.
+        DataError: The root, the split or its masks are missing, the split holds no photo, two photos or two masks
+            share a stem, or a photo has no mask.
     """
     root = Path(root)
     if not root.is_dir():
@@ -94,26 +71,94 @@ def list_folder(root: str | Path, split: str) -> tuple[Record, ...]:
                 f"{folder}: no such folder, expected split {split!r} in {parent}, which holds "
                 f"{', '.join(present) or 'no split'}. Name one of them, or add the folder."
             )
-    # Hidden files are no photos: macOS leaves a `._photo.jpg` beside `photo.jpg`.
-    photos = sorted(
-        entry for entry in images.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".")
-    )
+    photos = [entry for entry in _visible(images) if entry.suffix.lower() in IMAGE_SUFFIXES]
     if not photos:
-        raise DataError(f"{images}: got no photo, expected files ending in {', '.join(IMAGE_SUFFIXES)}. Add some.")
-    stems: dict[str, Path] = {}
-    for photo in photos:
-        if photo.stem in stems:
-            raise DataError(
-                f"{photo}: same stem as {stems[photo.stem].name}, expected one photo for each mask {photo.stem}.png. "
-                "Rename or remove one of them."
-            )
-        stems[photo.stem] = photo
-    mask_of = {entry.stem: entry for entry in masks.iterdir() if entry.suffix.lower() == ".png"}
-    missing = [photo for photo in photos if photo.stem not in mask_of]
+        below = _in_subfolders(images)
+        where = f" and {len(below)} in its subfolders, where none is read" if below else ""
+        fix = "Move them up." if below else "Add some."
+        raise DataError(
+            f"{images}: got no photo{where}, expected files ending in {', '.join(IMAGE_SUFFIXES)} in it. {fix}"
+        )
+    photo_of = _by_stem(photos, "one photo for each mask {stem}.png")
+    mask_of = _by_stem([entry for entry in _visible(masks) if _is_mask(entry)], "one mask for each photo")
+    missing = [photo for stem, photo in photo_of.items() if stem not in mask_of]
     if missing:
         more = f" (and {len(missing) - 1} more photos without a mask)" if len(missing) > 1 else ""
+        other = next((entry for entry in _visible(masks) if composed(entry.stem) == composed(missing[0].stem)), None)
+        found = "" if other is None else f", got {other.name}"
         raise DataError(
-            f"{missing[0]}: no mask, expected {masks / (missing[0].stem + '.png')}{more}. Add the mask, or remove "
-            "the photo; a mask of 255 only means that nothing is labelled."
+            f"{missing[0]}: no mask, expected {masks / (missing[0].stem + '.png')}{found}{more}. Add the mask, or "
+            "remove the photo; a mask of 255 only means that nothing is labelled."
         )
-    return tuple(Record(photo, mask_of[photo.stem]) for photo in photos)
+    return tuple(Record(photo, mask_of[stem]) for stem, photo in photo_of.items())
+
+
+def passed_over(root: str | Path, split: str) -> tuple[str, ...]:
+    """Say which files of a split are read by nobody: masks without a photo, other kinds of files, subfolders.
+
+    Args:
+        root: The data set's folder.
+        split: As `list_folder`, which it has passed.
+
+    Returns:
+        A sentence for each kind, with the number of files and the first of them.
+    """
+    images, masks = Path(root) / "images" / split, Path(root) / "masks" / split
+    found, stems = [], {composed(entry.stem) for entry in _visible(images) if entry.suffix.lower() in IMAGE_SUFFIXES}
+    if alone := [entry.name for entry in _visible(masks) if _is_mask(entry) and composed(entry.stem) not in stems]:
+        found.append(
+            f"{masks}: got {_counted(alone, 'mask')} without a photo of the same name in {images}, which "
+            f"{'is' if len(alone) == 1 else 'are'} not read. Add the photos, or remove the masks."
+        )
+    others = [
+        entry.name for entry in _visible(images) if entry.is_file() and entry.suffix.lower() not in IMAGE_SUFFIXES
+    ]
+    if others:
+        found.append(
+            f"{images}: got {_counted(others, 'file')} that {'is' if len(others) == 1 else 'are'} not read, expected "
+            f"photos ending in {', '.join(IMAGE_SUFFIXES)}. Save photos as JPEG or PNG, and move other files away."
+        )
+    if below := _in_subfolders(images):
+        names = [str(entry.relative_to(images)) for entry in below]
+        found.append(
+            f"{images}: got {_counted(names, 'photo')} in subfolders, where none is read. Move photos and masks up, "
+            "each under a name of its own."
+        )
+    return tuple(found)
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted; hidden files are no photos: macOS leaves a `._photo.jpg` beside `photo.jpg`.
+
+    Nor are those that Windows puts into folders of photos.
+    """
+    return sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and entry.name.lower() not in _SYSTEM)
+
+
+def _is_mask(entry: Path) -> bool:
+    return entry.suffix.lower() == ".png"
+
+
+def _in_subfolders(images: Path) -> list[Path]:
+    """Return the photos in the folders of a folder."""
+    folders = [entry for entry in _visible(images) if entry.suffix.lower() not in IMAGE_SUFFIXES and entry.is_dir()]
+    return [each for folder in folders for each in sorted(folder.rglob("*")) if each.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _by_stem(files: Sequence[Path], expected: str) -> dict[str, Path]:
+    """Return files by their names without suffix, in the composed form, and check that no two share one."""
+    found: dict[str, Path] = {}
+    for file in files:
+        stem = composed(file.stem)
+        if stem in found:
+            raise DataError(
+                f"{file}: same stem as {found[stem].name}, expected {expected.format(stem=stem)}. Rename or remove one "
+                "of them."
+            )
+        found[stem] = file
+    return found
+
+
+def _counted(names: Sequence[str], what: str) -> str:
+    """Write how many files there are and the first of them."""
+    return f"{len(names)} {what}{'' if len(names) == 1 else 's'} ({shortened(names)})"

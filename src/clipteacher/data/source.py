@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.files import DataError, Record, read_image, read_values
-from clipteacher.protocols.splits import IGNORE, ignore_id
+from clipteacher.protocols.splits import IGNORE, composed, ignore_id
 from clipteacher.utils.lists import shortened
 
 UNKNOWN: Final = -1
@@ -29,12 +29,16 @@ class Source:
         table: What each value that `decode` may return means: (256,) or (65536,), int32, a class id 0..N-1, the ignore
             label, or `UNKNOWN`.
         fix: What to do about a value that is `UNKNOWN`; ends the error message.
+        faults: Mistakes that the reader found beside the masks' values, for the label audit.
+        warnings: What else it found that may be intended but is worth knowing.
         decode: Reads a mask's values (H, W), uint8 with a table of 256, uint16 with one of 65536.
 
     Attributes:
         names: The N class names.
         ignore: Label of pixels without a class: 255 up to 255 classes, else 65535.
         table: The table.
+        faults: As given.
+        warnings: As given.
     """
 
     def __init__(
@@ -44,11 +48,14 @@ class Source:
         table: NDArray[np.int32],
         *,
         fix: str,
+        faults: Sequence[str] = (),
+        warnings: Sequence[str] = (),
         decode: Callable[[Path], Labels] = read_values,
     ) -> None:
-        self.names = tuple(names)
+        self.names = tuple(map(composed, names))
         self.ignore = ignore_id(len(self.names))
         self.table = table
+        self.faults, self.warnings = tuple(faults), tuple(warnings)
         self._records = tuple(records)
         self._fix = fix
         self._decode = decode

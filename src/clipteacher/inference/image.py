@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def image_tensor(photo: NDArray[Any]) -> Tensor:
@@ -40,3 +40,15 @@ def float_images(images: Tensor) -> Tensor:
         tensor([0.0000, 0.2000, 1.0000])
     """
     return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
+def image_dtype(network: nn.Module) -> torch.dtype:
+    """Return the type of floating point of a network's weights, in which it takes images (B, 3, H, W).
+
+    float32 where it has no such weight.
+
+    Example:
+        >>> image_dtype(nn.Conv2d(3, 8, 1).half()), image_dtype(nn.Identity())
+        (torch.float16, torch.float32)
+    """
+    return next((each.dtype for each in network.parameters() if each.is_floating_point()), torch.float32)

@@ -54,7 +54,7 @@ class TextClassifier:
             Logits of those classes, (B, last - first, h, w).
         """
         last = self.num_classes if last is None else last
-        logits = torch.einsum("bchw,nc->bnhw", features, self.text_features[first:last])
+        logits = torch.einsum("bchw,nc->bnhw", features, self.text_features[first:last].to(features.dtype))
         if self.bias is not None:
             logits = logits + self.bias.to(logits)[first:last, None, None]
         if self.threshold is not None and last > len(self.text_features):

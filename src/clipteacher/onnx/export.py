@@ -74,7 +74,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         ValueError: The path does not end in .onnx or is a folder, or the opset is none of those.
     """
     _check_arguments(Path(path), opset)
-    student, text_features = copy.deepcopy(segmenter.student).cpu(), segmenter.text_features.cpu()
+    student, text_features = copy.deepcopy(segmenter.student).cpu().float(), segmenter.text_features.cpu()
     model = Segmenter(
         student,
         segmenter.class_names,

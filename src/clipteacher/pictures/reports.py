@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -36,8 +35,10 @@ class ReportRow(NamedTuple):
 def report_rows(masks: Iterable[NDArray[np.integer[Any]]], split: ClassSplit, rows: int) -> list[int]:
     """Choose the photos of a report by their truth alone.
 
-    The unseen classes take turns; each puts forward photos in which it is large, from its median share down. Other
-    photos fill the remaining rows, in order. No prediction is looked at, so none is picked for its success.
+    The unseen classes take turns; each puts forward photos in which it is large, from its median share down. Of these
+    it takes the one that lies farthest, in the order of the set, from all that are chosen: neighbours in a set, such as
+    the frames of a film, are often near twins. Other photos fill the remaining rows in the same way. No prediction is
+    looked at, so none is picked for its success.
 
     Args:
         masks: Truth of every photo, (H, W), integer, values 0..N-1 or ignore; one is in memory at a time.
@@ -48,14 +49,23 @@ def report_rows(masks: Iterable[NDArray[np.integer[Any]]], split: ClassSplit, ro
         Indices, at most `rows`, all different.
     """
     shares = [[np.mean(mask == unseen) for unseen in split.unseen_ids] for mask in masks]
-    queues = []
+    pools = []
     for of_class in map(np.array, zip(*shares, strict=True)):
-        holders = [int(index) for index in np.argsort(-of_class, kind="stable")[: np.count_nonzero(of_class)]]
-        # Starting at the median share: neither the class's easiest view nor a sliver of it.
-        queues.append(holders[len(holders) // 2 :])
-    by_turns = [index for turn in zip_longest(*queues) for index in turn if index is not None]
-    # A dict keeps the first place of each index.
-    return list(dict.fromkeys([*by_turns, *range(len(shares))]))[:rows]
+        holders = np.argsort(-of_class, kind="stable")[: np.count_nonzero(of_class)]
+        # Starting at the median share: neither the class's easiest view nor, while there are others, a sliver of it.
+        pools.append(np.split(holders[len(holders) // 2 :], [len(holders) - len(holders) // 4 - len(holders) // 2]))
+    chosen: list[int] = []
+    distances = np.full(len(shares), len(shares))  # from the nearest that is chosen; 0 is chosen itself
+    while len(chosen) < min(rows, len(shares)):
+        before = len(chosen)
+        for parts in pools or [[np.arange(len(shares))]]:
+            left = next((some for part in parts if len(some := part[distances[part] > 0])), None)
+            if left is not None:
+                chosen.append(int(left[np.argmax(distances[left])]))
+                distances = np.minimum(distances, np.abs(np.arange(len(shares)) - chosen[-1]))
+        if len(chosen) == before:  # the classes have shown all that they put forward
+            pools = []
+    return chosen[:rows]
 
 
 def report(

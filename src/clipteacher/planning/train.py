@@ -13,9 +13,6 @@ from rich.text import Text
 from torch import nn
 
 from clipteacher.convert.layouts import LayoutOptions
-from clipteacher.demo.quickstart.stages import Stages
-from clipteacher.demo.quickstart.training import quiet_trainer
-from clipteacher.demo.quickstart.training import train as train_stage
 from clipteacher.planning.data import prepare_data
 from clipteacher.planning.plan import Decision
 from clipteacher.planning.run import CALIBRATION, PLAN, RunPlan, ask_teacher, plan_run, train_plan
@@ -24,8 +21,10 @@ from clipteacher.teachers.teacher import Teacher
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.training.session import TrainingResult
+from clipteacher.training.staged import quiet_trainer, train_in_stage
 from clipteacher.training.train import default_out
 from clipteacher.training.train import train as train_given
+from clipteacher.utils.stages import Stages
 
 
 def train_photos(
@@ -147,7 +146,7 @@ def carry_out(plan: RunPlan, console: Console) -> TrainingResult:
 
         def trained(options: Sequence[str], title: str) -> TrainingResult:
             with stages.stage(title, title):
-                return train_stage(options, stages)
+                return train_in_stage(options, stages)
 
         return train_plan(plan, trained)
 
@@ -163,7 +162,7 @@ def resume_photos(run: RunFolder, console: Console) -> TrainingResult:
         DataError, KeyboardInterrupt, NonFiniteLossError, OSError, ValueError: As `train_photos`.
     """
     with Stages(console, 1) as stages, stages.stage("run", "Training"):
-        return train_stage(["--config", str(run.path / PLAN), "--out", str(run.path), "--resume"], stages)
+        return train_in_stage(["--config", str(run.path / PLAN), "--out", str(run.path), "--resume"], stages)
 
 
 def decision_table(decisions: Sequence[Decision]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,18 @@ IGNORE_16_BIT: Final = 65535
 """The same in 16-bit masks, which more than 255 classes need (as MaskFormer's for ADE20K-847)."""
 
 _Id = TypeVar("_Id", np.uint8, np.uint16)
+
+
+def composed(name: str) -> str:
+    """Return a name in Unicode's composed form (NFC), in which names are compared; what is no string stays as it is.
+
+    "ü" is one sign or "u" with two dots over it; they look alike, and macOS writes the latter into the names of files.
+
+    Example:
+        >>> composed("Zu\u0308rich") == "Z\u00fcrich"
+        True
+    """
+    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
 
 
 def ignore_id(num_classes: int) -> int:
@@ -162,20 +175,20 @@ class ClassSplit:
 
 
 def listed_names(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Return names as a tuple; a string, as typed on a command line, is split at commas.
+    """Return names as a tuple, `composed`; a string, as typed on a command line, is split at commas.
 
     Example:
         >>> listed_names("red barn, sky"), listed_names("sky"), listed_names(["building, edifice"])
         (('red barn', 'sky'), ('sky',), ('building, edifice',))
     """
-    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
+    return tuple(map(composed, [name.strip() for name in names.split(",")] if isinstance(names, str) else names))
 
 
 def checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names as a tuple, and check that they are unique."""
+    """Return the names as a tuple, `composed`, and check that they are unique."""
     if isinstance(names, str):
         raise ValueError(f"{field}: got the string {names!r}, expected a sequence of names. Write [{names!r}].")
-    names = tuple(names)
+    names = tuple(map(composed, names))
     first: dict[str, int] = {}
     for position, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clipteacher.protocols.protocol import TRANSDUCTIVE
-from clipteacher.protocols.splits import ClassSplit, checked_names
+from clipteacher.protocols.splits import ClassSplit, checked_names, composed
 
 
 def check_wanted(wanted: Sequence[str], labelled: Sequence[str]) -> tuple[str, ...]:
@@ -97,10 +97,10 @@ def setting_suffix(split: ClassSplit, wanted: Sequence[str]) -> str:
 
 
 def folded(name: str) -> str:
-    """Return a name without what makes no other word of it: case, and spaces around it or doubled.
+    """Return a name without what makes no other word of it: case, spaces around it or doubled, and Unicode's form.
 
     Example:
         >>> folded(" Red  barn") == folded("red barn")
         True
     """
-    return " ".join(name.split()).casefold()
+    return composed(" ".join(composed(name).split()).casefold())

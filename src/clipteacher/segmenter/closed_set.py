@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from clipteacher.data.photo import Photo, read_photo
 from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.image import float_images, image_dtype
 from clipteacher.inference.settings import TestSettings
 from clipteacher.segmenter.photo_batches import segment_photos
 from clipteacher.segmenter.segmentation import Segmentation
@@ -72,6 +73,7 @@ class ClosedSetSegmenter(nn.Module):
         multiple = settings.pad_multiple
         side = -(-_SIDE // multiple) * multiple
         self.network, self.fused = fuse_text(student, text_features.detach().float(), bias, side=side)
+        self.network.to(image_dtype(student))
         if not self.fused:
             warnings.warn(
                 f"closed set: {type(student).__name__} does not end in a convolution that the names fuse into; they "
@@ -88,6 +90,7 @@ class ClosedSetSegmenter(nn.Module):
 
         As `Segmenter.forward`. `network(images)` gives the logits at the network's stride.
         """
+        images = float_images(images).to(image_dtype(self.network))
         return DensePrediction(self.network, images, self.settings).labels()
 
     def segment(self, photo: Photo, *, return_logits: bool = False) -> Segmentation:
@@ -136,8 +139,8 @@ class TextHead(nn.Module):
                 self.text.bias.copy_(bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W), float in [0, 1], to class logits (B, N, h, w), float32."""
-        logits: Tensor = self.text(self.network(images).float())
+        """Map images (B, 3, H, W), float in [0, 1], to class logits (B, N, h, w), of its weights' type."""
+        logits: Tensor = self.text(self.network(images).to(self.text.weight.dtype))
         return logits
 
 
@@ -158,8 +161,8 @@ def fuse_text(
         side: Height and width in pixels of the random image, which the student must take.
 
     Returns:
-        The network, images to logits (B, N, h, w), in eval mode; and whether T was fused. It is a deep copy: it shares
-        no tensor with the student, of which nothing needs to be kept.
+        The network, images to logits (B, N, h, w), float32, in eval mode; and whether T was fused. It is a deep copy:
+        it shares no tensor with the student, of which nothing needs to be kept.
 
     Raises:
         ValueError: The bias is not one number a name.
@@ -168,7 +171,7 @@ def fuse_text(
         raise ValueError(
             f"bias: got shape {tuple(bias.shape)}, expected ({len(text_features)},). Give one number for each name."
         )
-    copied = copy.deepcopy(student).eval()
+    copied = copy.deepcopy(student).float().eval()
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(text_features)
     with torch.no_grad():
         features, last = _features_and_last(copied, image)
@@ -180,7 +183,7 @@ def fuse_text(
             expected = expected + bias[:, None, None]
         if last is not None and _fuse(last, text_features, bias) and _agrees(copied, image, expected, tolerance):
             return copied, True
-    return TextHead(copy.deepcopy(student).eval(), text_features, bias).eval(), False
+    return TextHead(copy.deepcopy(student).float().eval(), text_features, bias).eval(), False
 
 
 def _features_and_last(network: nn.Module, image: Tensor) -> tuple[Tensor, nn.Module | None]:

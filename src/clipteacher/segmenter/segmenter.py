@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from clipteacher.data.photo import Photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.image import float_images, image_dtype
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier, check_threshold
-from clipteacher.protocols.splits import check_seen
+from clipteacher.protocols.splits import check_seen, composed
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
 from clipteacher.segmenter.photo_batches import read_batches, segment_photos
 from clipteacher.segmenter.pretrained import Pretrained
@@ -31,7 +32,8 @@ class Segmenter(Pretrained):
 
     Args:
         student: The network, images (B, 3, H, W) to features (B, C, h, w).
-        class_names: Names that it answers to; a name's position is its id.
+        class_names: Names that it answers to; a name's position is its id. All names are kept in Unicode's composed
+            form (NFC).
         text_features: Their text features, (N, C).
         unseen: Those of the names that training had no masks of; for the record.
         seen: All names that training saw, also those it does not answer to; None is those of `class_names` that are not
@@ -72,10 +74,10 @@ class Segmenter(Pretrained):
         super().__init__()
         check_text_features(class_names, text_features)
         self.student = student
-        self.class_names = tuple(class_names)
-        self.unseen = tuple(unseen)
-        self.seen = tuple(name for name in class_names if name not in self.unseen) if seen is None else tuple(seen)
-        self.wanted = tuple(wanted)
+        self.class_names, self.unseen = tuple(map(composed, class_names)), tuple(map(composed, unseen))
+        others = (name for name in self.class_names if name not in self.unseen)
+        self.seen = tuple(others) if seen is None else tuple(map(composed, seen))
+        self.wanted = tuple(map(composed, wanted))
         check_seen(self.seen, (*self.unseen, *self.wanted))
         self.settings = settings
         self.text_spec = dict(text_spec) if text_spec is not None else None
@@ -106,6 +108,7 @@ class Segmenter(Pretrained):
 
     def forward(self, images: Tensor) -> Tensor:
         """Segment images (B, 3, H, W), float in [0, 1] or uint8, into class ids (B, H, W), int64 in 0..N-1."""
+        images = float_images(images).to(image_dtype(self.student))
         return DensePrediction(self.student, images, self.settings).labels(self.classifier)
 
     def segment(
@@ -181,7 +184,7 @@ class Segmenter(Pretrained):
         model = self if class_names is None else self.with_names(class_names)
         if isinstance(background_prompts, str):
             check_names(background_prompts)
-        others = [name for name in dict.fromkeys(background_prompts) if name not in model.class_names]
+        others = [name for name in dict.fromkeys(map(composed, background_prompts)) if name not in model.class_names]
         text_features = model.text_features
         if others:
             text_features = torch.cat([text_features, self._encode(others).to(text_features)])
@@ -196,7 +199,7 @@ class Segmenter(Pretrained):
                 model.class_names,
                 self.settings,
                 classifier,
-                like=text_features,
+                like=text_features.to(image_dtype(self.student)),
                 return_logits=return_logits,
             )
         return found
@@ -212,7 +215,8 @@ class Segmenter(Pretrained):
         Raises:
             ValueError: As `clipteacher.segmenter.vocabulary.encode_names`.
         """
-        return self._like(class_names=class_names, text_features=self._encode(class_names, text_encoder))
+        text_features = self._encode(class_names, text_encoder)  # which checks the names
+        return self._like(class_names=tuple(map(composed, class_names)), text_features=text_features)
 
     def with_settings(self, **changes: Any) -> Segmenter:  # noqa: ANN401 (the fields of TestSettings)
         """Return a segmenter that shares the student and the names, and is tested in another way.

@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from clipteacher.protocols.splits import composed
 from clipteacher.teachers.teacher import TextEncoder
 
 _NO_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")  # Unicode's controls, halves of a pair, ends of line and paragraph
@@ -65,7 +66,7 @@ def check_names(names: Sequence[str]) -> None:
     if isinstance(names, str):
         raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")
     blank = any(not isinstance(name, str) or not name.strip() for name in names)
-    if not names or blank or len(set(names)) != len(names):
+    if not names or blank or len(set(map(composed, names))) != len(names):
         raise ValueError(
             f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
         )
@@ -86,7 +87,7 @@ def encode_names(
 
     Args:
         names: N class names, any words.
-        known: Vectors (C,) by name.
+        known: Vectors (C,) by name, names in Unicode's composed form (NFC).
         spec: Description of the text tower, or None where there is none.
         text_encoder: The tower itself, in place of `spec`.
 
@@ -98,6 +99,7 @@ def encode_names(
             of the known text features; or a name is longer than the tower reads.
     """
     check_names(names)
+    names = [composed(name) for name in names]
     unknown = [name for name in names if name not in known]
     found = dict(known)
     if unknown:

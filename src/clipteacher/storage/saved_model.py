@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
-from clipteacher.protocols.splits import check_seen
+from clipteacher.storage.config_entries import check_entries
 from clipteacher.storage.model_card import model_card
 from clipteacher.students.student import check_student, student_spec
 from clipteacher.utils.atomic_files import REPLACED, UNFINISHED, flush, json_text, nan_to_none
@@ -160,16 +160,16 @@ def read_config(folder: str | Path) -> dict[str, Any]:
             f"model: no {_CONFIG} in {folder}; expected the folder model/ of a run of `clipteacher fit`"
         )
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"model: {path} is no JSON ({error})") from error
     found = config.get("format") if isinstance(config, dict) else type(config).__name__
-    if found == 1:
+    if found == 1 and type(found) is int:
         try:
             return {"wanted": [], **_from_format_1(config)}
-        except (AttributeError, KeyError, TypeError) as error:
-            raise _damaged(folder, error) from error
-    if found != FORMAT:
+        except KeyError as error:
+            raise ValueError(f"model: {path} has no entry {error}. Save it or train it again.") from error
+    if found != FORMAT or type(found) is not int:
         raise ValueError(
             f"model: {path} has format {found!r}, expected {FORMAT}, or 1. Update clipteacher, or train again."
         )
@@ -213,15 +213,8 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
         ValueError: config.json does not say how to build the student, or the weights do not fit it.
     """
     folder, config = Path(folder), read_config(folder)
-    for name in (_STUDENT, _VOCABULARY):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
-    try:
-        state, text_features = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
-    except Exception as error:
-        raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
-    if text_features.ndim != 2:
-        raise ValueError(f"model: text features in {folder} have shape {tuple(text_features.shape)}, expected (N, C)")
+    check_entries(config, folder / _CONFIG, builds=student is None)
+    state, text_features = _read_weights(folder)
     if student is None:
         with torch.random.fork_rng(devices=[]):
             student = _build_student(config, folder, text_features.shape[1])
@@ -234,11 +227,8 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
         ) from error
     student.eval()
     try:
-        _check_entries(config)
         if len(text_features) != len(config["class_names"]):
             raise ValueError(f"class_names: got {len(config['class_names'])} beside {len(text_features)} text features")
-        if not (text_features.is_floating_point() and torch.isfinite(text_features).all()):
-            raise ValueError(f"{_VOCABULARY}: got {text_features.dtype} or NaN, expected finite numbers")
         model = SavedModel(
             student=student,
             class_names=tuple(config["class_names"]),
@@ -252,21 +242,39 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
         )
         check_student(student, text_features.shape[1])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder, error) from error
+        said = str(error).rstrip(".")
+        raise ValueError(f"model: {folder / _CONFIG}: {said}. Save it or train it again.") from error
     return model
+
+
+def _read_weights(folder: Path) -> tuple[dict[str, Tensor], Tensor]:
+    """Read the student's tensors by name, any shape, and the text features (N, C)."""
+    for name in (_STUDENT, _VOCABULARY):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
+    try:
+        state, text_features = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
+    except Exception as error:
+        raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
+    if text_features.ndim != 2:
+        raise ValueError(f"model: text features in {folder} have shape {tuple(text_features.shape)}, expected (N, C)")
+    if not (text_features.is_floating_point() and torch.isfinite(text_features).all()):
+        raise ValueError(
+            f"model: {folder / _VOCABULARY}: got {text_features.dtype} or NaN, expected finite numbers. Save it or "
+            "train it again."
+        )
+    return state, text_features
 
 
 def _test_settings(entry: Mapping[str, Any]) -> TestSettings:
     return TestSettings(**{**entry, "pipeline": TestPipeline(**entry["pipeline"])})
 
 
-def _damaged(folder: str | Path, error: Exception) -> ValueError:
-    return ValueError(f"model: {folder} is damaged: {type(error).__name__}: {error}. Save it or train it again.")
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Module:
-    if "student" not in config:
-        raise ValueError(f"model: {folder / _CONFIG} has no entry 'student'. Save it or train it again.")
     spec = config["student"]
     if spec is None:
         raise ValueError(
@@ -299,18 +307,3 @@ def _check_description(spec: object, name: str = "student") -> None:
             _check_description(value, name)
     elif isinstance(spec, str) and not set(spec).isdisjoint("/\\:"):
         raise ValueError(f"{name}: got {spec!r}, expected the name of a network, no path and no address")
-
-
-def _check_entries(config: dict[str, Any]) -> None:
-    """Check the kinds of those entries that nothing else checks."""
-    for key in ("class_names", "unseen", "wanted", *(["seen"] if config["seen"] is not None else [])):
-        value = config[key]
-        if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
-            raise ValueError(f"{key}: got {str(value)[:80]}, expected a list of names")
-        if len(set(value)) != len(value):
-            raise ValueError(f"{key}: got a name twice, expected each once")
-    check_seen(config["seen"] or (), [*config["unseen"], *config["wanted"]])
-    if not config["class_names"]:
-        raise ValueError("class_names: got none, expected one or more")
-    if not isinstance(config["text_encoder"], dict | None):
-        raise ValueError(f"text_encoder: got {type(config['text_encoder']).__name__}, expected an object or null")

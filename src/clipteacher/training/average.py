@@ -23,22 +23,6 @@ def check_ema(ema: float | None) -> None:
         raise ValueError(f"ema: got {ema!r}, expected a decay, 0 <= decay < 1, or null for none. Give 0.99.")
 
 
-def check_precision(precision: str) -> None:
-    """Check that weights are kept finely enough to be averaged: a step moves an average by less than 16 bits show.
-
-    Args:
-        precision: The trainer's.
-
-    Raises:
-        ValueError: The weights themselves have 16 bits.
-    """
-    if precision.endswith("16-true"):
-        raise ValueError(
-            f"ema: got trainer.precision {precision}, expected weights of 32 bits, for 16 do not show how little an "
-            f"average moves in a step. Give {precision.replace('true', 'mixed')}, or leave ema out."
-        )
-
-
 def decay_at(step: int, ema: float) -> float:
     """Compute how much of the average stays at a step: min(decay, t / (t + `WARMUP`)), and 0 at the first.
 

@@ -20,12 +20,12 @@ from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.protocol import Protocol
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teachers.prompts import SINGLE
-from clipteacher.training.average import check_precision
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.training.session import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS, Session, check_run, run_loggers
 from clipteacher.training.train import default_out
+from clipteacher.training.trainer_checks import check_checkpointing, trainer_errors
 from clipteacher.utils.usage import PlainHelp, UsageError, one_line, option_names
 
 
@@ -76,8 +76,7 @@ class ConfiguredTraining(LightningCLI):
         """Refuse what cannot be trained before anything is built."""
         if (known := known_protocol(self.config.data.protocol)) is not None:
             self._follow(known)
-        if self.config.model.ema is not None and self.config.trainer.precision is not None:
-            check_precision(str(self.config.trainer.precision))
+        check_checkpointing(self.config.trainer.enable_checkpointing)
         if self.config.report_rows < 1:
             raise ValueError(f"report_rows: got {self.config.report_rows}, expected 1 or more")
         check_run(self.run_folder, self.settings(), resume=self.config.resume)
@@ -121,7 +120,8 @@ class ConfiguredTraining(LightningCLI):
         """Log to CSV and TensorBoard in the run folder, unless a logger is configured."""
         if self.config.trainer.logger is None:
             kwargs["logger"] = run_loggers(self.run_folder)
-        return super().instantiate_trainer(**kwargs)
+        with trainer_errors():
+            return super().instantiate_trainer(**kwargs)
 
 
 def _parsed(parser: LightningArgumentParser, given: Sequence[str]) -> Namespace:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader, Subset
 
 from clipteacher.data.audit import audit_labels, check_audit
@@ -98,7 +98,7 @@ class FolderDataModule(LightningDataModule):
                 found = audit_labels(data.source, kept_counts(data.source), held_back)
                 check_audit(found, name)
                 for warning in found.warnings:
-                    warnings.warn(f"label audit of {name}: {warning}", stacklevel=2)
+                    rank_zero_warn(f"label audit of {name}: {warning}", stacklevel=3)
         if self.verify:
             self.train_set.verify()
             self.val_set.verify()

@@ -21,9 +21,10 @@ from clipteacher.protocols.splits import ClassSplit
 from clipteacher.protocols.wanted import with_wanted
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
-from clipteacher.training.average import StudentAverage, check_ema, check_precision
+from clipteacher.training.average import StudentAverage, check_ema
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
 from clipteacher.training.pooled_confusion import PooledConfusion
+from clipteacher.training.trainer_checks import check_precision
 from clipteacher.utils.distributed import TOGETHER
 
 
@@ -98,9 +99,8 @@ class TrainingModule(LightningModule):
         return self.framework.student if self.average is None else self.average.module
 
     def on_fit_start(self) -> None:
-        """Check that the weights can be averaged."""
-        if self.average is not None or self.predictor is not None:
-            check_precision(str(self.trainer.precision))
+        """Check that the weights have the precision that everything here computes with."""
+        check_precision(str(self.trainer.precision))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (Lightning's own)
         """Take the optimiser's step, and the average's after it, before any checkpoint is written."""
@@ -152,7 +152,7 @@ class TrainingModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""
-        result = compute_metrics(torch.as_tensor(self.confusion.compute()), self.class_split)
+        result = compute_metrics(self.confusion.matrix(), self.class_split)
         self.confusion.reset()
         self._validated = []
         values = {"pAcc": result.pAcc, "S": result.mIoU_seen, "U": result.mIoU_unseen, "hIoU": result.hIoU}

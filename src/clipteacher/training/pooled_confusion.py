@@ -44,5 +44,9 @@ class PooledConfusion(Metric):
         self.confusion += confusion_matrix(truth, prediction, self.num_classes, num_true=self.num_true)
 
     def compute(self) -> Tensor:
-        """Return the pooled confusion matrix, (N, N), int64."""
+        """Return the pooled confusion matrix, (N, N), int64; torchmetrics gives a bare number where N is 1."""
         return self.confusion
+
+    def matrix(self) -> Tensor:
+        """Return `compute()` as a matrix whatever N is: (N, N), int64, summed over devices."""
+        return torch.as_tensor(self.compute()).view(self.num_classes, self.num_classes)

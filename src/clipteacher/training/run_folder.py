@@ -25,6 +25,7 @@ class RunFolder:
         model: The trained student.
         metrics: The scores; they mark a run as trained to its end.
         report: The picture.
+        lock: What a process locks while it trains here.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,6 +38,7 @@ class RunFolder:
         self.model = path / "model"
         self.metrics = path / "metrics.json"
         self.report = path / "report.png"
+        self.lock = path / "run.lock"
 
     def begun(self) -> bool:
         """Whether there is a run to go on with, or a finished one."""

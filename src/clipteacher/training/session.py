@@ -12,6 +12,7 @@ import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import nn
 
 from clipteacher.evaluation.metrics import Scores
 from clipteacher.segmenter.segmenter import Segmenter
@@ -24,6 +25,9 @@ from clipteacher.training.finite_losses import FiniteLosses
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.resume import check_content, check_settings, check_unfinished, read_settings
 from clipteacher.training.run_folder import RunFolder
+from clipteacher.training.run_lock import RunLock
+from clipteacher.training.trainer_checks import check_trainer
+from clipteacher.training.trial import check_test_photo, check_training_batch
 from clipteacher.utils.atomic_files import write_atomically
 
 TRAINER_DEFAULTS: Final[Mapping[str, Any]] = {
@@ -93,6 +97,7 @@ class Session:
     baseline: Segmenter | None = None
     report_rows: int = 8
     _checkpoint: Path | None = None
+    _lock: RunLock | None = None
 
     def prepare(self) -> None:
         """Check everything that can be checked before the first step, and write `config.yaml`.
@@ -100,20 +105,35 @@ class Session:
         Raises:
             DataError: A photo or a mask cannot be used.
             OSError: The folder cannot be written to.
-            ValueError: The run cannot go on: other settings, another student, or other photos than it began with.
+            RunInUseError: Another process trains in the folder.
+            ValueError: A setting is out of its range, the student does not take the batches of training or the photos
+                of the test, or the run cannot go on: other settings, another student, or other photos than it began
+                with.
         """
-        if self.trainer.max_steps < 1:
-            raise ValueError(
-                f"trainer.max_steps: got {self.trainer.max_steps}, expected 1 or more. Training is counted in steps."
-            )
+        check_trainer(self.trainer, len(self.data.train_set), self.data.batch_size)
+        self._try_batch()
+        if self.trainer.is_global_zero:  # several processes of one run are one
+            self._lock = RunLock(self.run.lock)
+            self._lock.acquire()
+        try:
+            self._prepare()
+        except BaseException:
+            self._unlock(unused=True)
+            raise
+
+    def _prepare(self) -> None:
+        """Do so while nobody else can write into the folder."""
+        if self.run.begun() and not self.resume:  # since this was asked for the first time
+            raise ValueError(in_the_way(self.run))
         found = newest_whole(self.run.checkpoints) if self.resume else None
         if found is not None:
             self._checkpoint, content = found
             check_content(content, self.module.state_dict(), len(self.data.train_set), self._checkpoint)
             check_unfinished(read_settings(self.run.config), content["global_step"], self.trainer.max_steps)
         self.data.setup("fit")  # reads every file, so that a bad one is an error of input
+        size = self.data.val_set[0].mask.shape
+        check_test_photo(self.module.framework.student, (size[0], size[1]), self.module.test)
         if self.trainer.is_global_zero:
-            self.run.path.mkdir(parents=True, exist_ok=True)
             if self._checkpoint is not None:
                 set_aside(self.run.checkpoints, self._checkpoint)
             self.run.tidy(resumed=self._checkpoint is not None)
@@ -123,7 +143,7 @@ class Session:
         self._equip()
 
     def start(self) -> TrainingResult | None:
-        """Train, score and leave the run folder.
+        """Train, score and leave the run folder, once.
 
         Returns:
             The finished run; None in all processes but the first.
@@ -136,6 +156,13 @@ class Session:
         """
         keep_freed_memory()
         try:
+            return self._start()
+        finally:
+            self._unlock()
+
+    def _start(self) -> TrainingResult | None:
+        """Do so; raises as `start`."""
+        try:
             self.trainer.fit(self.module, self.data, ckpt_path=self._checkpoint, weights_only=True)
         except SystemExit as end:
             # Lightning turns Ctrl-C into an exit.
@@ -146,11 +173,31 @@ class Session:
             return None
         if self.trainer.interrupted:
             raise KeyboardInterrupt
+        if self.trainer.global_step < self.trainer.max_steps:
+            warnings.warn(
+                f"run: it was stopped after {self.trainer.global_step} of {self.trainer.max_steps} steps, by "
+                "trainer.max_time or a callback, and is scored and kept as it is; --resume takes the others",
+                stacklevel=2,
+            )
         # Lightning leaves the module on the CPU; the test photos are for the device that trained.
         segmenter = self.module.segmenter().to(self.trainer.strategy.root_device)
         scores = finish_run(self.run, segmenter, self.data.val_set, self.data.protocol, self.baseline, self.report_rows)
         teacher = self.module.framework.teacher
         return TrainingResult(segmenter, scores, self.run.path, self.data.protocol, self.data, teacher)
+
+    def _unlock(self, *, unused: bool = False) -> None:
+        """Let others write into the folder."""
+        if self._lock is not None:
+            self._lock.release(unused=unused)
+
+    def _try_batch(self) -> None:
+        """Check that the student takes the batches of training, of one device."""
+        student, augment = self.module.framework.student, self.data.train_set.augment
+        if augment is None or any(isinstance(module, nn.SyncBatchNorm) for module in student.modules()):
+            return
+        together = getattr(self.trainer.strategy, "_layer_sync", None) is not None  # trainer.sync_batchnorm
+        batch = self.data.batch_size // (1 if together else self.trainer.world_size)
+        check_training_batch(student, batch, augment.crop_size)
 
     def _equip(self) -> None:
         """Give the trainer what every run has: losses watched, the first model kept, checkpoints that are whole."""
@@ -167,6 +214,11 @@ def run_loggers(run: RunFolder) -> list[Logger]:
     return [CSVLogger(run.path, "logs"), TensorBoardLogger(run.path, "tensorboard")]
 
 
+def in_the_way(run: RunFolder) -> str:
+    """Say that a folder holds a run and what to do."""
+    return f"out: {run.path} already holds a run. Resume it (--resume; resume=True), or name another folder."
+
+
 def check_run(run: RunFolder, settings: str, *, resume: bool) -> None:
     """Check that a run may begin, or go on, in a folder.
 
@@ -181,9 +233,7 @@ def check_run(run: RunFolder, settings: str, *, resume: bool) -> None:
     if not run.begun():
         return
     if not resume:
-        raise ValueError(
-            f"out: {run.path} already holds a run. Resume it (--resume; resume=True), or name another folder."
-        )
+        raise ValueError(in_the_way(run))
     was = read_settings(run.config)
     if was is None:
         warnings.warn(f"resume: no {run.config} to compare today's settings with; it is written again", stacklevel=2)

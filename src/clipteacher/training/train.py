@@ -21,6 +21,7 @@ from clipteacher.students.student import student_spec
 from clipteacher.teacher_cache import TeacherCacheConfig
 from clipteacher.teachers.teacher import Teacher, check_teacher
 from clipteacher.training.datamodule import FolderDataModule
+from clipteacher.training.keywords import keywords_checked
 from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig
 from clipteacher.training.run_folder import RunFolder
@@ -32,6 +33,7 @@ from clipteacher.training.session import (
     check_run,
     run_loggers,
 )
+from clipteacher.training.trainer_checks import check_checkpointing, trainer_errors
 
 
 def default_out() -> Path:
@@ -39,6 +41,7 @@ def default_out() -> Path:
     return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
 
 
+@keywords_checked
 def train(
     data: str | Path | FolderDataModule,
     student: nn.Module,
@@ -95,10 +98,11 @@ def train(
         KeyboardInterrupt: It was stopped; `resume=True` goes on.
         NonFiniteLossError: The loss is no number any more.
         RuntimeError: This is not the first of several processes: that one alone has a result.
-        TypeError: Student or teacher is not what it must be.
-        ValueError: A value is out of its range, or the run cannot go on.
+        TypeError: Student or teacher is not what it must be, or there is no such argument.
+        ValueError: A value is out of its range, the run cannot go on, or another process trains in the folder.
     """
     check_teacher(teacher)
+    check_checkpointing(trainer.get("enable_checkpointing"))
     run = RunFolder(Path(out) if out is not None else default_out())
     photos = _photos(data, unseen, wanted, seed)
     model = {"method": method, "optimizer": optimizer, "teacher_cache": teacher_cache, "test": test, "ema": ema}
@@ -162,4 +166,5 @@ def _trainer(run: RunFolder, steps: int, given: dict[str, Any]) -> Trainer:
     if given.get("logger") in (None, True):
         given = given | {"logger": run_loggers(run)}
     defaults = {**TRAINER_DEFAULTS, "max_steps": steps, "default_root_dir": str(run.path)}
-    return Trainer(**defaults | given | {"callbacks": [*callbacks, checkpoint]})
+    with trainer_errors():
+        return Trainer(**defaults | given | {"callbacks": [*callbacks, checkpoint]})

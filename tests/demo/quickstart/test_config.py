@@ -58,7 +58,7 @@ def seen(
 
     for name, part in (
         ("write_world", world),
-        ("train", lambda *_: fitted),
+        ("train_in_stage", lambda *_: fitted),
         ("images_per_second", speed),
         ("draw_report", panel),
     ):

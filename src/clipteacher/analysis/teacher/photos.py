@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from clipteacher.analysis.teacher.predict import CheckPhoto
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
-from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import open_data
 from clipteacher.data.photo import read_photo
 from clipteacher.data.source import Source

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from clipteacher.analysis.teacher.photos import photo_files
+from clipteacher.data.class_list import read_class_names
 from clipteacher.data.crop_box import whole
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.files import DataError
-from clipteacher.data.folder import read_class_names
 from clipteacher.data.opened import OpenedData, open_data
 from clipteacher.data.photo import read_photo
 from clipteacher.inference.image import image_tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,16 +17,18 @@ from clipteacher.demo.drawn_world import write_world
 from clipteacher.demo.quickstart.advice import Commands, next_commands
 from clipteacher.demo.quickstart.config import RUNS, QuickstartConfig, check_empty
 from clipteacher.demo.quickstart.results import TITLES, Results, images_per_second
-from clipteacher.demo.quickstart.stages import Stages
-from clipteacher.demo.quickstart.training import train
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.evaluation.metrics import compute_metrics
 from clipteacher.pictures import report_rows
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.training.finish import draw_report
+from clipteacher.training.run_folder import RunFolder
+from clipteacher.training.run_lock import RunLock
 from clipteacher.training.session import TrainingResult
+from clipteacher.training.staged import train_in_stage
 from clipteacher.utils.atomic_files import write_json
+from clipteacher.utils.stages import Stages
 
 PANEL: Final = ("baseline", "after", "before")
 """Rows that the panel shows, after photo and truth."""
@@ -47,10 +50,20 @@ def quickstart(out: Path, *, seed: int, config: QuickstartConfig, console: Conso
     Raises:
         FileExistsError: There is something in `out`.
         KeyboardInterrupt: The user stopped it.
+        RunInUseError: Another quickstart has just begun in `out`.
         DataError, NonFiniteLossError, OSError: As `clipteacher.training.session.Session.start`.
     """
     check_empty(out)
-    out.mkdir(parents=True, exist_ok=True)
+    lock = RunLock(RunFolder(out).lock)
+    lock.acquire()
+    try:
+        return _quickstart(out, seed, config, console)
+    finally:
+        lock.release()
+
+
+def _quickstart(out: Path, seed: int, config: QuickstartConfig, console: Console) -> tuple[Results, Commands]:
+    """Do so while nobody else writes into the folder."""
     fit_config = out / "fit.yaml"
     shutil.copyfile(config.fit, fit_config)
     with Stages(console, count=len(RUNS) + 4) as stages:
@@ -89,10 +102,12 @@ def _train_all(out: Path, fit_config: Path, seed: int, stages: Stages) -> dict[s
         *("--trainer.accelerator", "cpu", "--trainer.devices", "1", "--trainer.limit_val_batches", "0"),
     ]
     done: dict[str, TrainingResult] = {}
-    for key, run in RUNS.items():
-        compared = ["--baseline", str(done["baseline"].folder / "model")] if done else []
-        with stages.stage(key, run.stage) as stage:
-            done[key] = train([*common, *run.options, "--out", str(out / key), *compared], stage)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*label audit of .*never occur.*")  # a small world has not all
+        for key, run in RUNS.items():
+            compared = ["--baseline", str(done["baseline"].folder / "model")] if done else []
+            with stages.stage(key, run.stage) as stage:
+                done[key] = train_in_stage([*common, *run.options, "--out", str(out / key), *compared], stage)
     return done
 
 

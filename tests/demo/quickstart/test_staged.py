@@ -11,7 +11,8 @@ from lightning.pytorch import Trainer
 
 from clipteacher.demo.drawn_world import write_world
 from clipteacher.demo.quickstart.config import QuickstartConfig
-from clipteacher.demo.quickstart.training import StageBar, quiet_trainer, train
+from clipteacher.training.staged import StageBar, quiet_trainer, train_in_stage
+from clipteacher.utils.usage import UsageError
 
 
 class Spy:
@@ -41,7 +42,8 @@ def test_each_step_is_shown_and_nothing_is_said(
     spy: Any = Spy()
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        fitted = train(arguments(small, tmp_path), spy)
+        warnings.filterwarnings("ignore", message=".*never occur")  # what the labels lack is heard
+        fitted = train_in_stage(arguments(small, tmp_path), spy)
     assert spy.shown == [(1, 2), (2, 2), "scoring"]
     assert (fitted.folder / "metrics.json").exists()
     out, err = capfd.readouterr()
@@ -81,7 +83,7 @@ def test_ctrl_c_in_training(small: QuickstartConfig, tmp_path: Path, monkeypatch
     spy: Any = Spy()
     try:
         with pytest.raises(KeyboardInterrupt):
-            train(arguments(small, tmp_path), spy)
+            train_in_stage(arguments(small, tmp_path), spy)
     finally:
         signal.signal(signal.SIGINT, before)  # Lightning has switched it off
     assert not (tmp_path / "run" / "metrics.json").exists()
@@ -91,10 +93,9 @@ def test_wrong_input_is_an_error_of_its_own_kind(small: QuickstartConfig, tmp_pa
     spy: Any = Spy()
     given = arguments(small, tmp_path)
     with pytest.raises(ValueError, match="unicorn"):
-        train([*given, "--data.unseen", "[unicorn]"], spy)
-    with pytest.raises(SystemExit) as stop:
-        train([*given, "--data.unknown", "1"], spy)
-    assert stop.value.code == 2
+        train_in_stage([*given, "--data.unseen", "[unicorn]"], spy)
+    with pytest.raises(UsageError, match=r"data\.unknown"):
+        train_in_stage([*given, "--data.unknown", "1"], spy)
 
 
 def test_a_trainer_that_was_stopped_counts_as_ctrl_c(
@@ -103,4 +104,4 @@ def test_a_trainer_that_was_stopped_counts_as_ctrl_c(
     monkeypatch.setattr(Trainer, "interrupted", True, raising=False)
     spy: Any = Spy()
     with pytest.raises(KeyboardInterrupt):
-        train(arguments(small, tmp_path), spy)
+        train_in_stage(arguments(small, tmp_path), spy)

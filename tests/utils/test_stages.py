@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from clipteacher.demo.quickstart import stages as module
-from clipteacher.demo.quickstart.stages import Stages
+from clipteacher.utils import stages as module
+from clipteacher.utils.stages import Stages
 
 
 @pytest.fixture

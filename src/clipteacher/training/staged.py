@@ -1,9 +1,8 @@
-"""Training as a stage: a configured session with the quickstart's bar, and without the trainer's own output."""
+"""Training as a stage of a command: with the command's bar, and without the trainer's own output."""
 
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,19 +11,13 @@ from lightning.pytorch.callbacks import ModelSummary, ProgressBar
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from clipteacher.data.dataset import Sample
-from clipteacher.demo.quickstart.stages import Stages
+from clipteacher.training.chatter import without_chatter
 from clipteacher.training.configured import configured_session
 from clipteacher.training.session import TrainingResult
+from clipteacher.utils.stages import Stages
 
 # Whence the trainer tells of the seed, of the hardware and of products.
 _TALKERS = ("lightning.pytorch", "lightning.fabric")
-# What it warns of that is meant here (photos are in memory, a run of a few steps logs none) or is its own matter.
-_MEANT = (
-    ".*does not have many workers.*",
-    ".*is smaller than the logging interval.*",
-    ".*label audit of .*never occur.*",  # a small world has not all classes
-    r".*isinstance\(treespec, LeafSpec\).*",
-)
 
 
 class StageBar(ProgressBar):
@@ -54,12 +47,10 @@ class StageBar(ProgressBar):
 
 @contextmanager
 def quiet_trainer() -> Iterator[None]:
-    """Keep the trainer's banners, and the few warnings that tell a newcomer nothing, off the screen."""
+    """Keep the trainer's banners off the screen."""
     loggers = [logging.getLogger(name) for name in _TALKERS]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        for message in _MEANT:
-            warnings.filterwarnings("ignore", message=message)
+    with without_chatter():
         for logger in loggers:
             logger.setLevel(logging.WARNING)
         try:
@@ -69,7 +60,7 @@ def quiet_trainer() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def train(arguments: Sequence[str], stage: Stages) -> TrainingResult:
+def train_in_stage(arguments: Sequence[str], stage: Stages) -> TrainingResult:
     """Train a student and show its steps.
 
     Args:
@@ -87,5 +78,5 @@ def train(arguments: Sequence[str], stage: Stages) -> TrainingResult:
         session = configured_session(arguments, [StageBar(stage), ModelSummary(max_depth=0)])
         result = session.start()
     if result is None:
-        raise RuntimeError("quickstart: it trains in one process, and this is not the first of several")
+        raise RuntimeError("train: it trains in one process, and this is not the first of several")
     return result

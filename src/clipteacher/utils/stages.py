@@ -1,4 +1,4 @@
-"""The quickstart's stages: a live bar for each, and how long each took."""
+"""Stages of a command: a live bar for each, and how long each took."""
 
 from __future__ import annotations
 
