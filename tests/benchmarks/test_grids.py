@@ -62,6 +62,7 @@ def meaning_then(config: str, words: list[Any]) -> Values:
         plm["prototypes"] = plm["prototypes"].replace("regions", "region_pooling")
     if losses:
         losses["cross_image_negatives"] = losses.pop("foreign_latents")
+        losses["class_weights"] = {}  # there were none
     return {"glm": glm, "plm": plm, "losses": losses, "distillation": method["distillation"]}
 
 

@@ -121,7 +121,7 @@ def test_the_same_from_python(photos: Path, ran: tuple[Path, str], tmp_path: Pat
 
 
 def test_a_student_alone_is_refused(photos: Path) -> None:
-    with pytest.raises(TypeError, match="got a student alone, expected both, or neither"):
+    with pytest.raises(TypeError, match="got a student alone, expected a teacher, too, or neither"):
         clipteacher.train(photos, torch.nn.Identity())  # type: ignore[call-overload]
 
 

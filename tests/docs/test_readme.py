@@ -86,7 +86,7 @@ def test_its_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
     usage = capsys.readouterr().out
     commands = set(re.findall(r"^clipteacher ([a-z-]+)", "\n".join(blocks(README, "sh")), flags=re.MULTILINE))
-    assert {"fit", "evaluate", "segment"} <= commands
+    assert {"train", "segment", "export"} <= commands
     for command in commands:
         assert f"\n  {command} " in usage, command
     targets = set(re.findall(r"^([a-z]+):", page("Makefile"), flags=re.MULTILINE))

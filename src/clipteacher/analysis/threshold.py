@@ -56,7 +56,7 @@ def threshold_counts(cosines: Tensor, labels: Tensor, truth: Tensor, names: int)
         names: K.
 
     Returns:
-        (K + 1, K + 1, `STEPS`) int64: rows = truth.
+        (K + 1, K + 1, T) int64, T = `STEPS`: rows = truth.
     """
     bins = ((cosines + 1) * (STEPS / 2)).floor().long().clamp(0, STEPS - 1)
     places = (truth * (names + 1) + labels) * STEPS + bins
@@ -67,7 +67,7 @@ def threshold_curve(counts: Tensor) -> ThresholdCurve:
     """Compute the mean IoU for every threshold.
 
     Args:
-        counts: As `threshold_counts` returns them, summed over photos.
+        counts: (K + 1, K + 1, T) int64, T = `STEPS`, as `threshold_counts` returns them, summed over photos.
 
     Returns:
         The curve; the mean is over those of the names, and none of them, that occur.

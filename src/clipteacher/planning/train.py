@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from clipteacher.planning.run import CALIBRATION, PLAN, RunPlan, ask_teacher, pl
 from clipteacher.protocols.splits import listed_names
 from clipteacher.teachers.teacher import Teacher
 from clipteacher.training.datamodule import FolderDataModule
+from clipteacher.training.keywords import check_keywords
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.training.session import TrainingResult
 from clipteacher.training.staged import quiet_trainer, train_in_stage
@@ -191,12 +193,7 @@ def train(
 ) -> TrainingResult: ...
 
 
-def train(
-    data: str | Path | FolderDataModule,
-    student: nn.Module | None = None,
-    teacher: Teacher | str | None = None,
-    **options: Any,
-) -> TrainingResult:
+def train(*given: Any, **options: Any) -> TrainingResult:
     """Train, score and leave a run folder.
 
     With photos alone, everything else is decided from them and the machine: `train("photos", wanted=["cat"])`, see
@@ -204,10 +201,9 @@ def train(
     see `clipteacher.training.train.train`.
 
     Args:
-        data: The folder of the photos; with a student and a teacher a `FolderDataModule`, too.
-        student: The network, or None.
-        teacher: The teacher beside a student; without one the name of a teacher, or None.
-        **options: Those of `train_photos`, or of `clipteacher.training.train.train`.
+        *given: The folder of the photos, or with a student and a teacher a `FolderDataModule`, too; the student; the
+            teacher.
+        **options: Those of `train_photos`, or with a student and a teacher those of `clipteacher.training.train.train`.
 
     Returns:
         The segmenter, its scores and the folder.
@@ -216,11 +212,20 @@ def train(
         TypeError: An option is none of that function's, or of student and teacher one alone is given.
         ConnectionError, DataError, ImportError, KeyboardInterrupt, NonFiniteLossError, ValueError: As there.
     """
-    if student is None and not isinstance(data, FolderDataModule) and (teacher is None or isinstance(teacher, str)):
-        return train_photos(data, teacher=teacher, **options)
-    if student is None or teacher is None or isinstance(teacher, str):
-        got = "a teacher alone" if student is None else "a student alone"
-        raise TypeError(
-            f"train: got {got}, expected both, or neither: then both are chosen. Their widths have to agree."
-        )
-    return train_given(data, student, teacher, **options)
+    arguments = options | dict(zip(("data", "student", "teacher"), given, strict=False))
+    student, teacher = arguments.get("student"), arguments.get("teacher")
+    named = teacher is None or isinstance(teacher, str)
+    if student is not None and named:
+        raise TypeError("train: got a student alone, expected a teacher, too, or neither: then both are chosen.")
+    if student is not None or not named:
+        return train_given(*given, **options)
+    own = [*inspect.signature(train_photos).parameters]
+    decided = [name for name in inspect.signature(train_given).parameters if name not in own]
+    for name in arguments:
+        if name in decided and name != "student":
+            raise TypeError(
+                f"train: got the argument {name!r} for photos alone, where it is decided. Leave it out, or give a "
+                "student and a teacher, too."
+            )
+    check_keywords("train", (name for name in arguments if name != "student"), own)
+    return train_photos(**{name: value for name, value in arguments.items() if name != "student"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
@@ -57,15 +57,30 @@ def keywords_checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(function)
     def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        for name in kwargs:
-            if name not in own and name not in trainers:
-                raise TypeError(f"{function.__name__}: got the argument {name!r}, {_meant(name, own, trainers)}")
+        check_keywords(function.__name__, kwargs, own, trainers)
         return function(*args, **kwargs)
 
     return checked
 
 
-def _meant(name: str, own: list[str], trainers: list[str]) -> str:
+def check_keywords(function: str, given: Iterable[str], own: Sequence[str], further: Sequence[str] = ()) -> None:
+    """Check the names of keyword arguments.
+
+    Args:
+        function: Whose they are.
+        given: The names.
+        own: Those that it has.
+        further: Those of the trainer, where it hands them on.
+
+    Raises:
+        TypeError: It has no such argument; the message says which was meant.
+    """
+    for name in given:
+        if name not in own and name not in further:
+            raise TypeError(f"{function}: got the argument {name!r}, {_meant(name, own, further)}")
+
+
+def _meant(name: str, own: Sequence[str], trainers: Sequence[str]) -> str:
     """Say which argument was meant."""
     where = next((text for part, text in PARTS.items() if name in inspect.signature(part).parameters), None)
     if where is not None and name not in MEANT:
@@ -73,4 +88,5 @@ def _meant(name: str, own: list[str], trainers: list[str]) -> str:
     close = [MEANT[name]] if name in MEANT else get_close_matches(name, [*own, *trainers, *MEANT], n=1)
     if close:
         return f"expected one that it has. Did you mean {MEANT.get(close[0], close[0])}?"
-    return f"expected one of {', '.join(own)}, or one of lightning.pytorch.Trainer. Correct the name."
+    further = ", or one of lightning.pytorch.Trainer" if trainers else ""
+    return f"expected one of {', '.join(own)}{further}. Correct the name."
