@@ -119,9 +119,8 @@ def choose_threshold(
     """
     others = tuple(name for name in segmenter.class_names if name not in names)
     asked = segmenter.with_names((*names, *others))
-    classifier = TextClassifier(
-        asked.text_features, asked.bias, threshold=1.0
-    )  # the last logit is the feature's length
+    # With a threshold of 1 the last logit is the feature's length.
+    classifier = TextClassifier(asked.text_features, asked.bias, threshold=1.0)
     groups = [range(len(names)), range(len(names), len(names) + len(others)), [len(names) + len(others)]]
     table = torch.full((max(256, len(classes) + 1),), -1)
     for index, name in enumerate(classes):

@@ -7,15 +7,17 @@ from time import perf_counter
 from typing import Any, Final
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from clipteacher.data.dataset import SegmentationDataset
+from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import float_images
-from clipteacher.inference.placement import resized_size
+from clipteacher.inference.settings import TestSettings
 from clipteacher.method.framework import CLIPTeacher
 from clipteacher.planning.budget import Seconds
+from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.teacher_cache.tokens import photo_tokens
 from clipteacher.teachers.teacher import Teacher
+from clipteacher.utils.modes import in_mode
 
 _TIMES: Final = 2  # after one more, which warms up
 
@@ -47,7 +49,9 @@ def measure(
     images = float_images(torch.stack([sample.image for sample in samples]).to(device))
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.stack([sample.mask for sample in samples]).to(device)
-    photo = _test_image(train, short_side).to(device)
+    pixels, _ = train.source.read(0)
+    photo = float_images(torch.from_numpy(pixels).permute(2, 0, 1)).to(device)
+    tested = TestSettings(pipeline=TestPipeline(short_side=short_side, mode="whole"))
     teacher: Teacher = framework.teacher
     tokens = teacher.encode_image(images)
     reading = _seconds(lambda: [train[(index % len(train), 0)] for index in range(batch_size)], device)
@@ -61,27 +65,16 @@ def measure(
         sum(losses.values()).backward()
         framework.zero_grad()
 
-    def test() -> Tensor:
-        with torch.inference_mode():
-            features: Tensor = framework.student.eval()(photo)
-        framework.student.train()
-        return features
+    def test() -> None:
+        with torch.inference_mode(), in_mode(framework.student, training=False):
+            DensePrediction(framework.student, photo[None], tested)
 
     taken = _seconds(step, device)
     return Seconds(
         step=max(taken, reading / workers) if workers else taken + reading,
-        teacher=_seconds(lambda: teacher.encode_image(photo), device),
+        teacher=_seconds(lambda: photo_tokens(teacher, photo, parts=1, short_side=short_side), device),
         test=_seconds(test, device),
     )
-
-
-def _test_image(train: SegmentationDataset, short_side: int | None) -> Tensor:
-    """Return the first photo as it is tested, (1, 3, H, W), padded to what encoders take."""
-    pixels, _ = train.source.read(0)
-    image = float_images(torch.from_numpy(pixels).permute(2, 0, 1)[None])
-    size = resized_size(image.shape[2], image.shape[3], short_side)
-    image = F.interpolate(image, size=size, mode="bilinear", antialias=True)
-    return F.pad(image, (0, -size[1] % 32, 0, -size[0] % 32))
 
 
 def _seconds(work: Callable[[], object], device: str) -> float:

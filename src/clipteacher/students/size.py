@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from clipteacher.utils.modes import in_mode
+
 BILINEAR_PRODUCTS = 4
 
 
@@ -41,21 +43,16 @@ def count_flops(network: nn.Module, height: int, width: int, *, every_product: b
     places = {parameter.device.type for parameter in network.parameters()}
     if places != {"meta"}:
         raise ValueError(f"flops: got a network on {sorted(places)}, expected ['meta']. Move it: network.to('meta')")
-    training = [(module, module.training) for module in network.modules()]
-    network.eval()
     mapping = _products() if every_product else None
-    try:
-        with (
-            torch.no_grad(),
-            sdpa_kernel(SDPBackend.MATH),
-            FlopCounterMode(display=False, custom_mapping=mapping) as counter,
-        ):
-            features = network(torch.empty(1, 3, height, width, device="meta"))
-            if every_product:
-                F.interpolate(features, size=(height, width), mode="bilinear", align_corners=False)
-    finally:
-        for module, mode in training:
-            module.training = mode
+    with (
+        torch.no_grad(),
+        in_mode(network, training=False),
+        sdpa_kernel(SDPBackend.MATH),
+        FlopCounterMode(display=False, custom_mapping=mapping) as counter,
+    ):
+        features = network(torch.empty(1, 3, height, width, device="meta"))
+        if every_product:
+            F.interpolate(features, size=(height, width), mode="bilinear", align_corners=False)
     return int(counter.get_total_flops()) // 2  # torch counts the addition by itself
 
 

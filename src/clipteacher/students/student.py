@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from clipteacher.utils.modes import in_mode
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -79,21 +81,16 @@ def check_student(student: nn.Module, width: int, image_size: int = 128) -> None
     """
     if not isinstance(student, nn.Module):
         raise TypeError(f"student: got {type(student).__name__}, expected an nn.Module")
-    modes = [(module, module.training) for module in student.modules()]
     parameter = next(student.parameters(), None)
     device = parameter.device if parameter is not None else torch.device("cpu")
-    student.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), in_mode(student, training=False):
             features = student(torch.zeros(1, 3, image_size, image_size, device=device))
     except Exception as error:
         raise ValueError(
             f"student: {type(student).__name__} fails on an image (1, 3, {image_size}, {image_size}): {error}. "
             "Expected a network for images of many sizes (for a ViT of timm: options={'dynamic_img_size': True})."
         ) from error
-    finally:
-        for module, training in modes:
-            module.training = training
     if not isinstance(features, Tensor) or features.ndim != 4:
         got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise ValueError(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torch.func import functional_call
 
 from clipteacher.inference.dense_prediction import DensePrediction, Network
 from clipteacher.inference.settings import TestSettings
+from clipteacher.utils.modes import in_mode
 
 _ONE_VALUE = "more than 1 value per channel"  # what PyTorch's norms say about a single value
 
@@ -28,7 +28,7 @@ def check_training_batch(student: nn.Module, batch: int, crop_size: tuple[int, i
         ValueError: It does not; the message says what to change.
     """
     shape = (batch, 3, *crop_size)
-    with _mode(student, training=True):
+    with in_mode(student, training=True):
         error = _failure(student, lambda network, like: network(like.new_zeros(shape)))
     if error is None:
         return
@@ -57,7 +57,7 @@ def check_test_photo(student: nn.Module, size: tuple[int, int], settings: TestSe
     Raises:
         ValueError: It does not; the message says what to change.
     """
-    with _mode(student, training=False):
+    with in_mode(student, training=False):
         error = _failure(
             student, lambda network, like: DensePrediction(network, like.new_zeros(1, 3, *size), settings).features[0]
         )
@@ -67,18 +67,6 @@ def check_test_photo(student: nn.Module, size: tuple[int, int], settings: TestSe
             f"tested: {_said(error)}. Expected sides that it takes. Give test.pad_multiple what its encoder needs (got "
             f"{settings.pad_multiple}; most need 32), or a longer test.pipeline.short_side."
         ) from error
-
-
-@contextmanager
-def _mode(student: nn.Module, *, training: bool) -> Iterator[None]:
-    """Put a student into a mode, and each of its modules back into its own."""
-    modes = [(module, module.training) for module in student.modules()]
-    student.train(training)
-    try:
-        yield
-    finally:
-        for module, was in modes:
-            module.training = was
 
 
 def _failure(student: nn.Module, run: Callable[[Network, Tensor], Tensor]) -> Exception | None:
