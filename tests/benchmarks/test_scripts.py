@@ -218,3 +218,61 @@ def test_startup(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "| clipteacher fit --help | 1.00 | 0.50 |" in shown
     assert "| segment, SegNeXt-T | 9.00 | 4.50 | 1.50, **1.50**, 1.50 | 1.00, **1.00**, 1.00 |" in shown
     assert len([each for each in read(out, "startup")["runs"] if each["what"] == "import torch"]) == 2
+
+
+def test_rare_classes(run: Run, tmp_path: Path) -> None:
+    """The world is drawn, and the weights are chosen; what a training would give is made up."""
+    asked: list[tuple[bool, int]] = []
+
+    def trained(root: Path, out: Path, weights: dict[str, float], seed: int) -> dict[str, Any]:
+        assert (root / "classes.txt").is_file()
+        assert out.parent == tmp_path
+        asked.append((bool(weights), seed))
+        names = (root / "classes.txt").read_text().split()
+        share = 0.4 if weights else 0.2
+        iou = {name: share if name in ("car", "bird", "mushroom") else 0.6 for name in [*names, "brick wall"]}
+        return {"IoU": iou, "mIoU_unseen": 0.5, "mIoU_seen": 0.55}
+
+    out = tmp_path / "rare.json"
+    options = ["--seeds", 3, "--train", 30, "--val", 4, "--runs", tmp_path, "--out", out]
+    shown = run("rare_classes", *options, scores=trained)
+    assert asked == [(False, 3), (True, 3)]
+    assert "| no weights | 20.0 | 60.0 | 60.0 | 50.0 | 55.0 |" in shown
+    assert "| weights as train chooses them | 40.0 | 60.0 | 60.0 | 50.0 | 55.0 |" in shown
+    weights = read(out, "rare_classes")["weights"]
+    assert {"bird", "mushroom"} <= set(weights)
+    assert min(weights.values()) > 1
+
+
+def test_train_command(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command takes minutes: here it writes what a run leaves, and notes what was typed."""
+    typed: list[list[str]] = []
+
+    def process(command: list[str], *, check: bool) -> None:
+        assert check
+        typed.append(command[3:])
+        out = Path(command[-1])
+        out.mkdir(parents=True)
+        plan = {
+            "trainer": {"max_steps": 40 + len(typed)},
+            "data": {"batch_size": 10, "augment": {"crop_size": [64, 96]}},
+            "model": {
+                "student": {"init_args": {"architecture": "FPN"}},
+                "teacher": {"class_path": "clipteacher.teachers.imagenet.ImageNetTeacher"},
+            },
+        }
+        (out / "plan.yaml").write_text(json.dumps(plan))
+        metrics = {"protocol": "mine-3-1-transductive", "mIoU_unseen": 0.5, "hIoU": 0.6, "mIoU_seen": 0.7, "pAcc": 0.8}
+        (out / "metrics.json").write_text(json.dumps(metrics))
+
+    monkeypatch.setattr("subprocess.run", process)
+    lines = tmp_path / "lines.jsonl"
+    options = ["mine", "--want", "cat, old chair", "--seeds", 1, 2, "--runs", tmp_path / "runs", "--lines", lines]
+    shown = run("train_command", *options)
+    row = '| `mine --want "cat, old chair"` | mine-3-1-transductive | 1, 2 | 50.0 ± 0.0 | 60.0 ± 0.0 | 70.0 ± 0.0 |'
+    assert row in shown
+    assert typed[1][:6] == ["train", "mine", "--want", "cat, old chair", "--seed", "2"]
+    assert run("train_command", *options) == shown
+    assert len(typed) == 2, "what has a line is not run again"
+    line = json.loads(lines.read_text().splitlines()[0])
+    assert (line["steps"], line["calibration"], line["teacher"]) == (41, 0, "ImageNetTeacher")

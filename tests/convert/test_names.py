@@ -18,6 +18,14 @@ def test_case_and_blanks_do_not_count_and_the_usual_spelling_wins() -> None:
     )
 
 
+def test_a_sign_of_one_or_two_characters_is_one_label() -> None:
+    one, two = "Gr\u00fcn", "Gru\u0308n"
+    found = name_classes(Counter({one: 2, two: 1}))
+    assert found.names == (one,)
+    assert found.ids == {one: 0, two: 0}
+    assert split_ignored([one, "cat"], [two])[0] == {one}
+
+
 def test_names_given_decide_order_and_spelling_and_may_be_new() -> None:
     found = name_classes(Counter({"cat": 1, "dog": 1}), ["Dog", "zebra", "cat"])
     assert found.names == ("Dog", "zebra", "cat")

@@ -14,17 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.protocols.splits import composed
 from clipteacher.utils.lists import shortened
-
-
-def composed(name: str) -> str:
-    """Return a file name in Unicode's composed form (NFC): macOS writes the `ü` of a name as `u` and two dots.
-
-    Example:
-        >>> composed("Zu\u0308rich.jpg") == "Z\u00fcrich.jpg"
-        True
-    """
-    return unicodedata.normalize("NFC", name)
 
 
 def flat_name(inner: PurePosixPath) -> str:

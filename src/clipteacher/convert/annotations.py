@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final, NamedTuple
 
-from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, composed, left_out_note
+from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, left_out_note
 from clipteacher.convert.coco import read_coco
 from clipteacher.convert.labelme import read_labelme
 from clipteacher.convert.names import name_classes, split_ignored
@@ -17,6 +17,7 @@ from clipteacher.convert.reading import DataRead
 from clipteacher.convert.structure import TEST, split_word
 from clipteacher.convert.writing import TRAIN, VAL, merged, painted
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.protocols.splits import composed
 from clipteacher.utils.lists import shortened
 
 _LOOKED_AT: Final = 40  # largest JSON files of a folder: COCO has few and large ones, Labelme one for each photo

@@ -23,11 +23,11 @@ from clipteacher.convert.annotated import (
     Annotations,
     Shape,
     collect,
-    composed,
     whole_number,
 )
 from clipteacher.convert.mask_files import read_mask
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.protocols.splits import composed
 from clipteacher.utils.lists import shortened
 
 _FILE: Final = re.compile(r"task-(?P<task>\d+)-annotation-(?P<annotation>\d+)-by-[^-]*-(?P<label>.+)-\d+\.png")

@@ -27,7 +27,6 @@ from clipteacher.convert.annotated import (
     Annotations,
     Shape,
     collect,
-    composed,
     inner_path,
     on_disk,
     read_json,
@@ -35,6 +34,7 @@ from clipteacher.convert.annotated import (
     whole_number,
 )
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.protocols.splits import composed
 from clipteacher.utils.lists import shortened
 
 IGNORED_LABEL: Final = "__ignore__"

@@ -13,12 +13,13 @@ from clipteacher.convert.annotations import annotated, find_annotations, read_co
 from clipteacher.convert.label_studio import brush_files, read_label_studio
 from clipteacher.convert.mask_classes import Coding
 from clipteacher.convert.masks import read_folder, read_masks
-from clipteacher.convert.names import BACKGROUND, folded
+from clipteacher.convert.names import BACKGROUND
 from clipteacher.convert.paired_masks import find_masks
 from clipteacher.convert.reading import DataRead
 from clipteacher.convert.structure import inner_root
 from clipteacher.convert.writing import TRAIN, VAL, PhotoAndMask, split_photos, write_folder
 from clipteacher.data.files import DataError
+from clipteacher.protocols.wanted import folded
 from clipteacher.utils.lists import shortened
 
 KINDS: Final = (

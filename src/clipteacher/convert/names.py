@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from clipteacher.data.files import DataError
 from clipteacher.protocols.splits import IGNORE, suggestion
+from clipteacher.protocols.wanted import folded
 
 VOID_NAMES: Final = frozenset(
     {"void", "ignore", "ignored", "__ignore__", "unlabelled", "unlabeled", "not labelled", "not labeled", "unannotated"}
@@ -24,16 +25,6 @@ class NamedClasses(NamedTuple):
     names: tuple[str, ...]
     ids: Mapping[str, int]
     notes: tuple[str, ...]
-
-
-def folded(label: str) -> str:
-    """Return a label in the form in which it is compared, without case and extra spaces.
-
-    Example:
-        >>> folded(" Traffic  Sign ") == folded("traffic sign")
-        True
-    """
-    return " ".join(label.split()).casefold()
 
 
 def split_ignored(labels: Collection[str], ignore: Sequence[str]) -> tuple[frozenset[str], str | None]:

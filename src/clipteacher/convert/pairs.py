@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from clipteacher.convert.annotated import composed, flat_name, visible_files
+from clipteacher.convert.annotated import flat_name, visible_files
 from clipteacher.convert.mask_files import LOSSY_SUFFIXES, MASK_SUFFIXES
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.protocols.splits import composed
 
 _ENDINGS: Final = "mask|masks|label|labels|labelids|gt|groundtruth|seg|segmentation|annotation"
 _MASK_END: Final = re.compile(rf"[-_. ]({_ENDINGS}|l)$", re.IGNORECASE)

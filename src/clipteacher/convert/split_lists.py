@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from clipteacher.convert.annotated import composed, left_out_note
+from clipteacher.convert.annotated import left_out_note
 from clipteacher.convert.mask_files import MASK_SUFFIXES
 from clipteacher.convert.pairs import MaskedPhoto
 from clipteacher.convert.structure import split_word
 from clipteacher.convert.text_files import read_text
 from clipteacher.convert.writing import TRAIN, VAL
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
+from clipteacher.protocols.splits import composed
 from clipteacher.utils.lists import shortened
 
 

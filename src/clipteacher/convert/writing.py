@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, left_out_note
-from clipteacher.convert.names import NamedClasses, folded, name_classes
+from clipteacher.convert.names import NamedClasses, name_classes
 from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
+from clipteacher.protocols.wanted import folded
 from clipteacher.utils.lists import shortened
 
 TRAIN: Final = "train"
