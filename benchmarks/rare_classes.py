@@ -102,12 +102,12 @@ def chosen_weights(root: Path) -> dict[str, float]:
     return class_weights(data_facts(*sets).shares)
 
 
-def scores(root: Path, out: Path, weights: dict[str, float], seed: int) -> dict[str, Any]:
+def scores(root: Path, out: Path, weights: dict[str, float], seed: int, steps: int) -> dict[str, Any]:
     """Train, or go on, and return the scores."""
     config = ROOT / "src/clipteacher/demo/quickstart/quickstart.yaml"
     arguments = ["--config", str(config), "--data.root", str(root), "--seed_everything", str(seed), "--out", str(out)]
     words = ["--data.unseen", "[]", "--data.wanted", json.dumps(UNSEEN), "--trainer.limit_val_batches", "0"]
-    balance = ["--model.method.losses.class_weights", json.dumps(weights)]
+    balance = ["--model.method.losses.class_weights", json.dumps(weights), "--trainer.max_steps", str(steps)]
     if not (out / "metrics.json").exists():
         configured_session([*arguments, *words, *balance, "--resume"]).start()
     found: dict[str, Any] = json.loads((out / "metrics.json").read_text())
@@ -118,6 +118,7 @@ def main() -> None:
     """Train with and without weights, for each seed, and write both down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--train", type=int, default=600)
     parser.add_argument("--val", type=int, default=200)
     parser.add_argument("--runs", type=Path, default=Path("runs/rare_classes"))
@@ -128,7 +129,8 @@ def main() -> None:
     weights, found = chosen_weights(world), []
     for seed in given.seeds:
         for setting, each in (("no weights", {}), ("weights as train chooses them", weights)):
-            run = scores(world, given.runs / f"{setting.split()[0]}-seed{seed}", each, seed)
+            out = given.runs / f"{setting.split()[0]}-{given.steps}-seed{seed}"
+            run = scores(world, out, each, seed, given.steps)
             found.append({"setting": setting, "seed": seed, **run})
     write_json(given.out, {**provenance(), "weights": weights, "runs": found})
     rows = []
@@ -139,7 +141,7 @@ def main() -> None:
         means = [[100 * statistics.mean(run["IoU"][name] for name in names) for run in runs] for names in groups]
         means += [[100 * run[score] for run in runs] for score in ("mIoU_unseen", "mIoU_seen")]
         rows.append([setting, *map(shown_mean, means)])
-    print(f"weights: {weights}; seeds {given.seeds}\n")
+    print(f"weights: {weights}; seeds {given.seeds}; {given.steps} steps\n")
     print(table(["mean IoU of", ", ".join(SMALL), ", ".join(FEW), "the other seen", "U", "S"], rows))
 
 

@@ -224,9 +224,9 @@ def test_rare_classes(run: Run, tmp_path: Path) -> None:
     """The world is drawn, and the weights are chosen; what a training would give is made up."""
     asked: list[tuple[bool, int]] = []
 
-    def trained(root: Path, out: Path, weights: dict[str, float], seed: int) -> dict[str, Any]:
+    def trained(root: Path, out: Path, weights: dict[str, float], seed: int, steps: int) -> dict[str, Any]:
         assert (root / "classes.txt").is_file()
-        assert out.parent == tmp_path
+        assert (out.parent, steps) == (tmp_path, 250)
         asked.append((bool(weights), seed))
         names = (root / "classes.txt").read_text().split()
         share = 0.4 if weights else 0.2
