@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,6 +13,9 @@ from PIL import Image, ImageOps
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Suffixes of photos in a folder, in upper or lower case."""
+
+
+_LIMIT_LIFTED: Final = Lock()  # Pillow's limit is one for all threads
 
 
 class DataError(ValueError):
@@ -140,10 +144,12 @@ def decoded(picture: str | PathLike[str] | Image.Image, *, upright: bool, max_pi
             fix = "Open it again, and keep its file open until then."
             return _loaded(picture, name, upright, max_pixels)
         fix = "Save it again, or remove it."
-        with Image.open(_existing(Path(picture))) as image:
+        with _opened(_existing(Path(picture)), max_pixels) as image:
             return _loaded(image, name, upright, max_pixels)
     except DataError:
         raise
+    except PermissionError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror}. Change the permissions of the file.") from error
     except Image.DecompressionBombError as error:
         raise DataError(
             f"{name}: cannot be read: {error} Expected at most twice PIL.Image.MAX_IMAGE_PIXELS. Make the picture "
@@ -160,6 +166,19 @@ def picture_name(picture: str | PathLike[str] | Image.Image) -> str:
     if isinstance(picture, Image.Image):
         return str(getattr(picture, "filename", "")) or f"picture of mode {picture.mode}"
     return str(picture)
+
+
+def _opened(path: Path, max_pixels: int | None) -> Image.Image:
+    """Open a picture; with `max_pixels` Pillow's own limit, which may be lower, does not count."""
+    if max_pixels is None:
+        return Image.open(path)
+    with _LIMIT_LIFTED:
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def _loaded(image: Image.Image, name: str, upright: bool, max_pixels: int | None) -> Image.Image:
