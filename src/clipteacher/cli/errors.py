@@ -41,7 +41,8 @@ def user_errors() -> Iterator[None]:
         with plain_warnings():
             yield
     except (ImportError, OSError, TypeError, ValueError) as error:
-        print(f"clipteacher: error: {printable(error, keep='\n')}", file=sys.stderr)
+        message = printable(error, keep="\n")
+        print(f"clipteacher: error: {message}", file=sys.stderr)
         raise SystemExit(2) from error
 
 

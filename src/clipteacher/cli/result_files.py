@@ -92,11 +92,36 @@ def _check_free(files: Sequence[Path], sources: set[str]) -> None:
             raise ValueError(
                 f"out: {printable(path)} is one of the photos and would be written over. Name another --out."
             )
-        if path.is_symlink() or path.exists():
-            if path.is_symlink() or not is_result(path):
-                others.append(path)
+        if path.is_symlink() or (path.exists() and not is_result(path)):
+            others.append(path)
     if others:
         raise ValueError(
             f"out: {printable(others[0])}{f' and {len(others) - 1} more' if others[1:] else ''} would be written over, "
             "expected nothing there, or results of clipteacher segment. Name another --out, or remove what is there."
+        )
+
+
+def make_folder(option: str, folder: Path | None) -> None:
+    """Make a folder to write to, or say why that cannot be, before the work begins.
+
+    Args:
+        option: What the folder was given as, for messages.
+        folder: The folder; None for none.
+
+    Raises:
+        ValueError: A file is in its way, or it may not be written to.
+    """
+    if folder is None:
+        return
+    file = next((each for each in (folder, *folder.parents) if each.exists() and not each.is_dir()), None)
+    if file is not None:
+        raise ValueError(
+            f"{option}: got {printable(folder)}, but {printable(file)} is a file. Name another --{option}."
+        )
+    there = next(each for each in (folder, *folder.parents) if each.is_dir())
+    if os.access(there, os.W_OK | os.X_OK):
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        raise ValueError(
+            f"{option}: {printable(folder)} may not be written to. Change its permissions, or name another."
         )

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jsonargparse import Namespace
-from rich.progress import Progress
 
 from clipteacher.cli.area_table import check_table, write_table
 from clipteacher.cli.arguments import NAMES, add_device, device, names
-from clipteacher.cli.errors import DISK_ADVICE, INTERRUPTED, user_errors
+from clipteacher.cli.errors import plain_warnings, user_errors
 from clipteacher.cli.parser import CommandParser
-from clipteacher.cli.result_files import MADE_BY, ResultFiles, is_result, result_files
-from clipteacher.data.files import DataError
-from clipteacher.data.photo import MAX_PIXELS, eight_bits, read_photo
-from clipteacher.data.photo_search import FoundPhotos, described, find_photos
+from clipteacher.cli.result_files import MADE_BY, ResultFiles, is_result, make_folder, result_files
+from clipteacher.cli.segment_photos import Done, say_left_out, say_stopped, segment_all
+from clipteacher.data.photo import MAX_PIXELS
+from clipteacher.data.photo_search import find_photos
 from clipteacher.pictures import overlay, save_id_png, save_picture
 from clipteacher.protocols.splits import ignore_id
 from clipteacher.segmenter.segmentation import NONE, Segmentation
@@ -30,13 +27,6 @@ if TYPE_CHECKING:
 
     from clipteacher.onnx.segmenter import OnnxSegmenter
     from clipteacher.segmenter.segmenter import Segmenter
-
-
-class _Done(NamedTuple):
-    """What is written, by photo: shares of the names and of none; and what could not be read."""
-
-    areas: dict[Path, tuple[dict[str, float], float]]
-    failed: list[DataError]
 
 
 def segment(arguments: Sequence[str]) -> None:
@@ -53,10 +43,10 @@ def segment(arguments: Sequence[str]) -> None:
         check_table(given.areas, [*(photo.path for photo in found.photos), *(path for pair in files for path in pair)])
         segmenter, background = _segmenter(given)
         for option, folder in (("out", given.out), ("areas", given.areas and given.areas.parent)):
-            _make_folder(option, folder)
+            make_folder(option, folder)
     none = ignore_id(len(segmenter.class_names))
 
-    def segmented(photo: NDArray[np.uint8] | NDArray[np.float32]) -> Segmentation:
+    def segmented(photo: NDArray[Any]) -> Segmentation:
         return segmenter.segment(photo, threshold=given.threshold, background_prompts=background)
 
     def save(photo: NDArray[np.uint8], result: Segmentation, to: ResultFiles) -> None:
@@ -64,76 +54,19 @@ def segment(arguments: Sequence[str]) -> None:
         save_picture(picture, to.drawn, software=MADE_BY)
         save_id_png(np.where(result.labels == NONE, none, result.labels), to.ids, software=MADE_BY)
 
-    done = _Done({}, [])
+    done = Done({}, [])
     try:
-        _segment_all(found, files, segmented, save, done, given.max_pixels)
+        with plain_warnings():
+            segment_all(found, files, segmented, save, done, max_pixels=given.max_pixels)
         if given.areas is not None:
             write_table(done.areas, segmenter.class_names, given.areas)
     except (KeyboardInterrupt, OSError) as error:
-        _stop(error, done, given)
+        say_stopped(error, done, given.out, given.areas)
     listed = ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.class_names))
     none_too = given.threshold is not None or any(name not in segmenter.class_names for name in background)
     print(printable(f"Ids: {listed}" + (f", {none} none of these" if none_too else "")))
     print(printable(f"Written: {2 * len(done.areas)} pictures in {given.out}"))
-    _tell_the_rest(found, done.failed)
-
-
-def _segment_all(
-    found: FoundPhotos,
-    files: Sequence[ResultFiles],
-    segmented: Callable[[NDArray[np.uint8] | NDArray[np.float32]], Segmentation],
-    save: Callable[[NDArray[np.uint8], Segmentation, ResultFiles], None],
-    done: _Done,
-    max_pixels: int,
-) -> None:
-    """Segment photo after photo, and note in `done` what came of each."""
-    with Progress() as progress:
-        jobs = list(zip(found.photos, files, strict=True))
-        for (path, _), to in progress.track(jobs, description="Segmenting"):
-            try:
-                photo = read_photo(path, max_pixels=max_pixels)
-                result = segmented(photo)
-            except DataError as error:
-                done.failed.append(error)
-                continue
-            except (MemoryError, RuntimeError) as error:
-                done.failed.append(_too_large(path, error))
-                continue
-            save(eight_bits(photo), result, to)
-            done.areas[path] = result.areas, result.none_area
-
-
-def _too_large(path: Path, error: Exception) -> DataError:
-    """Return the fault of a photo for which there is no memory; other errors are raised again."""
-    if not (isinstance(error, MemoryError) or "memory" in str(error)):
-        raise error
-    return DataError(f"{path}: too large for the memory that is free. Make it smaller, or try --device cpu.")
-
-
-def _stop(error: BaseException, done: _Done, given: Namespace) -> NoReturn:
-    """Say what stopped the command, and what is written."""
-    written = f"Written: {2 * len(done.areas)} pictures in {given.out}, each whole"
-    table = "" if given.areas is None else f"; {given.areas} is not"
-    if isinstance(error, OSError):
-        advice = f"{DISK_ADVICE[error.errno]}. " if error.errno in DISK_ADVICE else ""
-        print(printable(f"clipteacher: error: {error}. {advice}{written}{table}."), file=sys.stderr)
-        raise SystemExit(1) from error
-    print(printable(f"clipteacher: stopped. {written}{table}."), file=sys.stderr)
-    raise SystemExit(INTERRUPTED) from None
-
-
-def _tell_the_rest(found: FoundPhotos, failed: Sequence[DataError]) -> None:
-    """Say what was left out; the status is 1 where something could not be read."""
-    if found.left_out:
-        print(f"Left out: {described(found.left_out)}")
-    if not failed and not found.unreadable:
-        return
-    parts = [f"{len(failed)} of {len(found.photos)} photos"] if failed else []
-    parts += [f"{len(found.unreadable)} folders"] if found.unreadable else []
-    print(f"clipteacher: error: {' and '.join(parts)} could not be read:", file=sys.stderr)
-    for fault in (*failed, *found.unreadable):
-        print(printable(f"  {fault}"), file=sys.stderr)
-    raise SystemExit(1)
+    say_left_out(found, done.failed)
 
 
 def _parser() -> CommandParser:
@@ -192,19 +125,3 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     if (classes := names(given.classes)) is not None:
         segmenter = segmenter.with_names(classes)
     return segmenter.to(device(given.device)) if isinstance(segmenter, Segmenter) else segmenter, background
-
-
-def _make_folder(option: str, folder: Path | None) -> None:
-    """Make a folder to write to, or say why that cannot be, before the work begins."""
-    if folder is None:
-        return
-    file = next((each for each in (folder, *folder.parents) if each.exists() and not each.is_dir()), None)
-    if file is not None:
-        raise ValueError(
-            f"{option}: got {printable(folder)}, but {printable(file)} is a file. Name another --{option}."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"{option}: {printable(folder)} may not be written to. Change its permissions, or name another."
-        )

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Suffixes of photos in a folder, in upper or lower case."""
@@ -155,6 +155,11 @@ def decoded(picture: str | PathLike[str] | Image.Image, *, upright: bool, max_pi
             f"{name}: cannot be read: {error} Expected at most twice PIL.Image.MAX_IMAGE_PIXELS. Make the picture "
             "smaller, or raise that number if you trust the file."
         ) from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{name}: cannot be read: no picture that Pillow knows here, expected one. Save it as JPEG or PNG, or "
+            "remove it."
+        ) from error
     except Exception as error:  # a decoder may raise almost anything on broken bytes
         raise DataError(
             f"{name}: cannot be read ({type(error).__name__}: {error}), expected an intact picture. {fix}"
@@ -203,7 +208,7 @@ def _existing(path: Path) -> Path:
         return path
     what = "no plain file" if path.exists() else "no such file"
     if path.is_symlink() and not path.exists():
-        what = "a link to a file that is gone"
+        what = "a link that leads to no file"
     elif path.is_dir():
         what = "a folder"
     raise DataError(f"{path}: cannot be read: {what}, expected a picture. Check the path.")

@@ -19,7 +19,7 @@ PHOTO_SUFFIXES: Final = (
 
 HIDDEN: Final = "hidden"
 LINKS: Final = "links to folders"
-OTHERS: Final = "of other kinds"
+OTHERS: Final = "other kinds of files"
 RESULTS: Final = "results of clipteacher segment"
 OUT: Final = "the folder of results"
 
@@ -72,11 +72,12 @@ def find_photos(paths: Sequence[Path], out: Path, is_result: Callable[[Path], bo
     for file in files:
         listed.append(file) if not is_result(file) else found.left_out.setdefault(RESULTS, []).append(file)
     if not listed:
-        where, rest = shortened(map(printable, paths)), described(found.left_out)
+        why = [f"left out: {described(found.left_out)}"] if found.left_out else []
+        why += [printable(str(fault).split(", expected")[0]) for fault in found.unreadable[:1]]
+        known = f" ({'; '.join(why)})" if why else ""
         raise ValueError(
-            f"photo: got no photo in {where}{f' ({rest} left out)' if rest else ''}, expected files ending in "
-            f"{', '.join(PHOTO_SUFFIXES)}. Name a folder that holds some."
-            + "".join(f" {printable(fault)}" for fault in found.unreadable[:1])
+            f"photo: got no photo in {shortened(map(printable, paths))}{known}, expected files such as .jpg, .png, "
+            ".tif or .webp. Name a folder that holds some."
         )
     root = _root(folders, files)
     for path in listed:
@@ -90,9 +91,12 @@ def described(left_out: dict[str, list[Path]]) -> str:
 
     Example:
         >>> described({HIDDEN: [Path("photos/.a"), Path("photos/.b")], OTHERS: [Path("notes.txt")]})
-        '2 hidden, such as photos/.a; 1 of other kinds, such as notes.txt'
+        'hidden (2, such as photos/.a), other kinds of files (1: notes.txt)'
     """
-    return "; ".join(f"{len(each)} {reason}, such as {printable(each[0])}" for reason, each in left_out.items())
+    return ", ".join(
+        f"{reason} ({len(each)}{', such as' if each[1:] else ':'} {printable(each[0])})"
+        for reason, each in left_out.items()
+    )
 
 
 def _sorted_out(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:

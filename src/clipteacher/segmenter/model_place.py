@@ -17,6 +17,7 @@ HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 _CONFIG: Final = "config.json"
 _EXPECTED: Final = "expected the folder model/ of a run, or the run's folder"
+_UNFINISHED: Final = " This run has no model yet: finish it, with the same command and --resume."
 _FILES: Final = {
     ".ckpt": "a checkpoint, from which training goes on",
     ".onnx": "an ONNX file",
@@ -48,7 +49,8 @@ def local_model(model: str | Path) -> Path | None:
         return folder
     if path.exists():
         what = _FILES.get(path.suffix.lower(), "a file")
-        fix = _fix([each for above in (path.parent, path.parent.parent) for each in _models(above)])
+        near = [each for above in (path.parent, path.parent.parent) for each in _models(above)]
+        fix = _UNFINISHED if not near and _is_run(path.parent.parent) else _fix(near)
         if path.suffix.lower() == ".onnx":
             fix = " For an ONNX file there is `clipteacher segment --onnx`, and OnnxSegmenter in Python."
         raise ValueError(f"model: got {printable(path)}, {what}; {_EXPECTED}.{fix}")
@@ -71,17 +73,21 @@ def meant_models(path: Path) -> list[Path]:
 
 def _no_model(path: Path) -> str:
     """Say what a folder holds in place of a model."""
-    if not (entries := list(_entries(path))):
-        return f"model: got {printable(path)}, an empty folder: no {_CONFIG} in {printable(path)}; {_EXPECTED}."
-    said = f"model: no {_CONFIG} in {printable(path)}; {_EXPECTED}."
-    if {"checkpoints", "config.yaml"} & {each.name for each in entries} and not (path / "model").exists():
-        return f"{said} This run has no model yet: finish it, with the same command and --resume."
-    return said + _fix(_models(path) or _models(path.parent))
+    near = _models(path) or _models(path.parent)
+    if next(_entries(path), None) is None:
+        return f"model: got {printable(path)}, an empty folder; {_EXPECTED}.{_fix(near)}"
+    fix = _UNFINISHED if _is_run(path) and not (path / "model").exists() else _fix(near)
+    return f"model: no {_CONFIG} in {printable(path)}; {_EXPECTED}.{fix}"
+
+
+def _is_run(folder: Path) -> bool:
+    """Return whether a folder looks like a run's."""
+    return (folder / "checkpoints").is_dir() and (folder / "config.yaml").is_file()
 
 
 def _fix(models: list[Path]) -> str:
     """Name the model that was meant, if one is known."""
-    return f" Did you mean {printable(models[0])}?" if models else ""
+    return f" Did you mean {printable(models[0])}?" if models else " `clipteacher train` and `fit` write one."
 
 
 def _models(path: Path) -> list[Path]:
