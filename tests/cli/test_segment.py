@@ -367,7 +367,7 @@ def test_wrong_input_ends_with_one_message_before_anything_is_written(
     assert f"got no photo in {other}" in message
     assert ".jpg" in message
     assert f"model: no folder {tmp_path / 'model'}" in fails(capsys, tmp_path, out, photos[0])
-    assert f"model: got {other}, an empty folder" in fails(capsys, run, out, photos[0], model=str(other))
+    assert f"model: no config.json in {other}, an empty folder" in fails(capsys, run, out, photos[0], model=str(other))
     for classes in ("", "sky, sky", "sky,, grass", "sky,"):
         assert "classes: got [" in fails(capsys, run, out, photos[0], "--classes", classes)
     assert not out.exists()

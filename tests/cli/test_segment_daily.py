@@ -149,8 +149,8 @@ def test_whatever_pillow_reads(trained: tuple[Path, Path], tmp_path: Path) -> No
     assert len(np.unique(ids["plain.png"])) > 1
     size = picture.height, picture.width
     sides = {"turned.jpg": size[::-1], "dot.png": (1, 1), "tall.png": (3000, 1), "wide.png": (1, 3000)}
-    for name, found in ids.items():
-        assert found.shape == sides.get(name, size), name
+    for name, each in ids.items():
+        assert each.shape == sides.get(name, size), name
 
 
 @pytest.mark.parametrize("when", [0, 1, 2, 5])

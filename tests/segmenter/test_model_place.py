@@ -53,7 +53,7 @@ CATS = r"Did you mean runs.cats.model\?"
         ("rnus/cats/model", CATS),
         ("rusn", CATS),
         (Path("rusn/cats"), CATS),
-        ("empty", "got empty, an empty folder; .*`clipteacher train` and `fit` write one"),
+        ("empty", "no config.json in empty, an empty folder; .*`clipteacher train` and `fit` write one"),
         ("other", "no config.json in other; .*`clipteacher train` and `fit` write one"),
         ("nothing", "no folder nothing; .*write one"),
         ("/nowhere/at all", "no folder .nowhere.at all; "),

@@ -75,7 +75,7 @@ def _no_model(path: Path) -> str:
     """Say what a folder holds in place of a model."""
     near = _models(path) or _models(path.parent)
     if next(_entries(path), None) is None:
-        return f"model: got {printable(path)}, an empty folder; {_EXPECTED}.{_fix(near)}"
+        return f"model: no {_CONFIG} in {printable(path)}, an empty folder; {_EXPECTED}.{_fix(near)}"
     fix = _UNFINISHED if _is_run(path) and not (path / "model").exists() else _fix(near)
     return f"model: no {_CONFIG} in {printable(path)}; {_EXPECTED}.{fix}"
 

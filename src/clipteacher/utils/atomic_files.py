@@ -53,7 +53,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], object], *, durab
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, name):
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, name):
             error.filename = str(path)  # for the message: nobody knows the temporary name
         raise
     if durable:
