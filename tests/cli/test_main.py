@@ -163,6 +163,13 @@ def run(*arguments: str, stdout: int) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def test_a_service_without_streams() -> None:
+    program = "import sys; sys.stdout = sys.stderr = None; from clipteacher.cli.main import main; main(sys.argv[1:])"
+    for arguments, status in ((["--version"], 0), (["nothing"], 2)):
+        done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)  # noqa: S603
+        assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+
+
 def test_nobody_reads_what_is_printed() -> None:
     reader, writer = os.pipe()
     os.close(reader)

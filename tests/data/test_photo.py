@@ -168,6 +168,9 @@ def test_a_file_of_more_pixels_than_allowed_is_not_decoded(tmp_path: Path, monke
         decoded(small, upright=True)
 
 
+EPS = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+
+
 def broken(name: str, write: Callable[[Path], object]) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         write(folder / name)
@@ -188,6 +191,10 @@ FILES = {
     "text": (broken("text.png", lambda path: path.write_text("404 not found")), "no picture that Pillow knows"),
     "cut": (broken("cut.jpg", cut_jpeg), "truncated"),
     "folder": (broken("folder.png", lambda path: path.mkdir()), "a folder"),
+    "EPS": (
+        broken("drawing.jpg", lambda path: path.write_text(EPS)),
+        "a program for Ghostscript, expected a photo. Save it as PNG",
+    ),
     "dangling": (broken("link.png", lambda path: path.symlink_to("nowhere.png")), "a link that leads to no file"),
     "NaN": (
         broken("nan.tif", lambda path: Image.fromarray(np.full((2, 2), np.nan, np.float32)).save(path)),

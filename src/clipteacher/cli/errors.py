@@ -62,7 +62,8 @@ def one_line_ends() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed (>&-), as a service may have it
+                sys.stdout.flush()
     except KeyboardInterrupt:
         print("clipteacher: stopped.", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
@@ -79,6 +80,8 @@ def one_line_ends() -> Iterator[None]:
 
 def _drop_output() -> None:
     """Let what cannot be printed go nowhere: Python would try again at its end, and fail again."""
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.flush()
     except OSError:

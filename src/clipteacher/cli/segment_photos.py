@@ -82,7 +82,7 @@ def _too_large(path: Path, error: Exception) -> DataError:
     """Return the fault of a photo for which there is no memory; other errors are raised again."""
     if not (isinstance(error, MemoryError) or "memory" in str(error)):
         raise error
-    return DataError(f"{path}: too large for the memory that is free. Make it smaller, or try --device cpu.")
+    return DataError(f"{path}: too large for the memory that is free. Make it smaller; for a GPU, --device cpu may do.")
 
 
 def say_stopped(error: KeyboardInterrupt | OSError, done: Done, out: Path, table: Path | None) -> NoReturn:

@@ -196,6 +196,8 @@ def _loaded(image: Image.Image, name: str, upright: bool, max_pixels: int | None
             f"{name}: got {size} (width x height), {image.width * image.height} pixels, expected at most "
             f"{max_pixels}. Make the picture smaller, or raise max_pixels if you trust it."
         )
+    if image.format == "EPS":
+        raise DataError(f"{name}: got EPS, a program for Ghostscript, expected a photo. Save it as PNG or JPEG.")
     image.load()
     return ImageOps.exif_transpose(image) if upright else image
 

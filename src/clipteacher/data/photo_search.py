@@ -13,7 +13,22 @@ from clipteacher.utils.printable import printable
 
 PHOTO_SUFFIXES: Final = (
     *IMAGE_SUFFIXES,
-    *(".jpe", ".mpo", ".apng", ".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".pnm", ".tga", ".dib", ".qoi"),
+    *(
+        ".jpe",
+        ".mpo",
+        ".apng",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".jp2",
+        ".j2k",
+        ".ppm",
+        ".pgm",
+        ".pnm",
+        ".tga",
+        ".dib",
+        ".qoi",
+    ),
 )
 """Suffixes of what counts as a photo in a folder, in upper or lower case; Pillow may lack the means to read one."""
 
