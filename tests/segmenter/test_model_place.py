@@ -78,9 +78,11 @@ def test_what_may_be_a_hub_id(runs: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_read(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def closed(folder: Path) -> object:
+    def closed(folder: Path) -> bool:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr(Path, "iterdir", closed)
-    with pytest.raises(FileNotFoundError, match=r"no folder runs.cat; "):
-        local_model("runs/cat")
+    for method in ("iterdir", "is_file"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, method, closed)
+            with pytest.raises(FileNotFoundError, match=r"no folder runs.cat; "):
+                local_model("runs/cat")

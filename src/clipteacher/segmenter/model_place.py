@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -92,8 +93,12 @@ def _fix(models: list[Path]) -> str:
 
 def _models(path: Path) -> list[Path]:
     """Return the models at a path and in the folders of it, and those of runs there."""
-    places = [path, *(each for each in _entries(path))]
-    return [found for each in places if (found := model_folder(each)) and (found / _CONFIG).is_file()]
+    found = []
+    for place in (path, *_entries(path)):
+        with suppress(OSError):  # a folder that may not be entered
+            folder = model_folder(place)
+            found += [folder] if (folder / _CONFIG).is_file() else []
+    return found
 
 
 def _entries(folder: Path) -> Iterator[Path]:
