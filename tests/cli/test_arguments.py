@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from clipteacher.cli.arguments import check_setting
+from clipteacher.cli.arguments import check_setting, device
+from clipteacher.planning.facts import machine_facts
 from clipteacher.protocols import COCO_STUFF_156_15, CONTEXT_50_10_BG, MSRC21_16_5, VOC12_15_5, VOC20, Protocol
 from clipteacher.protocols.protocol import transductive
 
@@ -61,3 +62,9 @@ def test_a_model_that_knew_what_the_protocol_tells(protocol: Protocol, wanted: t
 def test_a_model_that_knew_more_or_less(protocol: Protocol, wanted: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         check_setting(protocol, wanted)
+
+
+def test_the_device_that_is_there() -> None:
+    assert device("auto") == device(None)
+    assert device("cpu").type == "cpu"
+    assert machine_facts("auto").device == machine_facts().device

@@ -34,3 +34,11 @@ def test_it_is_still_a_warning_of_python() -> None:
         warnings.simplefilter("error")
         with pytest.raises(UserWarning, match="3 masks"), plain_warnings():
             warnings.warn("3 masks", stacklevel=1)
+
+
+def test_no_message_holds_what_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), user_errors():
+        raise ValueError("photo: got a\x1b[2J.png\nand \udcff.png")
+    assert capsys.readouterr().err == "clipteacher: error: photo: got a\\x1b[2J.png\nand \\udcff.png\n"
+    with plain_warnings():
+        assert warnings.formatwarning("a\x1b\nb", UserWarning, "x.py", 1) == "clipteacher: warning: a\\x1b b\n"

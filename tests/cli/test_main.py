@@ -1,9 +1,12 @@
 """The command itself: usage, exit statuses, and that it loads only what it needs."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
@@ -151,3 +154,74 @@ print(json.dumps(loaded))
         "clipteacher.segmenter.vocabulary": [],
         "clipteacher.evaluation.evaluate": [],
     }
+
+
+def run(*arguments: str, stdout: int) -> tuple[int, str]:
+    """The script in a process of its own: its status, and what it says on stderr."""
+    program = "from clipteacher.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", program, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    return done.returncode, done.stderr
+
+
+def test_a_service_without_streams() -> None:
+    program = "import sys; sys.stdout = sys.stderr = None; from clipteacher.cli.main import main; main(sys.argv[1:])"
+    for arguments, status in ((["--version"], 0), (["nothing"], 2)):
+        done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)  # noqa: S603
+        assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+
+
+def test_nobody_reads_what_is_printed() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert run("--help", stdout=writer) == (141, "")
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_what_is_printed_goes_to_a_full_disk() -> None:
+    with Path("/dev/full").open("w") as full:
+        status, said = run("--help", stdout=full.fileno())
+    assert status == 1
+    assert said == "clipteacher: error: [Errno 28] No space left on device. The disk is full: free some room.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, "clipteacher: stopped.\n"),
+        (
+            OSError(errno.EROFS, "Read-only", "a\x1b"),
+            1,
+            "clipteacher: error: [Errno 30] Read-only: 'a\\x1b'. The disk is read-only: make it writable.\n",
+        ),
+    ],
+)
+def test_every_command_ends_in_one_line(
+    error: BaseException, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(arguments: list[str]) -> None:
+        raise error
+
+    monkeypatch.setattr("clipteacher.cli.world.world", stop)
+    with pytest.raises(SystemExit) as ended:
+        main(["world"])
+    assert ended.value.code == status
+    assert capsys.readouterr().err == said
+
+
+def test_other_errors_stay_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(arguments: list[str]) -> None:
+        raise ProcessLookupError(errno.ESRCH, "a mistake of ours")
+
+    monkeypatch.setattr("clipteacher.cli.world.world", fail)
+    with pytest.raises(ProcessLookupError):
+        main(["world"])
+
+
+def test_a_terminal_that_lacks_letters() -> None:
+    program = "from clipteacher.cli.main import main; import clipteacher.cli.main as m; m._USAGE = '猫\\n'; main()"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, check=True)  # noqa: S603
+    assert done.stdout == b"\\u732b\n"

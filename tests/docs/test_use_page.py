@@ -11,7 +11,9 @@ from PIL import Image
 from tests.docs.pages import blocks, page
 
 from clipteacher import Segmenter
+from clipteacher.cli.errors import INTERRUPTED
 from clipteacher.cli.main import main
+from clipteacher.data.photo_search import PHOTO_SUFFIXES
 
 PAGE = page("docs/guides/use.md")
 
@@ -62,3 +64,10 @@ def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"threshold", "background_prompts", "background_own", "areas", "max_pixels", "text_cache"} <= options
     for option in options:
         assert f"--{option}" in usage, option
+
+
+def test_the_suffixes_of_photos_in_a_folder() -> None:
+    (row,) = (line for line in PAGE.splitlines() if line.startswith("| files of the suffixes"))
+    assert sorted(re.findall(r"`(\.\w+)`", row)) == sorted(PHOTO_SUFFIXES)
+    for status in ("0", "1", "2", str(INTERRUPTED), "141"):
+        assert f"\n| {status} | " in PAGE

@@ -92,7 +92,7 @@ def test_what_is_neither_folder_nor_hub_id(place: str | Path, downloads: list[di
         with pytest.raises(FileNotFoundError, match=r"config\.json"):
             Segmenter.from_pretrained(place)  # the working directory
         return
-    with pytest.raises(FileNotFoundError, match=r"model: no folder .*; expected model/ of a run, or a hub id"):
+    with pytest.raises(FileNotFoundError, match=r"model: no folder .*; expected the folder model/ of a run"):
         Segmenter.from_pretrained(place)
     assert not downloads
 

@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import errno
 import json
 import math
 import os
@@ -154,3 +155,19 @@ def test_what_a_killed_process_left_goes_and_the_rest_stays(tmp_path: Path) -> N
     assert (tmp_path / "model" / "config.json").read_text() == "older", "what was about to be replaced is back"
     assert remove_unfinished(tmp_path) == []
     assert remove_unfinished(tmp_path / "nowhere") == []
+
+
+def test_an_error_names_the_file_that_was_meant(tmp_path: Path) -> None:
+    def full(temporary: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def closed(temporary: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(temporary))
+
+    def other(temporary: Path) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "font.ttf")
+
+    for write, named in ((full, tmp_path / "a.png"), (closed, tmp_path / "a.png"), (other, "font.ttf")):
+        with pytest.raises(OSError, match=rf"{named}'$"):
+            write_atomically(tmp_path / "a.png", write)
+    assert not list(tmp_path.iterdir())

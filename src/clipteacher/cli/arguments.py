@@ -35,18 +35,18 @@ def names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
 
 def add_device(parser: ArgumentParser) -> None:
     """Add `--device`: by default a GPU where there is one."""
-    parser.add_argument("--device", type=str | None, help="such as cpu or cuda:1; default: a GPU where there is one")
+    parser.add_argument("--device", type=str | None, help="such as cpu or cuda:1; default: auto, a GPU if there is one")
 
 
 def device(name: str | None) -> torch.device:
-    """Return a device by its name; None is a GPU where there is one, else the CPU.
+    """Return a device by its name; None and "auto" are a GPU where there is one, else the CPU.
 
     Raises:
         ValueError: Torch knows no such device, or cannot use it here.
     """
     import torch
 
-    if name is None:
+    if name in (None, "auto"):
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         return torch.empty(0, device=name).device

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clipteacher.cli.errors import plain_warnings
+from clipteacher.cli.errors import DISK_ADVICE, plain_warnings
 from clipteacher.data.files import DataError
 from clipteacher.training.finite_losses import NonFiniteLossError
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.training.run_lock import RunInUseError
-
-_ADVICE = {
-    errno.ENOSPC: "The disk is full: free some room",
-    errno.EDQUOT: "The quota is used up: free some room",
-    errno.EFBIG: "The file is larger than the system allows: lift the limit (ulimit -f)",
-    errno.EROFS: "The disk is read-only: make it writable",
-    errno.EACCES: "The folder may not be written to: change its permissions",
-    errno.EPERM: "The folder may not be written to: change its permissions",
-    errno.EIO: "The disk is failing: move the run to another",
-}
 
 
 @contextmanager
@@ -51,8 +40,8 @@ def training_faults(run: RunFolder | None) -> Iterator[None]:
         elif isinstance(error, DataError):
             fault = str(error).split("DataError: ")[-1].strip()  # a worker puts its traceback before it
             message = f"{fault}\nFix it{_resume(run, ', then ')}"
-        elif isinstance(error, OSError) and error.errno in _ADVICE:
-            message = f"{error}\n{_ADVICE[error.errno]}{_resume(run, ', then ')}"
+        elif isinstance(error, OSError) and error.errno in DISK_ADVICE:
+            message = f"{error}\n{DISK_ADVICE[error.errno]}{_resume(run, ', then ')}"
         elif isinstance(error, KeyboardInterrupt) and run is not None:
             message = _resume(run, "stopped: ")
         else:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
+from clipteacher.cli.errors import one_line_ends
 from clipteacher.version import __version__
 
 _USAGE = """\
@@ -48,9 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: Command-line arguments; None takes those of the process.
 
     Raises:
-        SystemExit: Status 2 for wrong arguments or input.
+        SystemExit: Status 2 for wrong arguments or input, 1 where the disk refuses, 130 after Ctrl-C, 141 where nobody
+            reads what is printed any more.
     """
-    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with one_line_ends():
+        _run(list(sys.argv[1:] if arguments is None else arguments) or ["--help"])
+
+
+def _run(arguments: Sequence[str]) -> None:
+    """Run the command that is named first."""
+    command, *rest = arguments
     if command == "help":
         command, rest = (rest[0], ["--help"]) if rest else ("--help", [])
     if command in _COMMANDS:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Suffixes of photos in a folder, in upper or lower case."""
+
+
+_LIMIT_LIFTED: Final = Lock()  # Pillow's limit is one for all threads
 
 
 class DataError(ValueError):
@@ -140,14 +144,21 @@ def decoded(picture: str | PathLike[str] | Image.Image, *, upright: bool, max_pi
             fix = "Open it again, and keep its file open until then."
             return _loaded(picture, name, upright, max_pixels)
         fix = "Save it again, or remove it."
-        with Image.open(_existing(Path(picture))) as image:
+        with _opened(_existing(Path(picture)), max_pixels) as image:
             return _loaded(image, name, upright, max_pixels)
     except DataError:
         raise
+    except PermissionError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror}. Change the permissions of the file.") from error
     except Image.DecompressionBombError as error:
         raise DataError(
             f"{name}: cannot be read: {error} Expected at most twice PIL.Image.MAX_IMAGE_PIXELS. Make the picture "
             "smaller, or raise that number if you trust the file."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{name}: cannot be read: no picture that Pillow knows here, expected one. Save it as JPEG or PNG, or "
+            "remove it."
         ) from error
     except Exception as error:  # a decoder may raise almost anything on broken bytes
         raise DataError(
@@ -162,6 +173,19 @@ def picture_name(picture: str | PathLike[str] | Image.Image) -> str:
     return str(picture)
 
 
+def _opened(path: Path, max_pixels: int | None) -> Image.Image:
+    """Open a picture; with `max_pixels` Pillow's own limit, which may be lower, does not count."""
+    if max_pixels is None:
+        return Image.open(path)
+    with _LIMIT_LIFTED:
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
 def _loaded(image: Image.Image, name: str, upright: bool, max_pixels: int | None) -> Image.Image:
     """Check a picture's size, decode it and rotate it."""
     size = f"{image.width}x{image.height}"
@@ -172,6 +196,8 @@ def _loaded(image: Image.Image, name: str, upright: bool, max_pixels: int | None
             f"{name}: got {size} (width x height), {image.width * image.height} pixels, expected at most "
             f"{max_pixels}. Make the picture smaller, or raise max_pixels if you trust it."
         )
+    if image.format == "EPS":
+        raise DataError(f"{name}: got EPS, a program for Ghostscript, expected a photo. Save it as PNG or JPEG.")
     image.load()
     return ImageOps.exif_transpose(image) if upright else image
 
@@ -184,7 +210,7 @@ def _existing(path: Path) -> Path:
         return path
     what = "no plain file" if path.exists() else "no such file"
     if path.is_symlink() and not path.exists():
-        what = "a link to a file that is gone"
+        what = "a link that leads to no file"
     elif path.is_dir():
         what = "a folder"
     raise DataError(f"{path}: cannot be read: {what}, expected a picture. Check the path.")

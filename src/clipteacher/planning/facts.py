@@ -85,13 +85,13 @@ def machine_facts(device: str | None = None) -> MachineFacts:
     """Look at the machine.
 
     Args:
-        device: A device to use, such as "cpu"; None takes a GPU where there is one.
+        device: A device to use, such as "cpu"; None and "auto" take a GPU where there is one.
 
     Raises:
         ValueError: Torch cannot use the device here.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if device is None:
+    if device is None or device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind = device.split(":")[0]
     usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

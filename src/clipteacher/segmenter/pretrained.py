@@ -6,7 +6,6 @@ A model's is another, and its folder appears whole or not at all.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -16,9 +15,8 @@ from typing import Any, Self
 import huggingface_hub
 from torch import nn
 
-from clipteacher.storage.saved_model import MODEL_FILES, SavedModel, model_folder, read_model, write_model
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+from clipteacher.segmenter.model_place import HUB_ID, local_model, meant_models
+from clipteacher.storage.saved_model import MODEL_FILES, SavedModel, read_model, write_model
 
 
 class Pretrained(nn.Module):
@@ -41,7 +39,7 @@ class Pretrained(nn.Module):
 
         Args:
             model: A folder that `save_pretrained` wrote, a run's folder, for its `model/`, or a hub id, `owner/name`. A
-                folder goes first.
+                folder goes first, and where there is a folder `owner`, it is no hub id.
             revision: Branch, tag or commit on the hub.
             cache_dir: Folder for downloads; None is huggingface_hub's own.
             local_files_only: Take what was downloaded before, and no network.
@@ -53,12 +51,12 @@ class Pretrained(nn.Module):
 
         Raises:
             ConnectionError: The hub has no such model, or cannot be reached.
-            FileNotFoundError: It is no folder and looks like no hub id, or a file of the folder is missing.
-            ValueError: As `clipteacher.storage.saved_model.read_model`.
+            FileNotFoundError: There is no model of that path and it is no hub id, or a file of the folder is missing.
+            ValueError: It is a file; or as `clipteacher.storage.saved_model.read_model`.
         """
         options = {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only}
-        folder = Path(model) if Path(model).is_dir() else _download(model, options)
-        return cls(**vars(read_model(model_folder(folder), student)), text_cache=text_cache).eval()
+        folder = local_model(model) or _download(str(model), options)
+        return cls(**vars(read_model(folder, student)), text_cache=text_cache).eval()
 
     def save_pretrained(self, folder: str | Path, record: Mapping[str, Any] | None = None) -> None:
         """Write the model and its card, whole or not at all, as `clipteacher.storage.saved_model.write_model` does.
@@ -101,7 +99,7 @@ class Pretrained(nn.Module):
             ConnectionError: The hub cannot be reached or refuses.
             ValueError: The id is none.
         """
-        if not _HUB_ID.fullmatch(repo_id):
+        if not HUB_ID.fullmatch(repo_id):
             raise ValueError(f"repo_id: got {repo_id!r}, expected a hub id such as owner/name")
         saved = self._saved()
         if any(Path(value).is_absolute() for value in (saved.text_spec or {}).values() if isinstance(value, str)):
@@ -131,13 +129,13 @@ class Pretrained(nn.Module):
         return SavedModel(**{field.name: getattr(self, field.name) for field in fields(SavedModel)})
 
 
-def _download(model: str | Path, options: dict[str, Any]) -> Path:
+def _download(model: str, options: dict[str, Any]) -> Path:
     """Fetch the files of a model from the hub; returns their folder."""
-    if isinstance(model, Path) or not _HUB_ID.fullmatch(model):
-        raise FileNotFoundError(f"model: no folder {model}; expected model/ of a run, or a hub id such as owner/name")
     try:
         return Path(huggingface_hub.snapshot_download(model, allow_patterns=list(MODEL_FILES), **options))
     except Exception as error:  # of the hub's, the network's and the disk's there are dozens
+        if meant := meant_models(Path(model)):
+            raise FileNotFoundError(f"model: no folder {model} here. Did you mean {meant[0]}?") from error
         raise ConnectionError(
             f"model: no folder {model} here, and the hub gave no model of that id ({_first_line(error)}). Check the "
             "name, the revision and the network; for a private model log in with `hf auth login`."

@@ -51,8 +51,10 @@ def write_atomically(path: str | Path, write: Callable[[Path], object], *, durab
         if durable:
             flush(temporary)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, name):
+            error.filename = str(path)  # for the message: nobody knows the temporary name
         raise
     if durable:
         flush(path.parent)
