@@ -17,6 +17,7 @@ from rich.progress import Progress
 from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import user_errors
 from clipteacher.cli.parser import CommandParser
+from clipteacher.cli.segment_video import segment_one_video, video_job
 from clipteacher.data.files import IMAGE_SUFFIXES, DataError
 from clipteacher.data.photo import MAX_PIXELS, eight_bits, read_photo
 from clipteacher.pictures import overlay, save_id_png, save_picture
@@ -37,7 +38,10 @@ def segment(arguments: Sequence[str]) -> None:
     """
     given = _parser().parse_args(list(arguments))
     with user_errors():
+        job = video_job(given)
         segmenter, background = _segmenter(given)
+        if job is not None:
+            return segment_one_video(job, segmenter, background, given)
         photos = _photos(given.photos)
         results, none = _results(photos, given.out), ignore_id(len(segmenter.class_names))
         _check_areas(given.areas, [*photos, *(path for pair in results for path in pair)])
@@ -74,11 +78,12 @@ def segment(arguments: Sequence[str]) -> None:
 def _parser() -> CommandParser:
     example = "segment photo.jpg --model RUN/model --out found"
     parser = CommandParser("segment", description=segment.__doc__, example=example)
-    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders of them")
+    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photos, folders of them; or a video")
     parser.add_argument("--model", type=str | None, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--onnx", type=Path | None, help="in its place: a file of `clipteacher export`")
     parser.add_argument("--classes", type=NAMES, help='"cat, grass, sky"; default: the model\'s own')
-    parser.add_argument("--out", type=Path, required=True, help="folder for <photo>.png and <photo>_ids.png")
+    out = "folder for <photo>.png and <photo>_ids.png; or a file for a video"
+    parser.add_argument("--out", type=Path, required=True, help=out)
     parser.add_argument("--threshold", type=float | None, help="least cosine of a pixel to its class, else it is none")
     parser.add_argument("--background_prompts", type=NAMES, help="words that compete and are none of the classes")
     parser.add_argument("--background_own", action="store_true", help="the model's own names are such prompts too")
