@@ -117,12 +117,25 @@ def test_other_formats_are_written(ending: str, tmp_path: Path) -> None:
     assert np.allclose([float(time) for time in times], [0, 0.04, 0.08, 0.12], atol=0.002)
 
 
-def test_sound_that_the_format_cannot_hold_is_left_out(tmp_path: Path) -> None:
-    clip = write(tmp_path / "clip.mp4", halves(12), sound="aac")
-    with pytest.warns(UserWarning, match=r"out\.webm: \.webm cannot hold sound of aac, it is left out"):
-        segment_video(colours(), clip, tmp_path / "out.webm")
-    assert sound_of(tmp_path / "out.webm") == []
-    assert len(read(tmp_path / "out.webm")[0]) == 12
+@pytest.mark.parametrize(
+    ("ending", "sound", "out"), [(".mp4", "aac", ".webm"), (".avi", "pcm_s16le", ".mp4"), (".mkv", "libopus", ".mov")]
+)
+def test_sound_that_the_format_cannot_hold_is_left_out(ending: str, sound: str, out: str, tmp_path: Path) -> None:
+    clip, made = write(tmp_path / f"clip{ending}", halves(12), sound=sound), tmp_path / f"out{out}"
+    name = sound.removeprefix("lib")
+    with pytest.warns(UserWarning, match=rf"out\{out}: \{out} cannot hold sound of {name}, it is left out"):
+        assert segment_video(colours(), clip, made).left_out == (name,)
+    assert sound_of(made) == []
+    assert len(read(made)[0]) == 12
+
+
+@pytest.mark.parametrize(
+    ("ending", "sound", "out"), [(".mp4", "aac", ".mkv"), (".avi", "pcm_s16le", ".mkv"), (".mkv", "libopus", ".webm")]
+)
+def test_sound_that_the_format_can_hold_is_copied(ending: str, sound: str, out: str, tmp_path: Path) -> None:
+    clip, made = write(tmp_path / f"clip{ending}", halves(12), sound=sound), tmp_path / f"out{out}"
+    assert segment_video(colours(), clip, made).left_out == ()
+    assert b"".join(sound_of(made)) == b"".join(sound_of(clip)) != b""
 
 
 def test_what_is_none_of_the_names_stays_as_it_is(tmp_path: Path) -> None:
@@ -204,7 +217,7 @@ def test_a_cut_or_damaged_video_gives_what_can_be_read_and_says_so(tmp_path: Pat
     whole = write(tmp_path / "clip.mp4", halves(100, 96, 128), movflags="faststart").read_bytes()
     (tmp_path / "clip.mp4").write_bytes(whole[: 3 * len(whole) // 4])
     with pytest.warns(
-        UserWarning, match=r"clip\.mp4: \d+ frames or parts are damaged or missing; .*has the other \d+ frames"
+        UserWarning, match=r"clip\.mp4: \d+ frames or parts are damaged or missing; .*out\.mp4: \d+ frames"
     ):
         found = segment_video(colours(), tmp_path / "clip.mp4", tmp_path / "out.mp4")
     assert found.damaged

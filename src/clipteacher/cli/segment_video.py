@@ -92,8 +92,9 @@ def segment_one_video(
             raise SystemExit(130) from None
     legend = job.out.with_name(f"{job.out.stem}_legend.png")
     save_legend(segmenter.class_names, legend)
+    frames = f"{found.frames} frame{'' if found.frames == 1 else 's'}"
     print(
-        f"Written: {job.out}, {found.frames} frames of {found.width}x{found.height}, {found.frames_per_second:.1f} a "
+        f"Written: {job.out}, {frames} of {found.width}x{found.height}, {found.frames_per_second:.1f} a "
         f"second. {legend} names its colours."
     )
     if found.damaged:

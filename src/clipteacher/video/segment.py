@@ -184,8 +184,8 @@ def _warn(video: Path, out: Path, written: SegmentedVideo) -> None:
     notes = []
     if written.damaged:
         notes.append(
-            f"{video}: {written.damaged} frames or parts are damaged or missing; {out} has the other {written.frames} "
-            "frames."
+            f"{video}: {written.damaged} frames or parts are damaged or missing; what could be read is in {out}: "
+            f"{written.frames} frames."
         )
     if written.left_out:
         notes.append(f"{out}: {out.suffix} cannot hold sound of {', '.join(written.left_out)}, it is left out.")

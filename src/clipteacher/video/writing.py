@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -50,13 +51,9 @@ class VideoWriter:
         context.color_range, context.colorspace = _LIMITED, _BT709
         context.color_primaries, context.color_trc = _BT709, _BT709
         self._time_base = info.time_base
-        held = self._container.supported_codecs
-        self.left_out = tuple(stream.codec_context.name for stream in sound if stream.codec.canonical_name not in held)
-        self._copies = {
-            stream.index: self._container.add_stream_from_template(stream)
-            for stream in sound
-            if stream.codec.canonical_name in held
-        }
+        held = [stream for stream in sound if self._can_hold(stream)]
+        self.left_out = tuple(stream.codec.canonical_name for stream in sound if stream not in held)
+        self._copies = {stream.index: self._container.add_stream_from_template(stream) for stream in held}
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -69,6 +66,23 @@ class VideoWriter:
                 self._container.mux(self._stream.encode(None))
         finally:
             self._container.close()
+
+    def _can_hold(self, sound: Any) -> bool:  # noqa: ANN401 (PyAV's)
+        """Whether the format takes a stream of sound as it is: lists of codecs say too much, so a packet is tried."""
+        try:
+            with (
+                self._av.open(sound.container.name) as source,
+                self._av.open(io.BytesIO(), "w", format=self._container.format.name) as trial,
+            ):
+                copied = trial.add_stream_from_template(source.streams[sound.index])
+                for packet in source.demux(source.streams[sound.index]):
+                    if packet.dts is not None:
+                        packet.stream = copied
+                        trial.mux(packet)
+                        break
+        except (self._av.error.FFmpegError, ValueError):
+            return False
+        return True
 
     def write(self, frame: Frame) -> None:
         """Write the next frame, pixels (H, W, 3), uint8, RGB, at its time."""
