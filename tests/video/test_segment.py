@@ -198,10 +198,11 @@ def broken(folder: Path) -> dict[str, str]:
     (folder / "page.mp4").write_text("<html>404</html>")
     (folder / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     (folder / "folder.mp4").mkdir()
+    (folder / "list.mp4").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/clip.ts\n")
     with av.open(str(folder / "heard.mp4"), "w") as container:
         for packet in tone(container.add_stream("aac", rate=48000), 0.5):
             container.mux(packet)
-    texts = dict.fromkeys(("empty", "page", "cut"), "cannot be read as a video")
+    texts = dict.fromkeys(("empty", "page", "cut", "list"), "cannot be read as a video")
     return texts | {"folder": "a folder", "nowhere": "no such file", "heard": "got no video stream"}
 
 

@@ -139,7 +139,8 @@ class VideoReader:
             what = "a folder" if self._path.is_dir() else "no such file"
             raise DataError(f"{self._path}: cannot be read: {what}, expected a video. Check the path.")
         try:
-            return self._av.open(str(self._path), metadata_errors="replace")
+            # A playlist that calls itself a video must not fetch anything.
+            return self._av.open(str(self._path), metadata_errors="replace", options={"protocol_whitelist": "file"})
         except (self._av.error.FFmpegError, OSError, ValueError) as error:
             raise DataError(
                 f"{self._path}: cannot be read as a video ({_reason(error)}), expected an intact one. Copy it again, "
