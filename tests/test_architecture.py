@@ -18,6 +18,7 @@ ROOMS = (
         "teacher_cache",
         "convert",
         "onnx",
+        "video",
         "training",
         "analysis",
         "demo",

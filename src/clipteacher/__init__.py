@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clipteacher.method.framework import CLIPTeacher
     from clipteacher.method.glm import GLMConfig
     from clipteacher.method.plm.module import PLMConfig
+    from clipteacher.onnx.segmenter import OnnxSegmenter
     from clipteacher.planning.train import train
     from clipteacher.protocols.schedule import OptimizerConfig
     from clipteacher.protocols.splits import ClassSplit
@@ -38,6 +39,7 @@ __all__ = [
     "GLMConfig",
     "LossConfig",
     "MethodConfig",
+    "OnnxSegmenter",
     "OptimizerConfig",
     "PLMConfig",
     "Scores",
@@ -60,6 +62,7 @@ _MODULES = {
     "GLMConfig": "method.glm",
     "LossConfig": "method.config",
     "MethodConfig": "method.config",
+    "OnnxSegmenter": "onnx.segmenter",
     "OptimizerConfig": "protocols.schedule",
     "PLMConfig": "method.plm.module",
     "Scores": "evaluation.metrics",

@@ -1,5 +1,6 @@
 """The snippets of docs/guides/onnx.md run where torch cannot be imported, and give the segmenter's labels."""
 
+import ast
 import json
 import re
 import subprocess
@@ -18,19 +19,20 @@ from clipteacher.segmenter.segmenter import Segmenter
 
 PAGE = page("docs/guides/onnx.md")
 MARK = r"<!-- tests/docs/test_onnx_page\.py runs this -->\n```python\n(.*?)^```"
+WITH_CLIPTEACHER = MARK.replace("this", "this with clipteacher", 1)
 BLOCKED = """
 import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "clipteacher", "onnx", "scipy"):
+        if name.partition(".")[0] in ABSENT:
             raise ModuleNotFoundError(f"{name} is not available here")
 sys.meta_path.insert(0, Blocked())
 """
 
 
-def run(code: str, folder: Path) -> str:
+def run(code: str, folder: Path, absent: tuple[str, ...] = ("torch", "clipteacher", "onnx", "scipy")) -> str:
     """Run code in a fresh process, in a folder with student.onnx and photo.jpg, without torch."""
-    command = [sys.executable, "-c", BLOCKED + code]
+    command = [sys.executable, "-c", f"ABSENT = {absent}\n{BLOCKED}{code}"]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -76,6 +78,18 @@ def test_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run(f'{with_text}\n{second}\nnp.save("words.npy", labels)', tmp_path)
     words = model.segment(tmp_path / "photo.jpg", ["grass", "sky"]).labels
     assert np.mean(np.load(tmp_path / "words.npy") == words) >= 0.999
+
+
+def test_the_segmenter_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    (code,) = re.findall(WITH_CLIPTEACHER, PAGE, flags=re.DOTALL | re.MULTILINE)
+    model = Segmenter.from_pretrained(trained[0] / "model")
+    with Image.open(trained[1] / "images" / "val" / "scene0.png") as picture:
+        picture.convert("RGB").save(tmp_path / "photo.jpg")
+    export_onnx(model, tmp_path / "student.onnx")
+    absent = ("torch", "onnx", "scipy", "safetensors", "jsonargparse", "rich")
+    areas = ast.literal_eval(run(code, tmp_path, absent))
+    assert areas == pytest.approx(model.segment(tmp_path / "photo.jpg").areas, abs=1e-3)
+    assert (tmp_path / "found.png").is_file()
 
 
 def test_the_block_is_real(tmp_path: Path) -> None:

@@ -43,12 +43,17 @@ def test_its_python_runs(trained: tuple[Path, Path], tmp_path: Path, monkeypatch
     monkeypatch.setattr(Segmenter, "push_to_hub", lambda model, repo_id, **options: sent.append((model, repo_id)))
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda repo_id, **options: str(tmp_path / "model"))
     monkeypatch.chdir(tmp_path)
+    from tests.video.clips import halves, write  # which skips where there is no PyAV
+
     Image.fromarray(np.full((20, 30, 3), 99, np.uint8)).save("photo.jpg")
+    write(Path("clip.mp4"), halves(2))
     code = "\n".join(blocks(PAGE, "python")).replace("runs/quickstart/before/model", str(trained[0] / "model"))
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 (our own page)
     assert set(names["found"].areas) == {"cat", "old chair"}
     assert Path("found.png").is_file()
+    assert names["done"].frames == 2
+    assert Path("out.mp4").is_file()
     assert names["calibrated"].settings.calibration == 0.2
     assert sent == [(names["segmenter"], "owner/name")]
     assert names["again"].class_names == names["segmenter"].class_names

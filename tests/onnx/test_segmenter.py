@@ -119,6 +119,8 @@ def test_what_a_file_does_not_take(folder: Path) -> None:
     for shape in ((2, WIDTH), (1, WIDTH + 1), (WIDTH,)):
         with pytest.raises(ValueError, match=r"text_features: got shape .* expected \(1, 24\)"):
             text.segment(image, ["owl"], text_features=np.zeros(shape))
+    with pytest.raises(ValueError, match="text_features: got NaN or infinity"):
+        text.segment(image, ["owl"], text_features=np.full((1, WIDTH), np.nan))
     for names in ("sky", [], ["sky", "sky"], [" "]):
         with pytest.raises(ValueError, match="classes: got"):
             compiled.segment(image, names)
@@ -154,10 +156,45 @@ def test_a_file_that_is_missing_damaged_or_of_somebody_else(folder: Path, tmp_pa
     onnx.save(other, tmp_path / "other.onnx")
     with pytest.raises(ValueError, match=r"other\.onnx: got no entry clipteacher_format, expected format 2"):
         OnnxSegmenter(tmp_path / "other.onnx")
-    helper.set_model_props(other, {"clipteacher_format": "2", "class_names": '["a"]', "text_features": "%%%"})
-    onnx.save(other, tmp_path / "half.onnx")
-    with pytest.raises(ValueError, match=r"half\.onnx: the entries are damaged .*Export the model again"):
-        OnnxSegmenter(tmp_path / "half.onnx")
+    for names, features in (('["a"]', "%%%"), ('"abc"', "AAAA"), ("[1]", "AAAA")):
+        helper.set_model_props(other, {"clipteacher_format": "2", "class_names": names, "text_features": features})
+        onnx.save(other, tmp_path / "half.onnx")
+        with pytest.raises(ValueError, match=r"half\.onnx: the entries are damaged .*Export the model again"):
+            OnnxSegmenter(tmp_path / "half.onnx")
+
+
+def entries(file: Path) -> dict[str, str]:
+    return {entry.key: entry.value for entry in onnx.load(str(file)).metadata_props}
+
+
+def test_entries_that_do_not_fit_the_graph(folder: Path, tmp_path: Path) -> None:
+    """Such a file would give wrong names, or an error of onnxruntime's in the middle of the work."""
+    model, own = onnx.load(str(folder / "compiled.onnx")), entries(folder / "compiled.onnx")
+    helper.set_model_props(model, own | {"class_names": '["a", "b"]', "unseen": "[]"})
+    onnx.save(model, tmp_path / "names.onnx")
+    with pytest.raises(ValueError, match=r"names\.onnx gives 5 logits a pixel, expected 2"):
+        OnnxSegmenter(tmp_path / "names.onnx").segment(photo(9, 9))
+    helper.set_model_props(model, entries(folder / "text.onnx"))
+    onnx.save(model, tmp_path / "text.onnx")
+    with pytest.raises(ValueError, match="got a graph from images to labels, logits, expected"):
+        OnnxSegmenter(tmp_path / "text.onnx")
+    data = (folder / "compiled.onnx").read_bytes().replace(b'"old chair"', b'"old \xff\xfeair"')
+    (tmp_path / "signs.onnx").write_bytes(data)
+    with pytest.raises(ValueError, match=r"signs\.onnx: the entries are damaged .*Export the model again"):
+        OnnxSegmenter(tmp_path / "signs.onnx")
+
+
+def test_a_file_whose_weights_lie_in_another_that_is_missing(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model, file = onnx.load(str(folder / "compiled.onnx")), tmp_path / "student.onnx"
+    onnx.save(model, file, save_as_external_data=True, location="weights", size_threshold=0)
+    assert same(OnnxSegmenter(file).segment(photo(9, 9)).labels, segmenter().segment(photo(9, 9)).labels)
+    (tmp_path / "weights").unlink()
+    with pytest.raises(ValueError, match=r"student\.onnx cannot be read .*weights") as caught:
+        OnnxSegmenter(file)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", ""), "onnxruntime prints nothing beside the error"
 
 
 @pytest.mark.parametrize("stored", [None, vectors(2).numpy()])

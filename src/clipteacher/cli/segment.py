@@ -15,6 +15,7 @@ from clipteacher.cli.errors import plain_warnings, user_errors
 from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.result_files import MADE_BY, ResultFiles, is_result, make_folder, result_files
 from clipteacher.cli.segment_photos import Done, say_left_out, say_stopped, segment_all
+from clipteacher.cli.segment_video import segment_one_video, video_job
 from clipteacher.data.photo import MAX_PIXELS
 from clipteacher.data.photo_search import find_photos
 from clipteacher.pictures import overlay, save_id_png, save_picture
@@ -38,6 +39,9 @@ def segment(arguments: Sequence[str]) -> None:
     given = _parser().parse_args(list(arguments))
     with user_errors():
         _check_numbers(given)
+        job = video_job(given)
+        if job is not None:
+            return segment_one_video(job, *_segmenter(given), given)
         found = find_photos(given.photos, given.out, is_result)
         files = result_files(found.photos, given.out)
         check_table(given.areas, [*(photo.path for photo in found.photos), *(path for pair in files for path in pair)])
@@ -73,12 +77,13 @@ def _parser() -> CommandParser:
     example = "segment photo.jpg --model RUN/model --out found"
     parser = CommandParser("segment", description=segment.__doc__, example=example)
     parser.add_argument(
-        "photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders; subfolders count"
+        "photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders; subfolders count; or a video"
     )
     parser.add_argument("--model", type=str | None, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--onnx", type=Path | None, help="in its place: a file of `clipteacher export`")
     parser.add_argument("--classes", type=NAMES, help='"cat, grass, sky"; default: the model\'s own')
-    parser.add_argument("--out", type=Path, required=True, help="folder for <photo>.png and <photo>_ids.png")
+    out = "folder for <photo>.png and <photo>_ids.png; or a file for a video"
+    parser.add_argument("--out", type=Path, required=True, help=out)
     parser.add_argument("--threshold", type=float | None, help="least cosine of a pixel to its class, else it is none")
     parser.add_argument("--background_prompts", type=NAMES, help="words that compete and are none of the classes")
     parser.add_argument("--background_own", action="store_true", help="the model's own names are such prompts too")

@@ -11,9 +11,13 @@ Source: calibrated stacking, arXiv 1605.04253.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # an ONNX file is calibrated without PyTorch
+    from torch import Tensor
 
 
 def check_calibration(calibration: float) -> None:
@@ -23,13 +27,15 @@ def check_calibration(calibration: float) -> None:
         ValueError: It is no number, not finite, or larger than float32 holds.
     """
     number = isinstance(calibration, int | float) and not isinstance(calibration, bool)
-    if not number or not abs(calibration) <= torch.finfo(torch.float32).max:  # NaN is not
+    if not number or not abs(calibration) <= float(np.finfo(np.float32).max):  # NaN is not
         raise ValueError(
             f"calibration: got {calibration!r}, expected a finite number of float32. Give 0 for none, or such as 0.1."
         )
 
 
-def calibration_bias(class_names: Sequence[str], seen: Collection[str], calibration: float) -> Tensor | None:
+def calibration_array(
+    class_names: Sequence[str], seen: Collection[str], calibration: float
+) -> NDArray[np.float32] | None:
     """Return what is added to the logits of names: -γ where training saw the name, else 0.
 
     Deviation: ZegCLIP subtracts after the sigmoid, where scores are in 0..1. Logits here are Rᵀ T, of no fixed range,
@@ -41,21 +47,37 @@ def calibration_bias(class_names: Sequence[str], seen: Collection[str], calibrat
         calibration: γ, in units of a logit Rᵀ T. Below 0 it favours the seen names.
 
     Returns:
-        (N,), float32, on the CPU; None where nothing would change, so that logits keep their bits.
+        (N,), float32; None where nothing would change, so that logits keep their bits.
 
     Raises:
         ValueError: It is no finite number.
 
     Example:
-        >>> calibration_bias(["sky", "cat"], {"sky"}, 0.5).tolist()
+        >>> calibration_array(["sky", "cat"], {"sky"}, 0.5).tolist()
         [-0.5, 0.0]
-        >>> calibration_bias(["sky", "cat"], {"sky"}, 0.0) is None
+        >>> calibration_array(["sky", "cat"], {"sky"}, 0.0) is None
         True
     """
     check_calibration(calibration)
     if not calibration or not any(name in seen for name in class_names):
         return None
-    return torch.tensor([-float(calibration) if name in seen else 0.0 for name in class_names])
+    return np.array([-float(calibration) if name in seen else 0.0 for name in class_names], dtype=np.float32)
+
+
+def calibration_bias(class_names: Sequence[str], seen: Collection[str], calibration: float) -> Tensor | None:
+    """Return `calibration_array` as a tensor: (N,), float32, on the CPU, or None.
+
+    Raises:
+        ValueError: The calibration is no finite number.
+
+    Example:
+        >>> calibration_bias(["sky", "cat"], {"sky"}, 0.5).tolist()
+        [-0.5, 0.0]
+    """
+    import torch
+
+    values = calibration_array(class_names, seen, calibration)
+    return None if values is None else torch.from_numpy(values)
 
 
 def calibration_entry(calibration: float) -> dict[str, float]:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clipteacher.inference.threshold import check_threshold
+
+__all__ = ["TextClassifier", "check_threshold"]
+
 
 @dataclass(frozen=True, eq=False)
 class TextClassifier:
@@ -62,15 +66,3 @@ class TextClassifier:
             rejection = self.threshold * torch.linalg.vector_norm(features, dim=1, keepdim=True)
             logits = torch.cat([logits, rejection], dim=1)
         return logits
-
-
-def check_threshold(threshold: float | None) -> None:
-    """Check that a threshold is a cosine, or None.
-
-    Raises:
-        ValueError: It is not in [-1, 1].
-    """
-    if threshold is not None and not -1 <= threshold <= 1:
-        raise ValueError(
-            f"threshold: got {threshold}, expected a cosine, -1..1, or None. docs/guides/use.md says how to choose."
-        )

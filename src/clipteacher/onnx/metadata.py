@@ -76,7 +76,7 @@ class OnnxMetadata:
                 "clipteacher; networks of others run with onnxruntime alone."
             )
         try:
-            class_names = tuple(json.loads(entries["class_names"]))
+            class_names = _names(entries["class_names"])
             text_features = None
             if "text_features" in entries:
                 stored = np.frombuffer(base64.b64decode(entries["text_features"], validate=True), dtype="<f4")
@@ -84,7 +84,7 @@ class OnnxMetadata:
             return cls(
                 version=entries["clipteacher_version"],
                 class_names=class_names,
-                unseen=tuple(json.loads(entries["unseen"])),
+                unseen=_names(entries["unseen"]),
                 settings=TestSettings(
                     TestPipeline(**json.loads(entries["test_pipeline"])),
                     pad_multiple=int(entries["pad_multiple"]),
@@ -92,7 +92,7 @@ class OnnxMetadata:
                 ),
                 normalisation=json.loads(entries["normalisation"]),
                 text_features=text_features,
-                seen=tuple(json.loads(entries.get("seen", "[]"))),
+                seen=_names(entries.get("seen", "[]")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
@@ -102,6 +102,13 @@ class OnnxMetadata:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _names(entry: str) -> tuple[str, ...]:
+    names = json.loads(entry)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"got {names!r}, expected a list of names")
+    return tuple(names)
 
 
 def first_line(error: Exception) -> str:

@@ -1,24 +1,20 @@
-"""An ONNX file that `clipteacher export` wrote, used as a segmenter: a session of onnxruntime is one more network."""
+"""An ONNX file that `clipteacher export` wrote, used as a segmenter: onnxruntime, numpy and Pillow, no PyTorch."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from clipteacher.data.photo import Photo, eight_bits, read_photo
-from clipteacher.inference.calibration import calibration_bias
-from clipteacher.inference.dense_prediction import DensePrediction, Network
-from clipteacher.inference.image import float_images, image_tensor
-from clipteacher.inference.text_classifier import check_threshold
+from clipteacher.inference.calibration import calibration_array
+from clipteacher.inference.threshold import check_threshold
 from clipteacher.onnx.metadata import OnnxMetadata, first_line
+from clipteacher.onnx.prediction import ArrayNetwork, image_array, predicted_logits
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.vocabulary import check_names
 from clipteacher.utils.packages import needed
@@ -51,6 +47,7 @@ class OnnxSegmenter:
         providers: Sequence[str] = ("CPUExecutionProvider",),
     ) -> None:
         path, onnxruntime = Path(path), needed("onnxruntime", "onnxruntime", "onnx")
+        self._path = path
         if not path.is_file():
             raise FileNotFoundError(f"onnx: no file {path}. Write it: clipteacher export --model DIR --onnx FILE")
         options = onnxruntime.SessionOptions()
@@ -58,14 +55,21 @@ class OnnxSegmenter:
             if threads < 1:
                 raise ValueError(f"threads: got {threads}, expected at least 1, or None. Give 2.")
             options.intra_op_num_threads = threads
+        if set(providers) == {"CPUExecutionProvider"}:
+            options.log_severity_level = 4  # what it logs, it raises too; of a GPU it logs why it is not used
         try:
-            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+            self._session: Any = onnxruntime.InferenceSession(
+                str(path), options, providers=list(providers), enable_fallback=False
+            )
         except Exception as error:  # onnxruntime has an exception for each kind of fault, with no common base
             raise ValueError(f"onnx: {path} cannot be read ({first_line(error)}). Export it again.") from error
         try:
             self.metadata = OnnxMetadata.of(self._session.get_modelmeta().custom_metadata_map)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"onnx: {path}: the entries are damaged ({error}). Export the model again.") from error
         except ValueError as error:
             raise ValueError(f"onnx: {path}: {error}") from error
+        _check_graph(self._session, path, self.metadata)
         self.class_names = self.metadata.class_names
         self.unseen = self.metadata.unseen
 
@@ -104,23 +108,23 @@ class OnnxSegmenter:
         wanted = tuple(self.class_names if class_names is None else class_names)
         others = tuple(dict.fromkeys(name for name in background_prompts if name not in wanted))
         text, read = self._text(wanted, others, text_features), read_photo(photo)
-        images, about = float_images(image_tensor(read).unsqueeze(0)), self.metadata
-        # The graph pads by itself.
-        logits = DensePrediction(self._network(text), images, replace(about.settings, pad_multiple=1)).logits()[0]
+        about = self.metadata
+        logits = predicted_logits(self._network(text), image_array(read), about.settings.pipeline)
         if text is None:  # the graph has subtracted the calibration
-            maps, lengths = logits[[about.class_names.index(name) for name in (*wanted, *others)]], None
+            order = [about.class_names.index(name) for name in (*wanted, *others)]
+            maps, lengths = logits if order == list(range(len(logits))) else logits[order], None
         else:
             maps, lengths = logits[:-1], logits[-1]
-            bias = calibration_bias((*wanted, *others), about.seen, about.settings.calibration)
-            maps = maps if bias is None else maps + bias[:, None, None]
-        best = maps.max(dim=0)
-        none = best.indices >= len(wanted)
+            bias = calibration_array((*wanted, *others), about.seen, about.settings.calibration)
+            maps = maps if bias is None else maps + bias[:, np.newaxis, np.newaxis]
+        labels = maps.argmax(axis=0)
+        none = labels >= len(wanted)
         if threshold is not None and lengths is not None:
-            none |= best.values < threshold * lengths
+            none |= maps.max(axis=0) < threshold * lengths
         return Segmentation(
-            best.indices.masked_fill(none, NONE).numpy(),
+            np.where(none, NONE, labels),
             wanted,
-            maps[: len(wanted)].numpy() if return_logits else None,
+            maps[: len(wanted)] if return_logits else None,
             eight_bits(read),
         )
 
@@ -178,17 +182,41 @@ class OnnxSegmenter:
                 f"text_features: got shape {given.shape}, expected {(len(wanted), stored.shape[1])}: a row a name, of "
                 "the width of the teacher that trained the student."
             )
+        if not np.isfinite(given).all():
+            raise ValueError("text_features: got NaN or infinity, expected unit vectors. Encode the names again.")
         return np.concatenate([given, own])
 
-    def _network(self, text: NDArray[np.float32] | None) -> Network:
-        """The file as a network: images (1, 3, H, W) to logits (1, N, H, W); with text then the features' length."""
+    def _network(self, text: NDArray[np.float32] | None) -> ArrayNetwork:
+        """The file as a network: an image (3, H, W) to logits (N, H, W); with text then the features' length."""
+        wanted = ["logits"] if text is None else ["logits", "lengths"]
+        names = len(self.metadata.class_names if text is None else text)
 
-        def run(images: Tensor) -> Tensor:
-            given = {"images": images.numpy()}
-            if text is None:
-                (logits,) = self._session.run(["logits"], given)
-                return torch.from_numpy(logits)
-            logits, lengths = self._session.run(["logits", "lengths"], given | {"text_features": text})
-            return torch.cat([torch.from_numpy(logits), torch.from_numpy(lengths).unsqueeze(1)], dim=1)
+        def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+            given = {"images": image[np.newaxis]} | ({} if text is None else {"text_features": text})
+            try:
+                logits, *lengths = (output[0] for output in self._session.run(wanted, given))
+            except Exception as error:  # onnxruntime has an exception for each kind of fault, with no common base
+                raise ValueError(
+                    f"onnx: {self._path} cannot run on an image of {image.shape[2]}x{image.shape[1]} "
+                    f"({first_line(error)}). Give a smaller photo where memory is short; else export the model again."
+                ) from error
+            if len(logits) != names:
+                raise ValueError(
+                    f"onnx: {self._path} gives {len(logits)} logits a pixel, expected {names}, one for each name. "
+                    "Export the model again."
+                )
+            return np.concatenate([logits, *(each[np.newaxis] for each in lengths)]) if lengths else logits
 
         return run
+
+
+def _check_graph(session: Any, path: Path, about: OnnxMetadata) -> None:  # noqa: ANN401 (onnxruntime is not typed)
+    """Check that a graph takes and gives what its entries promise."""
+    takes, gives = ({each.name for each in some} for some in (session.get_inputs(), session.get_outputs()))
+    text = about.text_features is not None
+    inputs, outputs = {"images"} | ({"text_features"} if text else set()), {"logits"} | ({"lengths"} if text else set())
+    if takes != inputs or not outputs <= gives:
+        raise ValueError(
+            f"onnx: {path}: got a graph from {', '.join(sorted(takes))} to {', '.join(sorted(gives))}, expected one "
+            f"from {', '.join(sorted(inputs))} to {', '.join(sorted(outputs))}. Export the model again."
+        )

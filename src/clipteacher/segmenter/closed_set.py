@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from clipteacher.data.photo import Photo, read_photo
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.image import float_images, image_dtype
+from clipteacher.inference.image import check_images, float_images, image_dtype
 from clipteacher.inference.settings import TestSettings
 from clipteacher.segmenter.photo_batches import segment_photos
 from clipteacher.segmenter.segmentation import Segmentation
@@ -88,8 +88,9 @@ class ClosedSetSegmenter(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Segment images (B, 3, H, W), float in [0, 1] or uint8, into class ids (B, H, W), int64 in 0..N-1.
 
-        As `Segmenter.forward`. `network(images)` gives the logits at the network's stride.
+        As `Segmenter.forward`, errors included. `network(images)` gives the logits at the network's stride.
         """
+        check_images(images)
         images = float_images(images).to(image_dtype(self.network))
         return DensePrediction(self.network, images, self.settings).labels()
 

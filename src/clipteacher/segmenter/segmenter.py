@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from clipteacher.data.photo import Photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.image import float_images, image_dtype
+from clipteacher.inference.image import check_images, float_images, image_dtype
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier, check_threshold
 from clipteacher.protocols.splits import check_seen, composed
@@ -107,7 +107,13 @@ class Segmenter(Pretrained):
         return TextClassifier(self.text_features, self.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Segment images (B, 3, H, W), float in [0, 1] or uint8, into class ids (B, H, W), int64 in 0..N-1."""
+        """Segment images (B, 3, H, W), float in [0, 1] or uint8, into class ids (B, H, W), int64 in 0..N-1.
+
+        Raises:
+            TypeError: It is no tensor.
+            ValueError: As `clipteacher.inference.image.check_images`.
+        """
+        check_images(images)
         images = float_images(images).to(image_dtype(self.student))
         return DensePrediction(self.student, images, self.settings).labels(self.classifier)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Final
 
 from clipteacher.protocols.splits import composed
-from clipteacher.teachers.teacher import TextEncoder
+
+if TYPE_CHECKING:  # `check_names` serves where there is no PyTorch, too
+    from torch import Tensor
+
+    from clipteacher.teachers.teacher import TextEncoder
 
 _NO_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")  # Unicode's controls, halves of a pair, ends of line and paragraph
 
@@ -98,6 +99,8 @@ def encode_names(
         ValueError: As `check_names`; a name is unknown and no text tower can be built; the tower's width is not that
             of the known text features; or a name is longer than the tower reads.
     """
+    import torch
+
     check_names(names)
     names = [composed(name) for name in names]
     unknown = [name for name in names if name not in known]

@@ -1,0 +1,1 @@
+"""Videos, a frame at a time: read, segmented and written with PyAV (the extra `video`), in constant memory."""

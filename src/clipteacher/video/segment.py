@@ -1,0 +1,198 @@
+"""A video with its classes in colour: every frame by itself, in colours that depend on the names alone."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipteacher.data.photo import MAX_PIXELS
+from clipteacher.pictures import class_colours, paint, save_picture
+from clipteacher.pictures.legend import LegendEntry, draw_legend
+from clipteacher.segmenter.segmentation import NONE, Segmentation
+from clipteacher.utils.atomic_files import write_atomically
+from clipteacher.utils.packages import needed
+from clipteacher.video.reading import Frame, VideoReader
+from clipteacher.video.writing import CODECS, VideoWriter
+
+_TYPE = 16  # pixels, of the legend
+
+
+class PhotoSegmenter(Protocol):
+    """What segments a photo: a `Segmenter` or an `OnnxSegmenter`."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names that it answers to."""
+
+    def segment(
+        self,
+        photo: NDArray[np.uint8],
+        class_names: None = None,
+        *,
+        threshold: float | None = None,
+        background_prompts: Sequence[str] = (),
+    ) -> Segmentation:
+        """Segment one photo (H, W, 3), uint8, RGB."""
+
+
+@dataclass(frozen=True)
+class SegmentedVideo:
+    """What was written.
+
+    Attributes:
+        frames: Number of frames.
+        width: Of a frame, in pixels, as it was read.
+        height: Likewise.
+        seconds: Time that it took, from the first frame on.
+        damaged: Frames and parts of the source that could not be read.
+        left_out: Codecs of the source's sound that the format cannot hold.
+    """
+
+    frames: int
+    width: int
+    height: int
+    seconds: float
+    damaged: int
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def frames_per_second(self) -> float:
+        """Speed of all of it: decoding, the network, drawing and encoding."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+
+def segment_video(
+    segmenter: PhotoSegmenter,
+    video: str | Path,
+    out: str | Path,
+    *,
+    threshold: float | None = None,
+    background_prompts: Sequence[str] = (),
+    opacity: float = 0.55,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> SegmentedVideo:
+    """Segment every frame of a video and write it with the classes in colour, whole or not at all.
+
+    The result has the size, the frames and their times of the source, upright, in H.264 (VP9 for .webm), and its sound
+    where the format can hold it. A frame is in memory at a time. Warnings say what is not as in the source.
+
+    Args:
+        segmenter: Its `class_names` are drawn.
+        video: A file that PyAV can read.
+        out: The file, ending in .mp4, .mov, .mkv or .webm.
+        threshold: As `Segmenter.segment`.
+        background_prompts: As `Segmenter.segment`.
+        opacity: Weight of the colours, 0 (the frame alone) to 1 (colours alone).
+        max_pixels: Refuse a video whose frames have more pixels.
+        progress: Called after each frame with the number of frames done, and of all where that is known.
+
+    Returns:
+        Number of frames, size and speed.
+
+    Raises:
+        DataError: The video cannot be read.
+        ImportError: PyAV is not installed.
+        OSError: The result cannot be written.
+        ValueError: The ending of `out` is none of those, it is the video itself, or an option is out of its range.
+    """
+    out = check_video_file(out, video)
+    av, colours = needed("av", "av", "video"), class_colours(segmenter.class_names)
+
+    def painted(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        found = segmenter.segment(pixels, threshold=threshold, background_prompts=background_prompts)
+        return paint(pixels, found.labels, colours, opacity=opacity, ignore=NONE)
+
+    written: list[SegmentedVideo] = []
+    try:
+        with VideoReader(video, max_pixels=max_pixels) as reader:
+            write_atomically(out, lambda path: written.append(_write(reader, path, painted, progress)))
+    except av.error.FFmpegError as error:  # what reads turns its own into DataError
+        raise OSError(f"{out}: cannot be written ({getattr(error, 'strerror', None) or error}).") from error
+    _warn(Path(video), out, written[0])
+    return written[0]
+
+
+def _write(
+    reader: VideoReader,
+    path: Path,
+    painted: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    progress: Callable[[int, int | None], object] | None,
+) -> SegmentedVideo:
+    """Read, paint and write frame after frame, and the sound between them."""
+    info, begin, frames = reader.info, time.perf_counter(), 0
+    with VideoWriter(path, info, reader.sound) as writer:
+        for part in reader.parts():
+            if not isinstance(part, Frame):
+                writer.copy(part)
+                continue
+            writer.write(Frame(painted(part.pixels), part.time))
+            frames += 1
+            if progress is not None:
+                progress(frames, info.frames)
+    seconds = time.perf_counter() - begin
+    return SegmentedVideo(frames, info.width, info.height, seconds, reader.damaged, writer.left_out)
+
+
+def check_video_file(out: str | Path, video: str | Path) -> Path:
+    """Check the name of a video that is to be written.
+
+    Args:
+        out: The file.
+        video: Where the frames come from.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: It is a folder, has an ending that cannot be written, or is the video that is read.
+    """
+    out = Path(out)
+    if out.is_dir() or out.suffix.lower() not in CODECS:
+        raise ValueError(
+            f"out: got {str(out)!r}, expected a file that ends in {', '.join(CODECS)}. Call it "
+            f"{Path(video).stem}_segmented.mp4."
+        )
+    if out.resolve() == Path(video).resolve():
+        raise ValueError(f"out: {out} is the video itself and would be written over. Name another file.")
+    return out
+
+
+def save_legend(class_names: Sequence[str], path: str | Path) -> None:
+    """Write a picture of the names' colours, the same as in every video and picture, whole or not at all.
+
+    Raises:
+        OSError: It cannot be written.
+        ValueError: Pillow writes no format of that suffix.
+    """
+    entries = [
+        LegendEntry(name, colour.tolist(), fallback=f"class {number}")
+        for number, (name, colour) in enumerate(zip(class_names, class_colours(class_names), strict=True))
+    ]
+    save_picture(draw_legend(entries, 40 * _TYPE, _TYPE), path)
+
+
+def _warn(video: Path, out: Path, written: SegmentedVideo) -> None:
+    """Say what is not as in the source."""
+    notes = []
+    if written.damaged:
+        notes.append(
+            f"{video}: {written.damaged} frames or parts are damaged or missing; what could be read is in {out}: "
+            f"{written.frames} frames."
+        )
+    if written.left_out:
+        notes.append(f"{out}: {out.suffix} cannot hold sound of {', '.join(written.left_out)}, it is left out.")
+    if written.width % 2 or written.height % 2:
+        notes.append(
+            f"{out}: the frames of {written.width}x{written.height} have one more row or column where a side is odd, "
+            "for players want even ones."
+        )
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
