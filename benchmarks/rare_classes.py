@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from clipteacher.planning.facts import data_facts
 from clipteacher.training.configured import configured_session
 from clipteacher.utils.atomic_files import write_json
 from machine import provenance
-from tables import shown_mean, table
+from tables import by_setting, shown_mean, table
 
 FEW, SMALL = ("house", "sun"), ("car", "bird", "mushroom")
 RARE = (*FEW, *SMALL)
@@ -114,6 +115,20 @@ def scores(root: Path, out: Path, weights: dict[str, float], seed: int, steps: i
     return found
 
 
+def shown(runs: Sequence[Mapping[str, Any]], rare: Sequence[str]) -> str:
+    """Write the table of runs: IoU of the rare classes and of the others with masks, mean and deviation over seeds."""
+    others = [name for name in CLASSES if name not in (*rare, *UNSEEN)]
+    rows = []
+    for setting, each in by_setting(runs).items():
+        means = [
+            [100 * statistics.mean(run["IoU"][name] for name in names) for run in each] for names in (rare, others)
+        ]
+        single = [[100 * run["IoU"][name] for run in each] for name in rare]
+        scored = [[100 * run[score] for run in each] for score in ("mIoU_unseen", "mIoU_seen")]
+        rows.append([setting, *map(shown_mean, [*single, *means, *scored])])
+    return table(["IoU of", *rare, "mean of these", "mean of the other seen", "U", "S"], rows)
+
+
 def main() -> None:
     """Train with and without weights, for each seed, and write both down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -133,16 +148,8 @@ def main() -> None:
             run = scores(world, out, each, seed, given.steps)
             found.append({"setting": setting, "seed": seed, **run})
     write_json(given.out, {**provenance(), "weights": weights, "runs": found})
-    rows = []
-    for setting in dict.fromkeys(run["setting"] for run in found):
-        runs = [run for run in found if run["setting"] == setting]
-        groups: list[list[str]] = [list(SMALL), list(FEW)]
-        groups.append([name for name in CLASSES if name not in (*RARE, *UNSEEN)])
-        means = [[100 * statistics.mean(run["IoU"][name] for name in names) for run in runs] for names in groups]
-        means += [[100 * run[score] for run in runs] for score in ("mIoU_unseen", "mIoU_seen")]
-        rows.append([setting, *map(shown_mean, means)])
     print(f"weights: {weights}; seeds {given.seeds}; {given.steps} steps\n")
-    print(table(["mean IoU of", ", ".join(SMALL), ", ".join(FEW), "the other seen", "U", "S"], rows))
+    print(shown(found, [*weights]))
 
 
 if __name__ == "__main__":
