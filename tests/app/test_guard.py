@@ -147,6 +147,12 @@ def test_what_an_argument_may_be(tmp_path: Path) -> None:
     folder, inside = tmp_path / "files", FILE | {"path": str(tmp_path / "files" / "cat.png")}
     assert is_upload(folder, None)
     assert is_upload(folder, inside | {"orig_name": "cat.png", "size": 5, "url": "/x", "mime_type": None})
-    for changed in ({"meta": None}, {"is_stream": True}, {"size": "big"}, {"url": 5}, {"path": str(tmp_path / "x.png")}):
+    for changed in (
+        {"meta": None},
+        {"is_stream": True},
+        {"size": "big"},
+        {"url": 5},
+        {"path": str(tmp_path / "x.png")},
+    ):
         assert not is_upload(folder, inside | changed), changed
     assert not is_upload(folder, FILE | {"path": str(folder / ".." / "x.png")})

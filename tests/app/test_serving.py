@@ -17,7 +17,6 @@ from clipteacher.app.limits import Limits
 from clipteacher.app.serving import check_port, is_loopback, served
 from clipteacher.segmenter.segmenter import Segmenter
 
-
 JSON = {"Content-Type": "application/json"}
 
 

@@ -88,8 +88,8 @@ def _own_signals() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--host", "0.0.0.0"], "--host 0.0.0.0 admits everyone who can reach this machine, without a password"),
-        (["--host", "0.0.0.0", "--auth", "me:topsecret"], "--host 0.0.0.0 admits whoever has the password"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 admits everyone who can reach this machine, without a password"),  # noqa: S104
+        (["--host", "0.0.0.0", "--auth", "me:topsecret"], "--host 0.0.0.0 admits whoever has the password"),  # noqa: S104
         (["--auth", "me:topsecret"], None),
     ],
 )

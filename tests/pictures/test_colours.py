@@ -17,7 +17,20 @@ from clipteacher.protocols.voc import VOC_NAMES
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "choose_colours.py"
 OTHERS = np.frombuffer(bytes.fromhex(colour_table.OTHERS), dtype=np.uint8).reshape(-1, 3)
-WORDS = ("person", "cow", "bird", "sea", "water", "lake", "cat", "sky", "old chair", "🐈", "red balloon", "potted plants")
+WORDS = (
+    "person",
+    "cow",
+    "bird",
+    "sea",
+    "water",
+    "lake",
+    "cat",
+    "sky",
+    "old chair",
+    "🐈",
+    "red balloon",
+    "potted plants",
+)
 
 
 def colour(name: str) -> tuple[int, ...]:

@@ -63,7 +63,7 @@ def drawn(**parts: Any) -> Segmentation:  # noqa: ANN401
 
 @pytest.mark.parametrize("opacity", [0.0, 0.55, 1.0])
 def test_the_picture_is_the_photo_with_its_classes_in_colour(opacity: float) -> None:
-    """The photo's part is that of `overlay`, which is tested by itself; pixels that are none of the names are hatched."""
+    """The photo's part is that of `overlay`, which is tested by itself; pixels of no name are hatched."""
     found = drawn()
     picture = found.plot(opacity=opacity)
     assert picture.mode == "RGB"

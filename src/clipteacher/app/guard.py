@@ -129,7 +129,11 @@ def is_upload(folder: Path, value: object) -> bool:
         return True
     if not isinstance(value, dict) or value.get("meta") != {"_type": "gradio.FileData"} or value.get("is_stream"):
         return False
-    texts, size, path = [value.get(name) for name in ("url", "orig_name", "mime_type")], value.get("size"), value.get("path")
+    texts, size, path = (
+        [value.get(name) for name in ("url", "orig_name", "mime_type")],
+        value.get("size"),
+        value.get("path"),
+    )
     if not all(text is None or isinstance(text, str) for text in texts) or not (size is None or isinstance(size, int)):
         return False
     if not isinstance(path, str) or "\0" in path or len(path) > _QUERY_BYTES:

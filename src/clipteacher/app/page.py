@@ -273,5 +273,6 @@ def _head(title: str, segmenter: Segmenter) -> str:
     more = "Any other words work too." if segmenter.text_spec else "It has no text tower for other words."
     return (
         "<h1>A photo, your own words</h1><p>Each pixel gets the word that fits it best. Model: "
-        f"<b>{html.escape(title)}</b>, {known}. {more} Press a word below the picture to see it alone, and again to see all.</p>"
+        f"<b>{html.escape(title)}</b>, {known}. {more} "
+        "Press a word below the picture to see it alone, and again to see all.</p>"
     )

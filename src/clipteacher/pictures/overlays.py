@@ -83,9 +83,7 @@ def _nothing(class_names: Sequence[str]) -> str:
     return f"nothing found: none of {', '.join(class_names[:_LISTED])}" + (f" and {more} more" if more > 0 else "")
 
 
-def _hatched(
-    picture: NDArray[np.uint8], where: NDArray[np.bool_], opacity: float, period: int
-) -> NDArray[np.uint8]:
+def _hatched(picture: NDArray[np.uint8], where: NDArray[np.bool_], opacity: float, period: int) -> NDArray[np.uint8]:
     """Lay stripes over a part (H, W) of a picture (H, W, 3)."""
     if not where.any() or not opacity:
         return picture
