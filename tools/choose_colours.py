@@ -159,7 +159,7 @@ def choose() -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
         else:
             alone[i] = np.where(np.hypot(lab[:, 1], lab[:, 2]) < LEAST_CHROMA, 10**9, 0)
     beside = [
-        sum(_miss(distance, wish, weight) for distance, wish in zip(distances, (full, blind, blind), strict=True))
+        _miss(distances[0], full, weight) + _miss(distances[1], blind, weight) + _miss(distances[2], blind, weight)
         for _, full, blind, weight in WISHES
     ]
     chosen = _assign(alone, beside, _neighbours(lists, names), [name in nature for name in names])
@@ -224,11 +224,16 @@ def _spread(distances: list[NDArray[np.float64]], allowed: NDArray[np.bool_]) ->
     return chosen
 
 
+def _code(colour: NDArray[np.int64]) -> str:
+    """Colour (3,) as six digits."""
+    return bytes(map(int, colour)).hex()
+
+
 def table() -> str:
     """Return the text of `colour_table.py`."""
     own, others = choose()
-    items = ["{:02x}{:02x}{:02x} {}".format(*map(int, colour), name) for name, colour in own.items()]
-    lines, codes = [""], ["{:02x}{:02x}{:02x}".format(*map(int, colour)) for colour in others]
+    items = [f"{_code(colour)} {name}" for name, colour in own.items()]
+    lines, codes = [""], [_code(colour) for colour in others]
     for item in items:
         lines += [""] if len(lines[-1]) + len(item) > 116 else []
         lines[-1] += f"; {item}" if lines[-1] else item

@@ -70,6 +70,9 @@ class Page:
         self.find("#ct-photo input[type=file]").send_keys(str(path))
         self.wait(lambda: self.shown("#ct-photo img") not in (before, None), f"upload of {path.name}")
 
+    def has_no_photo(self) -> bool:
+        return not self.browser.find_elements(By.CSS_SELECTOR, "#ct-photo img")
+
     def type_words(self, text: str) -> None:
         # As typing does, also for letters beyond the BMP, which chromedriver cannot type.
         self.browser.execute_script(
@@ -111,6 +114,13 @@ class Page:
     def masks(self) -> list[NDArray[np.uint8]]:
         masks = self.browser.find_elements(By.CSS_SELECTOR, "#ct-picture img.mask")
         return [fetched(str(mask.get_attribute("src"))) for mask in masks]
+
+    def alone(self, position: int, alone: bool) -> None:
+        """Press a word of the legend, which shows it alone, or all again, and move the mouse away."""
+        item = self.browser.find_elements(By.CSS_SELECTOR, "#ct-picture .legend-item")[position]
+        item.click()
+        self.wait(lambda: item.get_attribute("aria-pressed") == str(alone).lower(), "the word's state")
+        ActionChains(self.browser).move_to_element(self.find("h1")).perform()
 
     def visible_masks(self) -> list[bool]:
         script = (
@@ -215,13 +225,10 @@ def test_a_visitors_way(page: Page, photos: Path, downloads: Path, segmenter: Se
     assert [row[2] for row in rows] == [str(found.class_names.index(row[0])) for row in rows]
     ActionChains(page.browser).move_to_element(page.find("#ct-picture .legend-item")).perform()
     page.wait(lambda: len(page.texts("#ct-picture .mask.inactive")) == len(present) - 1, "the other words to fade")
-    chosen = page.browser.find_elements(By.CSS_SELECTOR, "#ct-picture .legend-item")[1]
-    for alone in (True, False):
-        chosen.click()
-        page.wait(lambda alone=alone: chosen.get_attribute("aria-pressed") == str(alone).lower(), "the word alone")
-        ActionChains(page.browser).move_to_element(page.find("h1")).perform()
-        shown = [True] * len(present) if not alone else [i == 1 for i in range(len(present))]
-        page.wait(lambda shown=shown: page.visible_masks() == shown, "the masks of a word alone, then of all")
+    page.alone(1, True)
+    page.wait(lambda: page.visible_masks() == [i == 1 for i in range(len(present))], "the second word alone")
+    page.alone(1, False)
+    page.wait(lambda: all(page.visible_masks()), "all words")
 
     page.find("#ct-download").click()
     ids = downloads / "scene_ids.png"
@@ -311,8 +318,7 @@ def test_bad_photos_are_a_message_and_the_page_goes_on(page: Page, photos: Path)
         message = str(page.wait(lambda: page.texts("[data-testid=toast-text]"), "a message")[0])
         assert "cannot be read" in message
         assert wrong.stem[:4] in message
-        gone = "return !document.querySelector('#ct-photo img')"
-        page.wait(lambda gone=gone: page.browser.execute_script(gone), "the broken picture to go")
+        page.wait(page.has_no_photo, "the broken picture to go")
         assert page.hacked() is None
     page.close_messages()
     Image.new("RGB", (20, 10), "red").save(photos / "scan.tiff")
@@ -322,7 +328,7 @@ def test_bad_photos_are_a_message_and_the_page_goes_on(page: Page, photos: Path)
     page.find("#ct-photo button[aria-label='Remove Image']").click()
     page.find("#ct-photo input[type=file]").send_keys(str(photos / "wide.png"))
     page.wait(lambda: "wide.png: got 400x200" in "".join(page.texts("[data-testid=toast-text]")), "a message")
-    page.wait(lambda: page.browser.execute_script(gone), "the photo to go")
+    page.wait(page.has_no_photo, "the photo to go")
     page.find("#ct-photo input[type=file]").send_keys(str(next(photos.glob("heavy*"))))
     page.wait(lambda: "exceed" in page.find("body").text.lower(), "Gradio's word on a file too large")
     time.sleep(0.3)

@@ -145,7 +145,8 @@ def seen_by(rgb: NDArray[np.uint8], kind: str) -> NDArray[np.uint8]:
         "green": np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]]),
     }
     seen = (rgb / 255) ** 2.2 @ (np.linalg.inv(to_lms) @ blind[kind] @ to_lms).T
-    return np.rint(255 * np.clip(seen, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(255 * np.clip(seen, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+    return rounded
 
 
 @pytest.mark.parametrize("names", ["drawn world", "PASCAL VOC", "MSRC-21", "Cityscapes"])

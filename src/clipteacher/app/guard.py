@@ -157,9 +157,10 @@ async def _form(scope: Scope, receive: Receive, most: int) -> _Refused | None:
     """Check the length of a form, which is not read here."""
     given = dict(scope["headers"]).get(b"content-length", b"")
     if not given.isdigit():
+        await _body(receive, 0)
         return _Refused(411, "An upload says how long it is: Content-Length.")
     if int(given) > most:
-        await _body(receive, most)
+        await _body(receive, 0)
         return _Refused(413, f"The upload exceeds the maximum allowed size of {most - _ENVELOPE} bytes.")
     return None
 

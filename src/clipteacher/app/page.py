@@ -169,7 +169,7 @@ def press(
     )
 
 
-def check_upload(limits: Limits, photo: object) -> gr.skip | None:
+def check_upload(limits: Limits, photo: object) -> dict[str, Any] | None:
     """Refuse an upload that is no photo as soon as it is there; the last argument is what the browser sent, unchecked.
 
     Args:
@@ -187,7 +187,8 @@ def check_upload(limits: Limits, photo: object) -> gr.skip | None:
         return None
     except Exception:  # out of memory, say: the button will say so
         _log.exception("clipteacher app: an upload could not be read")
-    return gr.skip()
+    unchanged: dict[str, Any] = gr.skip()
+    return unchanged
 
 
 def _file(photo: object) -> tuple[Path | None, str]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clipteacher.app.guard import Guard
 from clipteacher.app.limits import Limits
@@ -26,6 +26,12 @@ PORT: Final = 7860
 """Gradio's default."""
 
 _LOCAL: Final = "127.0.0.1,localhost,::1"
+# What Gradio brings beside the page, and what would leave this machine.
+_QUIET: Final[dict[str, Any]] = {
+    **{"share": False, "run_history": False, "enable_monitoring": False, "mcp_server": False, "ssr_mode": False},
+    **{"pwa": False, "inline": False, "quiet": True, "prevent_thread_lock": True},
+    **{"allowed_paths": [], "footer_links": []},
+}
 
 
 def check_gradio() -> None:
@@ -126,33 +132,19 @@ def served(
             results.mkdir()
             page = build_page(segmenter, limits, results, write_examples(folder / "examples"), title)
             upload_bytes = round(limits.megabytes * 2**20)
-            guard = Middleware(
-                Guard,
-                jobs=argument_checks(page, results),
-                sessions=page._queue.pending_messages_per_session,
-                upload_bytes=upload_bytes,
-            )
+            checks, sessions = argument_checks(page, results), page._queue.pending_messages_per_session
+            guard = Middleware(Guard, jobs=checks, sessions=sessions, upload_bytes=upload_bytes)
             try:
                 _, url, _ = page.launch(
-                    share=False,
                     server_name=f"[{host}]" if ":" in host and not host.startswith("[") else host,
                     server_port=port,
                     auth=auth,
                     max_file_size=upload_bytes,
-                    allowed_paths=[],
                     app_kwargs={"middleware": [guard]},
                     theme=theme(),
                     css=CSS,
                     js=JS,
-                    footer_links=[],
-                    run_history=False,
-                    enable_monitoring=False,
-                    mcp_server=False,
-                    ssr_mode=False,
-                    pwa=False,
-                    inline=False,
-                    quiet=True,
-                    prevent_thread_lock=True,
+                    **_QUIET,
                 )
                 yield url
             finally:

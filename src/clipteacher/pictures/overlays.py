@@ -88,7 +88,8 @@ def _hatched(picture: NDArray[np.uint8], where: NDArray[np.bool_], opacity: floa
     if not where.any() or not opacity:
         return picture
     weight = np.where(where, np.uint8(round(255 * opacity)), np.uint8(0))
-    layers = hatching(*where.shape, period), picture, weight
+    height, width = where.shape
+    layers = hatching(height, width, period), picture, weight
     return np.asarray(Image.composite(*(Image.fromarray(layer) for layer in layers)))
 
 
