@@ -1,6 +1,7 @@
 """Takes the screenshot of `clipteacher app` in docs/guides/app.md: a drawn scene on the page, not a photograph.
 
     python tools/app_screenshot.py --model runs/quickstart/after/model --out docs/images/app.png
+    python tools/app_screenshot.py --model runs/quickstart/after/model --out phone.png --size 390 844
 
 It needs the extra `app`, selenium, chromium and chromedriver (Debian: apt install chromium chromium-driver).
 """
@@ -26,6 +27,7 @@ from clipteacher.app.serving import served
 from clipteacher.segmenter.segmenter import Segmenter
 
 PATIENCE = 120  # seconds for each step
+PHONE = 600  # narrower windows are those of a phone
 
 
 def screenshot(model: Path, scene: int, words: str | None, size: tuple[int, int], dark: bool) -> Image.Image:
@@ -60,7 +62,7 @@ def screenshot(model: Path, scene: int, words: str | None, size: tuple[int, int]
             wait = WebDriverWait(browser, PATIENCE)
             browser.execute_cdp_cmd(
                 "Emulation.setDeviceMetricsOverride",
-                {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False},
+                {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < PHONE},
             )
             browser.get(f"{url}?__theme={'dark' if dark else 'light'}")
             examples = "#ct-examples .gallery-item"
@@ -71,6 +73,7 @@ def screenshot(model: Path, scene: int, words: str | None, size: tuple[int, int]
                 box = browser.find_element(By.CSS_SELECTOR, "#ct-words textarea")
                 box.send_keys(Keys.CONTROL, "a")
                 box.send_keys(words)
+                wait.until(lambda _: box.get_property("value") == words)
             browser.find_element(By.ID, "ct-segment").click()
             wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-table td"))
             wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#ct-picture .mask"))

@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from clipteacher.app.answer import NONE_OF_THESE, answered, shown
+from clipteacher.app.answer import answered, shown
 from clipteacher.app.limits import Limits
 from clipteacher.pictures import class_colours
 from clipteacher.pictures.colours import IGNORE_COLOUR
+from clipteacher.pictures.overlays import NONE_OF_THESE
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
 
@@ -186,7 +187,9 @@ def test_a_photo_of_too_many_pixels_is_not_decoded(segmenter: Segmenter, folder:
         ask(segmenter, folder, path)
     assert str(tmp_path) not in str(error.value)
     path.write_bytes(bomb(30_000))
-    with pytest.raises(ValueError, match=r"Photo: cat\.png: cannot be read"):
+    with pytest.raises(
+        ValueError, match=r"Photo: cat\.png: got more pixels than any photo has, expected at most 0\.01 mil"
+    ):
         ask(segmenter, folder, path)
     Image.new("L", (100, 100)).save(path)
     ask(segmenter, folder, path)

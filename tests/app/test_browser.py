@@ -70,6 +70,9 @@ class Page:
         self.find("#ct-photo input[type=file]").send_keys(str(path))
         self.wait(lambda: self.shown("#ct-photo img") not in (before, None), f"upload of {path.name}")
 
+    def has_no_photo(self) -> bool:
+        return not self.browser.find_elements(By.CSS_SELECTOR, "#ct-photo img")
+
     def type_words(self, text: str) -> None:
         # As typing does, also for letters beyond the BMP, which chromedriver cannot type.
         self.browser.execute_script(
@@ -111,6 +114,28 @@ class Page:
     def masks(self) -> list[NDArray[np.uint8]]:
         masks = self.browser.find_elements(By.CSS_SELECTOR, "#ct-picture img.mask")
         return [fetched(str(mask.get_attribute("src"))) for mask in masks]
+
+    def alone(self, position: int, alone: bool) -> None:
+        """Press a word of the legend, which shows it alone, or all again, and move the mouse away."""
+        item = self.browser.find_elements(By.CSS_SELECTOR, "#ct-picture .legend-item")[position]
+        item.click()
+        self.wait(lambda: item.get_attribute("aria-pressed") == str(alone).lower(), "the word's state")
+        ActionChains(self.browser).move_to_element(self.find("h1")).perform()
+
+    def visible_masks(self) -> list[bool]:
+        script = (
+            "return [...document.querySelectorAll('#ct-picture .mask')].map(e => getComputedStyle(e).opacity > 0.8)"
+        )
+        return [bool(each) for each in self.browser.execute_script(script)]
+
+    def box(self, selector: str) -> tuple[float, float, float, float]:
+        """Left, top, width and height of an element in the window, in CSS pixels."""
+        script = (
+            "const r = document.querySelector(arguments[0]).getBoundingClientRect();"
+            "return [r.x, r.y, r.width, r.height]"
+        )
+        left, top, width, height = self.browser.execute_script(script, selector)
+        return left, top, width, height
 
     def legend(self) -> list[str]:
         return self.texts("#ct-picture .legend-item")
@@ -200,6 +225,10 @@ def test_a_visitors_way(page: Page, photos: Path, downloads: Path, segmenter: Se
     assert [row[2] for row in rows] == [str(found.class_names.index(row[0])) for row in rows]
     ActionChains(page.browser).move_to_element(page.find("#ct-picture .legend-item")).perform()
     page.wait(lambda: len(page.texts("#ct-picture .mask.inactive")) == len(present) - 1, "the other words to fade")
+    page.alone(1, True)
+    page.wait(lambda: page.visible_masks() == [i == 1 for i in range(len(present))], "the second word alone")
+    page.alone(1, False)
+    page.wait(lambda: all(page.visible_masks()), "all words")
 
     page.find("#ct-download").click()
     ids = downloads / "scene_ids.png"
@@ -207,6 +236,8 @@ def test_a_visitors_way(page: Page, photos: Path, downloads: Path, segmenter: Se
     with Image.open(ids) as opened:
         assert np.array_equal(np.array(opened), found.labels)
 
+    page.find("#ct-clear").click()
+    page.wait(lambda: not page.find("#ct-words textarea").get_property("value"), "the words to go")
     page.find("#ct-own").click()
     box = page.find("#ct-words textarea")
     page.wait(lambda: box.get_property("value") == "sky, grass, sun, house", "the model's own words")
@@ -279,15 +310,25 @@ def test_bad_photos_are_a_message_and_the_page_goes_on(page: Page, photos: Path)
         page.upload(photos / "scene.png")
     page.find("#ct-photo button[aria-label='Remove Image']").click()
     assert "Photo: got none" in page.fail()
-    page.find("#ct-photo input[type=file]").send_keys(str(half))
-    page.find("#ct-photo img")
-    message = page.fail()
-    assert "cannot be read" in message
-    assert half.stem[:4] in message
-    assert page.hacked() is None
-    page.upload(photos / "wide.png")
-    assert "wide.png: got 400x200" in page.fail()
+    text = photos / f"text{INJECTED}.png"
+    text.write_text("no picture")
+    for wrong in (half, text):
+        page.close_messages()
+        page.find("#ct-photo input[type=file]").send_keys(str(wrong))
+        message = str(page.wait(lambda: page.texts("[data-testid=toast-text]"), "a message")[0])
+        assert "cannot be read" in message
+        assert wrong.stem[:4] in message
+        page.wait(page.has_no_photo, "the broken picture to go")
+        assert page.hacked() is None
+    page.close_messages()
+    Image.new("RGB", (20, 10), "red").save(photos / "scan.tiff")
+    page.find("#ct-photo input[type=file]").send_keys(str(photos / "scan.tiff"))
+    page.find("#ct-photo[data-ct-unshown] img")
+    assert page.press().endswith("of 2 words found in 20 x 10 pixels"), "no preview, but segmented"
     page.find("#ct-photo button[aria-label='Remove Image']").click()
+    page.find("#ct-photo input[type=file]").send_keys(str(photos / "wide.png"))
+    page.wait(lambda: "wide.png: got 400x200" in "".join(page.texts("[data-testid=toast-text]")), "a message")
+    page.wait(page.has_no_photo, "the photo to go")
     page.find("#ct-photo input[type=file]").send_keys(str(next(photos.glob("heavy*"))))
     page.wait(lambda: "exceed" in page.find("body").text.lower(), "Gradio's word on a file too large")
     time.sleep(0.3)
@@ -308,6 +349,29 @@ def test_a_drawn_scene_and_none_of_these(page: Page) -> None:
     page.type_words("red barn, sun")
     page.find("#ct-none-part button").click()
     page.find("#ct-least input[type=range]").send_keys(Keys.END)
-    assert page.press() == "0 of 2 words found in 128 x 128 pixels"
+    assert page.press() == "Nothing found: none of 2 words in 128 x 128 pixels"
     assert page.legend() == ["none of these"]
     assert page.table() == [["red barn", "0", "0"], ["sun (unseen)", "0", "1"], ["none of these", "100", "255"]]
+
+
+def test_on_a_phone_the_answer_comes_into_view_and_its_frame_fits(page: Page, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.png"
+    Image.fromarray(draw_scene(9)[0]).resize((200, 50)).save(wide)
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    page.browser.refresh()
+    page.upload(wide)
+    page.type_words("sky, grass")
+    assert page.press().endswith("found in 200 x 50 pixels")
+
+    def in_view() -> bool:
+        _, top, _, height = page.box("#ct-picture")
+        return top >= 0 and top + height <= 844
+
+    page.wait(in_view, "the answer to come into view")
+    for selector in ("#ct-picture .base-image", "#ct-picture .mask"):
+        _, _, width, height = page.box(selector)
+        assert 280 < width <= 390
+        assert width / height == pytest.approx(4, rel=0.03), "the shape of the photo"
+    assert page.box("#ct-picture")[3] < 200, "no empty frame around it"
+    assert page.browser.execute_script("return document.documentElement.scrollWidth") <= 390

@@ -29,7 +29,7 @@ def test_one_job_at_a_time_and_a_bounded_queue(page: Any) -> None:  # noqa: ANN4
     assert handlers
     assert {function.api_visibility for function in handlers} == {"private"}
     ours = [function for function in handlers if not function.preprocess]
-    assert [function.concurrency_limit for function in ours] == [1]
+    assert [function.concurrency_limit for function in ours] == [1, 1], "upload and button"
 
 
 def test_what_is_shown_at_first(page: Any) -> None:  # noqa: ANN401

@@ -16,7 +16,7 @@ pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clip
 import gradio as gr
 
 from clipteacher.app.limits import Limits
-from clipteacher.app.page import press
+from clipteacher.app.page import check_upload, press
 from clipteacher.segmenter.segmenter import Segmenter
 
 Press = Callable[..., tuple[Any, ...]]
@@ -49,7 +49,31 @@ def test_a_picture(pressed: Press, upload: dict[str, Any]) -> None:
     assert download.interactive
     assert Path(download.value["path"]).name == "white_ids.png"
     assert pressed(upload, "dark", True, 0)[1] == [["dark", 0, 0], ["none of these", 100, 255]]
-    assert pressed(upload, "dark", False, 1)[1][-1][0] == "none of these"
+    picture, rows, _ = pressed(upload, "dark, light", False, 1)
+    assert rows[-1][0] == "none of these"
+    assert picture.label == "Nothing found: none of 2 words in 12 x 9 pixels"
+
+
+def test_an_upload_that_is_no_photo_is_cleared_beside_a_message(
+    upload: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, duration: said.append(message))
+    check = partial(check_upload, Limits(megapixels=0.001))
+    assert check(upload) == gr.skip()
+    assert not said
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    for photo, message in (
+        ({"path": str(text), "orig_name": "<b>.png"}, "Photo: &lt;b&gt;.png: cannot be read"),
+        ({"path": 5}, "Photo: got none"),
+        (None, "Photo: got none"),
+    ):
+        assert check(photo) is None
+        assert message in said.pop()
+    Image.new("L", (40, 40)).save(text)
+    assert check({"path": str(text), "orig_name": "big.png"}) is None
+    assert "big.png: got 40x40" in said.pop()
 
 
 def test_two_answers_do_not_share_a_file(pressed: Press, upload: dict[str, Any], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The page as a server: what it hands out, what it refuses, and what is left when it ends."""
 
+import http.cookiejar
 import json
 import os
 import socket
@@ -13,8 +14,10 @@ import pytest
 pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clipteacher[app]"')
 
 from clipteacher.app.limits import Limits
-from clipteacher.app.serving import check_port, served
+from clipteacher.app.serving import check_port, is_loopback, served
 from clipteacher.segmenter.segmenter import Segmenter
+
+JSON = {"Content-Type": "application/json"}
 
 
 def free_port() -> int:
@@ -114,3 +117,34 @@ def test_where_one_cannot_listen() -> None:
     with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1"):  # an address set aside for documentation
         check_port("192.0.2.1", free_port())
     check_port("127.0.0.1", free_port())
+
+
+def test_who_reaches_an_interface() -> None:
+    for host in ("127.0.0.1", "127.0.0.5", "localhost", "::1", "[::1]"):
+        assert is_loopback(host), host
+    for host in ("0.0.0.0", "::", "192.0.2.1", "no.such.host.invalid"):  # noqa: S104
+        assert not is_loopback(host), host
+
+
+def test_a_password_guards_the_page_and_is_never_sent(segmenter: Segmenter, capfd: pytest.CaptureFixture[str]) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    with served(segmenter, title="x", port=free_port(), auth=("me", "se:cret")) as url:
+        status, body = get(url)
+        assert status == 200
+        assert b"ct-words" not in body
+        assert b"cret" not in body
+        for route in ("config", "gradio_api/info", "gradio_api/file=/etc/passwd"):
+            assert get(url + route)[0] == 401, route
+        job = {"data": [], "fn_index": 3, "session_hash": "a"}
+        assert get(f"{url}gradio_api/queue/join", json.dumps(job).encode(), **JSON)[0] == 401
+        assert upload(url, "cat.png", b"x")[0] == 401
+        assert get(f"{url}login", b"username=me&password=cret", **form)[0] == 400
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        )
+        asked = urllib.parse.urlencode({"username": "me", "password": "se:cret"}).encode()
+        assert b"true" in opener.open(f"{url}login", asked).read()
+        config = opener.open(f"{url}config").read()
+        assert b"ct-words" in config
+        assert b"cret" not in config
+    assert "cret" not in "".join(capfd.readouterr())

@@ -8,11 +8,14 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 
 from clipteacher.cli.main import main
+from clipteacher.segmenter.segmenter import Segmenter
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
@@ -51,6 +54,10 @@ def test_wrong_input(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
         capsys, "--model", tmp_path, "--port", port, "--host", "no.such.host.invalid"
     )
     assert "model: required" in fails(capsys, "--port", port)
+    for auth in ("secret", "secret:", ":secret", " :secret"):
+        message = fails(capsys, "--model", tmp_path, "--port", port, "--auth", auth)
+        assert "Write --auth user:password" in message
+        assert "secret" not in message
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -75,6 +82,47 @@ def _own_signals() -> Iterator[None]:
     yield
     for sent, handler in before.items():
         signal.signal(sent, handler)
+
+
+@pytest.mark.usefixtures("_own_signals")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 admits everyone who can reach this machine, without a password"),  # noqa: S104
+        (["--host", "0.0.0.0", "--auth", "me:topsecret"], "--host 0.0.0.0 admits whoever has the password"),  # noqa: S104
+        (["--auth", "me:topsecret"], None),
+    ],
+)
+def test_a_page_for_other_machines_is_warned_about_and_no_password_is_printed(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    said: str | None,
+) -> None:
+    pytest.importorskip("gradio", reason='Gradio is not installed: pip install "clipteacher[app]"')
+    from clipteacher.cli import app as command
+
+    given: list[object] = []
+
+    @contextmanager
+    def nothing_served(*_: object, auth: object, **__: object) -> Iterator[str]:
+        given.append(auth)
+        yield "http://here/"
+
+    monkeypatch.setattr(command, "served", nothing_served)
+    monkeypatch.setattr(command, "_wait", lambda: None)
+    monkeypatch.setattr(Segmenter, "from_pretrained", lambda *_, **__: torch.nn.Identity())
+    main(["app", "--model", str(tmp_path), "--port", str(free_port()), *options])
+    out, err = capfd.readouterr()
+    assert given == [("me", "topsecret") if "--auth" in options else None]
+    assert "topsecret" not in out + err
+    assert out == "Open http://here/ in a browser. Ctrl-C stops it.\n"
+    if said is None:
+        assert not err
+    else:
+        assert err.startswith(f"clipteacher app: warning: {said}")
+        assert len(err.splitlines()) == 1
 
 
 @pytest.mark.usefixtures("_own_signals")

@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
-from clipteacher.pictures import class_colours, overlay, paint, typesetting
+from clipteacher.pictures import class_colours, overlay, overlays, paint, typesetting
+from clipteacher.pictures.colours import IGNORE_COLOUR
+from clipteacher.pictures.legend import HATCH_COLOUR, LegendEntry, draw_legend
 from clipteacher.pictures.typesetting import lettering, typeface
 
 NAMES = ("sky", "grass", "cow", "road", "water", "dog")
@@ -67,11 +69,46 @@ def test_ignored_pixels_stay_photo_even_at_borders() -> None:
     assert (painted[~ignored] != photo()[~ignored]).any(axis=1).mean() > 0.99
 
 
-def test_nothing_known_is_the_photo() -> None:
+def test_painting_nothing_is_the_photo() -> None:
     everything = np.full((60, 80), 255, dtype=np.uint8)
-    picture = overlay(photo(), everything, NAMES)
-    assert np.array_equal(np.asarray(picture)[:60, :80], photo())
-    assert classes_in_legend(picture, 60) == set()
+    assert np.array_equal(paint(photo(), everything, COLOURS), photo())
+
+
+def text_of(monkeypatch: pytest.MonkeyPatch, labels: NDArray[np.int64], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Names and shares that the legend of an overlay is drawn from; hatched ones in brackets."""
+    seen: list[LegendEntry] = []
+
+    def draw(entries: Sequence[LegendEntry], width: int, size: int) -> Image.Image:
+        seen.extend(entries)
+        return draw_legend(entries, width, size)
+
+    monkeypatch.setattr(overlays, "draw_legend", draw)
+    overlay(photo(*labels.shape), labels, names, ignore=-1)
+    return [(f"[{entry.name}]" if entry.colour is None else entry.name, entry.detail) for entry in seen]
+
+
+def test_what_has_no_class_is_hatched_and_in_the_legend_with_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = halves(lower=-1)
+    labels[0, :3] = 1
+    expected = [("sky", "50 %"), ("grass", "< 1 %"), ("[none of these]", "50 %")]
+    assert text_of(monkeypatch, labels, NAMES) == expected
+    picture = np.asarray(overlay(photo(), labels, NAMES, opacity=1, ignore=-1))[:60, :80]
+    assert colours_in(picture[30:]) == {IGNORE_COLOUR, HATCH_COLOUR}
+    assert np.array_equal(np.asarray(overlay(photo(), labels, NAMES, opacity=0, ignore=-1))[:60, :80], photo())
+
+
+def test_where_nothing_is_found_the_legend_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = np.full((60, 80), -1)
+    assert text_of(monkeypatch, nothing, ["cat", "dog"]) == [("[nothing found: none of cat, dog]", "100 %")]
+    [(text, _)] = text_of(monkeypatch, nothing, [f"w{i}" for i in range(9)])
+    assert text == "[nothing found: none of w0, w1, w2, w3, w4 and 4 more]"
+
+
+def test_a_share_is_100_per_cent_only_where_it_is_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.zeros((60, 80), dtype=np.int64)
+    assert text_of(monkeypatch, labels, NAMES) == [("sky", "100 %")]
+    labels[0, 0] = -1
+    assert text_of(monkeypatch, labels, NAMES) == [("sky", "> 99 %"), ("[none of these]", "< 1 %")]
 
 
 def test_borders_are_thin_and_widen_with_the_photo() -> None:

@@ -17,12 +17,10 @@ from clipteacher.data.files import DataError
 from clipteacher.data.photo import read_photo
 from clipteacher.pictures import class_colours, save_id_png
 from clipteacher.pictures.colours import IGNORE_COLOUR
+from clipteacher.pictures.overlays import NONE_OF_THESE
 from clipteacher.protocols.splits import ignore_id
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
-
-NONE_OF_THESE: Final = "none of these"
-"""Label of the pixels that have no word."""
 
 _WEIGHT: Final = np.float32(0.65)  # Gradio shows 0.85 of it, which leaves the 0.55 of `clipteacher.pictures.overlay`
 _NAME: Final = 60  # letters of the file's name that are kept
@@ -66,7 +64,7 @@ def answered(
         raise ValueError(
             f"Words: “{others[0]}” is not one of the model's own words, and this model has no text tower for others."
         )
-    photo = _read(file, name, limits)
+    photo = read_upload(file, name, limits)
     background = segmenter.class_names if compete else ()
     found = segmenter.segment(photo, words, threshold=threshold, background_prompts=background)
     stem = re.sub(r"[^\w-]+", "_", Path(name.replace("\\", "/")).stem).strip("_")[:_NAME] or "photo"
@@ -75,8 +73,20 @@ def answered(
     return found, ids
 
 
-def _read(file: Path | None, name: str, limits: Limits) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """Read the uploaded photo."""
+def read_upload(file: Path | None, name: str, limits: Limits) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Read an uploaded photo.
+
+    Args:
+        file: The photo; None if there is none.
+        name: The file's name on the visitor's machine, for messages.
+        limits: Limits of the photo.
+
+    Returns:
+        The photo (H, W, 3), uint8, or float32 in [0, 1] if it has more than 8 bits.
+
+    Raises:
+        ValueError: There is no photo, it cannot be read or is too large. The message is for the visitor.
+    """
     if file is None:
         raise ValueError("Photo: got none, expected one. Drop one, or choose an example.")
     if not file.exists():
@@ -85,6 +95,11 @@ def _read(file: Path | None, name: str, limits: Limits) -> NDArray[np.uint8] | N
     try:
         return read_photo(file, max_pixels=int(limits.megapixels * 1e6))
     except DataError as error:
+        if isinstance(error.__cause__, Image.DecompressionBombError):  # a limit of Pillow's, which no visitor can raise
+            raise ValueError(
+                f"Photo: {name}: got more pixels than any photo has, expected at most {limits.megapixels:g} million. "
+                "Make it smaller."
+            ) from error
         # The upload has a temporary name, which means nothing to the visitor.
         raise ValueError(f"Photo: {str(error).replace(str(file), name)}") from error
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import html
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from clipteacher.app.answer import answered, shown
+from clipteacher.app.answer import answered, read_upload, shown
+from clipteacher.app.guard import is_place, is_plain, is_upload
 from clipteacher.app.limits import Limits
+from clipteacher.app.look import ANSWERED
 from clipteacher.app.words import words_text
 from clipteacher.segmenter.segmenter import Segmenter
 
@@ -49,7 +51,7 @@ def build_page(segmenter: Segmenter, limits: Limits, folder: Path, examples: Seq
     with page:
         gr.HTML(_head(title, segmenter))
         with gr.Row():
-            with gr.Column(scale=2, min_width=340):
+            with gr.Column(scale=2, min_width=320):
                 photo, words = _question(segmenter, limits, examples)
                 with gr.Accordion("None of these", open=False, elem_id="ct-none-part"):
                     compete = gr.Checkbox(
@@ -63,7 +65,7 @@ def build_page(segmenter: Segmenter, limits: Limits, folder: Path, examples: Seq
                         0, 1, 0, step=0.01, label="Least likeness", info=text, buttons=[], elem_id="ct-least"
                     )
                 button = gr.Button("Segment", variant="primary", size="lg", elem_id="ct-segment")
-            with gr.Column(scale=5, min_width=420):
+            with gr.Column(scale=5, min_width=320):
                 outputs = _outputs()
         pressed = gr.on(
             [button.click, words.submit],
@@ -75,6 +77,7 @@ def build_page(segmenter: Segmenter, limits: Limits, folder: Path, examples: Seq
             api_visibility="private",
             concurrency_limit=1,
         )
+        pressed.success(None, js=ANSWERED, api_visibility="private")
         # Nothing of the last answer stays beside a message.
         pressed.failure(
             lambda: (gr.AnnotatedImage(None, label=_PICTURE), None, gr.DownloadButton(value=None, interactive=False)),
@@ -84,6 +87,25 @@ def build_page(segmenter: Segmenter, limits: Limits, folder: Path, examples: Seq
         )
     page.queue(max_size=limits.waiting, default_concurrency_limit=1, api_open=False)
     return page
+
+
+def argument_checks(page: gr.Blocks, folder: Path) -> dict[int, list[Callable[[object], bool]]]:
+    """Say what the page's jobs take, for `clipteacher.app.guard.Guard`.
+
+    Args:
+        page: The page.
+        folder: Folder of uploads.
+
+    Returns:
+        For each job, by its number, a check of each argument as a browser sends it.
+    """
+
+    def check(part: object) -> Callable[[object], bool]:
+        if isinstance(part, gr.Dataset):
+            return partial(is_place, len(part.samples))
+        return partial(is_upload, folder) if isinstance(part, gr.Image) else is_plain
+
+    return {number: [check(part) for part in function.inputs] for number, function in page.fns.items()}
 
 
 def press(
@@ -106,15 +128,14 @@ def press(
     Raises:
         gradio.Error: There is no answer. The browser shows its message, which is HTML with all text escaped.
     """
-    given = photo if isinstance(photo, Mapping) else {}
-    path, name = given.get("path"), given.get("orig_name")
+    path, name = _file(photo)
     try:
         if isinstance(least, bool) or not isinstance(least, int | float):
             raise ValueError(f"Least likeness: got {least!r}, expected a number. Move the slider.")
         found, ids = answered(
             segmenter,
-            Path(path) if isinstance(path, str) and path else None,
-            name if isinstance(name, str) and name else "the photo",
+            path,
+            name,
             text if isinstance(text, str) else "",
             limits=limits,
             folder=Path(tempfile.mkdtemp(dir=folder)),
@@ -134,16 +155,49 @@ def press(
         else:
             _log.exception("clipteacher app: a photo could not be segmented")
         raise gr.Error(html.escape(message), duration=30, print_exception=False) from error
-    present = sum(area > 0 for area in found.areas.values())
+    present, count = sum(area > 0 for area in found.areas.values()), len(found.class_names)
     height, width = found.labels.shape
+    label = f"{present} of {count} words found" if present else f"Nothing found: none of {count} words"
     return (
         gr.AnnotatedImage(
             (picture, masks),
-            label=f"{present} of {len(found.class_names)} words found in {width} x {height} pixels",
+            label=f"{label} in {width} x {height} pixels",
             color_map=colours,
         ),
         rows,
         gr.DownloadButton(value=str(ids), interactive=True),
+    )
+
+
+def check_upload(limits: Limits, photo: object) -> dict[str, Any] | None:
+    """Refuse an upload that is no photo as soon as it is there; the last argument is what the browser sent, unchecked.
+
+    Args:
+        limits: Limits of the page.
+        photo: Gradio's description of the upload, or None.
+
+    Returns:
+        None, which clears the photo, beside a message; or nothing new, if it is a photo.
+    """
+    path, name = _file(photo)
+    try:
+        read_upload(path, name, limits)
+    except ValueError as error:
+        gr.Warning(html.escape(str(error)), duration=30)
+        return None
+    except Exception:  # out of memory, say: the button will say so
+        _log.exception("clipteacher app: an upload could not be read")
+    unchanged: dict[str, Any] = gr.skip()
+    return unchanged
+
+
+def _file(photo: object) -> tuple[Path | None, str]:
+    """Path and name of an upload, as the browser sent them."""
+    given = photo if isinstance(photo, Mapping) else {}
+    path, name = given.get("path"), given.get("orig_name")
+    return (
+        Path(path) if isinstance(path, str) and path else None,
+        name if isinstance(name, str) and name else "the photo",
     )
 
 
@@ -159,6 +213,15 @@ def _question(segmenter: Segmenter, limits: Limits, examples: Sequence[Path]) ->
         alt_text="The photo to segment",
         placeholder=f"Drop a photo here\n- or -\nclick to choose one\n(up to {limits.megabytes:g} MB)",
         elem_id="ct-photo",
+    )
+    photo.upload(
+        partial(check_upload, limits),
+        photo,
+        photo,
+        preprocess=False,
+        api_visibility="private",
+        show_progress="hidden",
+        concurrency_limit=1,
     )
     gr.Examples(
         [[str(path)] for path in examples],
@@ -178,15 +241,18 @@ def _question(segmenter: Segmenter, limits: Limits, examples: Sequence[Path]) ->
         placeholder="cat, old chair, sky",
         elem_id="ct-words",
     )
-    reset = gr.Button("The model's own words", size="sm", elem_id="ct-own")
+    with gr.Row():
+        reset = gr.Button("The model's own words", size="sm", min_width=140, elem_id="ct-own")
+        clear = gr.Button("Clear words", size="sm", min_width=100, elem_id="ct-clear")
     reset.click(lambda: own, None, words, api_visibility="private", show_progress="hidden")
+    clear.click(lambda: "", None, words, api_visibility="private", show_progress="hidden")
     return photo, words
 
 
 def _outputs() -> tuple[gr.AnnotatedImage, gr.Dataframe, gr.DownloadButton]:
     """Lay out picture, table and download."""
     return (
-        gr.AnnotatedImage(label=_PICTURE, height="60vh", elem_id="ct-picture"),
+        gr.AnnotatedImage(label=_PICTURE, elem_id="ct-picture"),
         gr.Dataframe(
             headers=["Word", "Area, %", "Id"],
             datatype=["str", "number", "number"],
@@ -208,5 +274,6 @@ def _head(title: str, segmenter: Segmenter) -> str:
     more = "Any other words work too." if segmenter.text_spec else "It has no text tower for other words."
     return (
         "<h1>A photo, your own words</h1><p>Each pixel gets the word that fits it best. Model: "
-        f"<b>{html.escape(title)}</b>, {known}. {more} Point at a word below the picture to see where it is.</p>"
+        f"<b>{html.escape(title)}</b>, {known}. {more} "
+        "Press a word below the picture to see it alone, and again to see all.</p>"
     )

@@ -8,14 +8,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from clipteacher.app.guard import Guard
 from clipteacher.app.limits import Limits
+from clipteacher.app.look import CSS, JS
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
     from clipteacher.segmenter.segmenter import Segmenter
 
 HOST: Final = "127.0.0.1"
@@ -25,6 +26,12 @@ PORT: Final = 7860
 """Gradio's default."""
 
 _LOCAL: Final = "127.0.0.1,localhost,::1"
+# What Gradio brings beside the page, and what would leave this machine.
+_QUIET: Final[dict[str, Any]] = {
+    **{"share": False, "run_history": False, "enable_monitoring": False, "mcp_server": False, "ssr_mode": False},
+    **{"pwa": False, "inline": False, "quiet": True, "prevent_thread_lock": True},
+    **{"allowed_paths": [], "footer_links": []},
+}
 
 
 def check_gradio() -> None:
@@ -68,9 +75,29 @@ def check_port(host: str, port: int) -> None:
         ) from error
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an interface.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("[::1]"), is_loopback("0.0.0.0")
+        (True, True, False)
+    """
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+
+
 @contextmanager
 def served(
-    segmenter: Segmenter, *, title: str, host: str = HOST, port: int = PORT, limits: Limits | None = None
+    segmenter: Segmenter,
+    *,
+    title: str,
+    host: str = HOST,
+    port: int = PORT,
+    limits: Limits | None = None,
+    auth: tuple[str, str] | None = None,
 ) -> Iterator[str]:
     """Serve the page within the block; uploads and results are deleted after it.
 
@@ -80,6 +107,7 @@ def served(
         host: Interface to listen on; the default is this machine alone.
         port: Port to listen on.
         limits: Limits of the page; None is the defaults.
+        auth: Name and password that a visitor must give; None is no password.
 
     Yields:
         The page's address.
@@ -98,53 +126,29 @@ def served(
             from starlette.middleware import Middleware
 
             from clipteacher.app.example import write_examples
-            from clipteacher.app.page import build_page, theme
+            from clipteacher.app.page import argument_checks, build_page, theme
 
             results = folder / "files"
             results.mkdir()
             page = build_page(segmenter, limits, results, write_examples(folder / "examples"), title)
+            upload_bytes = round(limits.megabytes * 2**20)
+            checks, sessions = argument_checks(page, results), page._queue.pending_messages_per_session
+            guard = Middleware(Guard, jobs=checks, sessions=sessions, upload_bytes=upload_bytes)
             try:
                 _, url, _ = page.launch(
-                    share=False,
                     server_name=f"[{host}]" if ":" in host and not host.startswith("[") else host,
                     server_port=port,
-                    max_file_size=round(limits.megabytes * 2**20),
-                    allowed_paths=[],
-                    app_kwargs={"middleware": [Middleware(NoFetching)]},
+                    auth=auth,
+                    max_file_size=upload_bytes,
+                    app_kwargs={"middleware": [guard]},
                     theme=theme(),
-                    footer_links=[],
-                    run_history=False,
-                    enable_monitoring=False,
-                    mcp_server=False,
-                    ssr_mode=False,
-                    pwa=False,
-                    inline=False,
-                    quiet=True,
-                    prevent_thread_lock=True,
+                    css=CSS,
+                    js=JS,
+                    **_QUIET,
                 )
                 yield url
             finally:
                 page.close(verbose=False)
-
-
-class NoFetching:
-    """Middleware that refuses to fetch addresses: Gradio's route for files also accepts `file=https://...`.
-
-    Args:
-        app: The application.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer such a request with 403, and pass on every other."""
-        path = str(scope.get("path", "")).lower()
-        if scope["type"] == "http" and ("file=http:" in path or "file=https:" in path or "/proxy=" in path):
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": b"This page fetches nothing from elsewhere.\n"})
-            return
-        await self.app(scope, receive, send)
 
 
 @contextmanager

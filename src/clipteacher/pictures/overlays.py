@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from clipteacher.pictures.colours import class_colours
-from clipteacher.pictures.legend import LegendEntry, draw_legend
+from clipteacher.pictures.legend import LegendEntry, draw_legend, hatching
 from clipteacher.protocols.splits import IGNORE
+
+NONE_OF_THESE: Final = "none of these"
+"""Name of pixels that have no class, in legends."""
+
+_LISTED: Final = 5  # names that the legend repeats where none is found
 
 
 def overlay(
@@ -25,16 +30,16 @@ def overlay(
 ) -> Image.Image:
     """Lay class colours over a photo, with a legend of the classes present below it.
 
-    The legend lists the classes by size, with their shares of the photo. Ignored pixels belong to no class, so the
-    shares may add up to less than 100 %. The size of type follows that of the photo. The photo stands at the top left,
-    at its own size.
+    The legend lists the classes by size, with their shares of the photo, and last the pixels that have no class, which
+    are hatched. Where no pixel has a class, the legend says that nothing is found. The size of type follows that of the
+    photo. The photo stands at the top left, at its own size.
 
     Args:
         photo: The photo (H, W, 3), uint8, RGB, 0..255.
         labels: Class ids (H, W), integer, values 0..N-1 or `ignore`.
         class_names: The N class names in the order of their ids. They determine the colours, see `class_colours`.
         opacity: Weight of the colours, 0 (the photo alone) to 1 (colours alone).
-        ignore: Id of pixels that stay photo; not a class id.
+        ignore: Id of pixels that have no class; not a class id.
 
     Returns:
         An RGB picture, at least as wide as the photo and higher by the legend.
@@ -47,19 +52,45 @@ def overlay(
     height, width = labels.shape
     size = min(96, max(13, round(0.024 * math.sqrt(height * width))))
     margin = round(0.8 * size)
+    painted = _hatched(painted, labels == ignore, opacity, max(6, size // 2))
     counts = np.bincount(labels[labels != ignore].ravel(), minlength=len(class_names))
-    shares = [f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %" for share in counts / labels.size]
     entries = [
-        LegendEntry(class_names[i], colours[i].tolist(), shares[i], fallback=f"class {i}")
+        LegendEntry(class_names[i], colours[i].tolist(), _share(counts[i] / labels.size), fallback=f"class {i}")
         for i in np.argsort(-counts, kind="stable")
         if counts[i]
     ]
+    if none := labels.size - int(counts.sum()):
+        text = NONE_OF_THESE if entries else _nothing(class_names)
+        entries.append(LegendEntry(text, None, _share(none / labels.size), fallback=NONE_OF_THESE))
     legend_width = max(width - 2 * margin, 16 * size)
     legend = draw_legend(entries, legend_width, size)
     picture = Image.new("RGB", (max(width, legend_width + 2 * margin), height + legend.height + 2 * margin), "white")
     picture.paste(Image.fromarray(painted), (0, 0))
     picture.paste(legend, (margin, height + margin))
     return picture
+
+
+def _share(share: float) -> str:
+    """Write a share, 0..1, in whole per cent; 99.9 % is not all."""
+    if 0.995 <= share < 1:
+        return "> 99 %"
+    return f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"
+
+
+def _nothing(class_names: Sequence[str]) -> str:
+    """Say that no class is found."""
+    more = len(class_names) - _LISTED
+    return f"nothing found: none of {', '.join(class_names[:_LISTED])}" + (f" and {more} more" if more > 0 else "")
+
+
+def _hatched(picture: NDArray[np.uint8], where: NDArray[np.bool_], opacity: float, period: int) -> NDArray[np.uint8]:
+    """Lay stripes over a part (H, W) of a picture (H, W, 3)."""
+    if not where.any() or not opacity:
+        return picture
+    weight = np.where(where, np.uint8(round(255 * opacity)), np.uint8(0))
+    height, width = where.shape
+    layers = hatching(height, width, period), picture, weight
+    return np.asarray(Image.composite(*(Image.fromarray(layer) for layer in layers)))
 
 
 def paint(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipteacher.pictures import overlay, save_picture
+from clipteacher.pictures.overlays import NONE_OF_THESE
 
 NONE: Final = -1
 """Id of a pixel that is none of the names."""
@@ -63,7 +64,7 @@ class Segmentation:
             >>> Segmentation(np.array([[0, 0], [0, NONE]]), ("cat",))
             Segmentation(2x2 pixels: cat 75.0%, none of these 25.0%)
         """
-        shares = [(name, share) for name, share in (*self.areas.items(), ("none of these", self.none_area)) if share]
+        shares = [(name, share) for name, share in (*self.areas.items(), (NONE_OF_THESE, self.none_area)) if share]
         height, width = self.labels.shape
         return f"Segmentation({width}x{height} pixels: {', '.join(f'{name} {share:.1%}' for name, share in shares)})"
 
@@ -98,7 +99,10 @@ class Segmentation:
         return mask
 
     def plot(self, *, opacity: float = 0.55) -> Image.Image:
-        """Draw the photo with its classes in colour, and a legend with the area of each.
+        """Draw the photo with its classes in colour, and a legend with the area of each and of what is none of them.
+
+        A name has the same colour in every picture, see `clipteacher.pictures.class_colours`.
+        Pixels that are none of the names are hatched.
 
         A notebook shows the picture; elsewhere `.show()` opens it.
 
