@@ -95,11 +95,6 @@ def read_upload(file: Path | None, name: str, limits: Limits) -> NDArray[np.uint
     try:
         return read_photo(file, max_pixels=int(limits.megapixels * 1e6))
     except DataError as error:
-        if isinstance(error.__cause__, Image.DecompressionBombError):  # a limit of Pillow's, which no visitor can raise
-            raise ValueError(
-                f"Photo: {name}: got more pixels than any photo has, expected at most {limits.megapixels:g} million. "
-                "Make it smaller."
-            ) from error
         # The upload has a temporary name, which means nothing to the visitor.
         raise ValueError(f"Photo: {str(error).replace(str(file), name)}") from error
 
