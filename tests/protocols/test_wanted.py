@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.protocols.wanted import check_wanted, folded, held_back, setting_suffix
+from clipteacher.protocols.wanted import check_wanted, held_back, setting_suffix
+from clipteacher.protocols.words import folded
 
 NAMES = ("sky", "tree", "cat", "dog")
 

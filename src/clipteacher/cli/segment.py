@@ -109,7 +109,7 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
         segmenter.check_threshold(given.threshold)
     else:
         segmenter = Segmenter.from_pretrained(given.model, text_cache=given.text_cache)
-    background = list(names(given.background_prompts) or ())
+    background = list(names(given.background_prompts, "background_prompts") or ())
     if background:
         segmenter.with_names(background)  # words that it cannot take are found before anything is written
     background += segmenter.class_names if given.background_own else ()

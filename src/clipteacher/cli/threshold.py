@@ -38,8 +38,8 @@ def threshold(arguments: Sequence[str]) -> None:
     from clipteacher.protocols.splits import ClassSplit
     from clipteacher.segmenter.segmenter import Segmenter
 
-    asked = names(given.classes) or ()
     with user_errors():
+        asked = names(given.classes) or ()
         segmenter = Segmenter.from_pretrained(given.model).to(device(given.device))
         source = open_data(given.data, given.split, None, ()).source
         photos = SegmentationDataset(source, ClassSplit(source.names, ()), training=False)
