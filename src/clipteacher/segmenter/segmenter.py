@@ -213,9 +213,9 @@ class Segmenter(Pretrained):
         """Return a segmenter that shares the student and answers to other names.
 
         Args:
-            class_names: Any words, as `segment` takes them. Those of the model's own vocabulary need no text tower; text
-                features of others are kept in memory and, unless `text_cache` is off, on disk, so that the tower is
-                built for new words alone.
+            class_names: Any words, as `segment` takes them. Those of the model's own vocabulary need no text tower;
+                text features of others are kept in memory and, unless `text_cache` is off, on disk, so that the tower
+                is built for new words alone.
             text_encoder: Text tower for the others; None builds the one that the teacher had.
 
         Raises:
