@@ -169,7 +169,11 @@ def test_a_wrong_entry_wanted_is_refused(model: Path, wanted: object, message: s
         ("seen", {"sky": 1}, r"seen: got {'sky': 1}, expected a list of names, or null"),
         ("text_encoder", "clip", "text_encoder: got 'clip', expected an object, or null"),
         ("text_encoder.model", 5, r"text_encoder\.model: got 5, expected text"),
-        ("text_encoder.templates", "a {}", r"text_encoder\.templates: got 'a {}', expected a list of names"),
+        (
+            "text_encoder.templates",
+            "a {}",
+            r"text_encoder\.templates: got 'a {}', expected a list of at most 1000 texts",
+        ),
         ("test", None, "test: got None, expected an object"),
         ("test.pipeline", [], r"test\.pipeline: got \[\], expected an object"),
         ("test.pipeline.short_side", "512", r"test\.pipeline\.short_side: got '512', expected a whole number"),

@@ -80,7 +80,7 @@ def _lines(path: Path) -> tuple[str, ...]:
     for number, (line, name) in enumerate(zip(lines, names, strict=True), start=1):
         if not name:
             raise DataError(f"{path}: line {number} is blank, so id {number - 1} has no name. Name it, or remove it.")
-        if fault := word_fault(line):
+        if fault := word_fault(line.replace("\t", " ")):
             raise DataError(f"{path}: got {line[:_SHOWN]!r} on line {number} {fault}")
         if folded(name) in numbers:
             first = numbers[folded(name)]

@@ -206,7 +206,7 @@ def _next_word(text: str, at: int, field: str) -> tuple[str, int]:
     found = _SEPARATOR.search(text, at)
     end = len(text) if found is None else found.start()
     word = tidy(text[at:end])
-    if word and (fault := _bare_fault(word)):
+    if word and (fault := word_fault(word) or _bare_fault(word)):
         raise ValueError(f"{field}: got {_shown(word)} {fault}")
     return word, end
 
