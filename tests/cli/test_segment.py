@@ -288,6 +288,22 @@ def test_more_than_255_names_keep_their_ids_and_none_is_65535(
     assert set(np.unique(ids)) <= {*range(300), 65535}
 
 
+def test_words_that_yaml_reads_as_something_else_and_words_of_a_file(
+    trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "words.txt").write_text("grass\nold, red barn\nno\n")
+    for typed, ids in (
+        ("[no, 1]", "Ids: 0 no, 1 1\n"),
+        ("null", "Ids: 0 null\n"),
+        ("'sky; sea', sun", "Ids: 0 sky; sea, 1 sun\n"),
+        (str(tmp_path / "words.txt"), "Ids: 0 grass, 1 old, red barn, 2 no\n"),
+    ):
+        segment(trained[0], tmp_path / "out", photos[0], "--classes", typed)
+        out = capsys.readouterr().out
+        assert ids in out
+        assert ("3 words of" in out) == typed.endswith(".txt")
+
+
 def test_odd_words_are_printed_so_that_no_terminal_obeys(
     trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -261,14 +261,14 @@ def test_text_features_that_are_none(model: Path, what: str, untouched: list[str
 
 
 def test_files_that_are_no_safetensors(model: Path, untouched: list[str]) -> None:
-    for name in READ[1:]:
+    for name in READ[:2]:
         content = (model / name).read_bytes()
         (model / name).write_bytes(b"PK\x03\x04" + bytes(100))
         refused(model, rf"the weights in .*{name} cannot be read", untouched)
         (model / name).write_bytes(content)
 
 
-@pytest.mark.parametrize("name", READ[1:])
+@pytest.mark.parametrize("name", READ[:2])
 def test_not_a_number_among_weights_or_text_features(model: Path, name: str) -> None:
     """Such a network would give every pixel the first name."""
     tensors = load_file(model / name)

@@ -73,7 +73,9 @@ def add_test_data(parser: ArgumentParser) -> None:
     """Add the arguments for photos, classes and device, which `open_test_data` takes."""
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--split", type=str, default="val", help="which of its photos")
-    parser.add_argument("--unseen", type=NAMES, help='"cat, car"; default: all that the model was not trained on')
+    parser.add_argument(
+        "--unseen", type=NAMES, help='"cat, car", or a .txt file; default: all that the model was not trained on'
+    )
     parser.add_argument(
         "--protocol",
         type=str | None,

@@ -77,7 +77,7 @@ def _parser() -> CommandParser:
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photographs, or folders of them")
     parser.add_argument("--model", type=str | None, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--onnx", type=Path | None, help="in its place: a file of `clipteacher export`")
-    parser.add_argument("--classes", type=NAMES, help='"cat, grass, sky"; default: the model\'s own')
+    parser.add_argument("--classes", type=NAMES, help='"cat, grass", or a .txt file, a word a line; default: its own')
     parser.add_argument("--out", type=Path, required=True, help="folder for <photo>.png and <photo>_ids.png")
     parser.add_argument("--threshold", type=float | None, help="least cosine of a pixel to its class, else it is none")
     parser.add_argument("--background_prompts", type=NAMES, help="words that compete and are none of the classes")

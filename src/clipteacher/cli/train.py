@@ -58,7 +58,9 @@ def _parser() -> CommandParser:
         "train", description=train.__doc__, example='train PHOTOS --want "cat, old chair" --minutes 20'
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of photos and masks, or annotations")
-    parser.add_argument("--want", type=NAMES, help='"cat, old chair": words to learn without masks')
+    parser.add_argument(
+        "--want", type=NAMES, help='"cat, old chair", or a .txt file, a word a line: words to learn without masks'
+    )
     parser.add_argument("--hold-out", type=NAMES, help='"dog": classes to hold back, name and masks, to measure')
     parser.add_argument("--out", type=Path | None, help="run folder to write; default: runs/ and the time")
     parser.add_argument("--minutes", type=float, default=20.0, help="time for all of it")
