@@ -99,7 +99,7 @@ def test_words_of_a_file_are_told(
 
 
 def test_an_error_says_which_argument() -> None:
-    with pytest.raises(ValueError, match="^unseen: got '' after 'sky'"):
+    with pytest.raises(ValueError, match=r"^unseen: got '' after 'sky'"):
         names("sky,,sea", "unseen")
     with pytest.raises(ValueError, match=r"^classes: got 'gone\.txt', expected a file of that name"):
         names("gone.txt")

@@ -14,7 +14,7 @@ from clipteacher.storage.folder_files import MOST_BYTES, MOST_DEPTH
 PAGE = page("docs/guides/threats.md")
 
 
-def tests_of(path: str) -> set[str]:
+def functions_of(path: str) -> set[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
@@ -25,7 +25,7 @@ def test_every_test_that_is_named_exists() -> None:
         path = found[1] or path  # those without a file are in that of the one before
         named.append((path, found[2]))
     assert len(named) > 30
-    assert not [(path, name) for path, name in named if name not in tests_of(path)]
+    assert not [(path, name) for path, name in named if name not in functions_of(path)]
 
 
 def test_every_line_names_a_test() -> None:

@@ -67,7 +67,7 @@ def edit(folder: Path, entry: str, value: object) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def refused(folder: Path, said: str, untouched: list[str], kind: type[Exception] = ValueError) -> None:
+def check_refused(folder: Path, said: str, untouched: list[str], kind: type[Exception] = ValueError) -> None:
     with pytest.raises(kind, match=said) as raised:
         Segmenter.from_pretrained(folder)
     message = str(raised.value)
@@ -90,7 +90,7 @@ def test_links_that_lead_out(model: Path, name: str, place: str, untouched: list
             Segmenter.from_pretrained(model)
         assert not untouched
     else:
-        refused(model, rf"{name} {said}, expected a file in it", untouched)
+        check_refused(model, rf"{name} {said}, expected a file in it", untouched)
 
 
 def test_a_link_within_the_folder_and_a_link_to_it_are_taken(model: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_cache_that_leads_out_is_refused(whole: dict[str, bytes], tmp_path: Pa
         (tmp_path / name).write_bytes(content)
         (blobs / name).symlink_to(tmp_path / name)
         (snapshot / name).symlink_to(Path("../../blobs") / name)
-    refused(snapshot, r"config\.json is a link that leads out", untouched)
+    check_refused(snapshot, r"config\.json is a link that leads out", untouched)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -128,10 +128,10 @@ def test_a_pipe_or_a_folder_is_no_file(model: Path, name: str, untouched: list[s
     """Reading a pipe would wait for ever."""
     (model / name).unlink()
     os.mkfifo(model / name)
-    refused(model, rf"no {name}", untouched, FileNotFoundError)
+    check_refused(model, rf"no {name}", untouched, FileNotFoundError)
     (model / name).unlink()
     (model / name).mkdir()
-    refused(model, rf"no {name}", untouched, FileNotFoundError)
+    check_refused(model, rf"no {name}", untouched, FileNotFoundError)
 
 
 NUMBERS: dict[str, tuple[str, object, str]] = {
@@ -177,13 +177,13 @@ NUMBERS: dict[str, tuple[str, object, str]] = {
 def test_numbers_and_types_that_are_none(model: Path, what: str, untouched: list[str]) -> None:
     entry, value, said = NUMBERS[what]
     edit(model, entry, value)
-    refused(model, rf"config\.json.*: .*{said}", untouched)
+    check_refused(model, rf"config\.json.*: .*{said}", untouched)
 
 
 def test_windows_that_leave_pixels_out_or_see_each_a_thousand_times(model: Path, untouched: list[str]) -> None:
     for stride, said in ((1, "expected at least a 16th"), (600, "expected at most 512")):
         edit(model, "test.pipeline", {"short_side": None, "mode": "slide", "crop": 512, "stride": stride})
-        refused(model, rf"config\.json: test: stride: got {stride} for windows of 512, {said}", untouched)
+        check_refused(model, rf"config\.json: test: stride: got {stride} for windows of 512, {said}", untouched)
 
 
 NAMES: dict[str, tuple[list[Any], str]] = {
@@ -204,12 +204,12 @@ NAMES: dict[str, tuple[list[Any], str]] = {
 def test_names_that_are_none(model: Path, entry: str, what: str, untouched: list[str]) -> None:
     names, said = NAMES[what]
     edit(model, entry, names)
-    refused(model, rf"config\.json: {entry}: .*{said}", untouched)
+    check_refused(model, rf"config\.json: {entry}: .*{said}", untouched)
 
 
 def test_more_names_than_text_features(model: Path, untouched: list[str]) -> None:
     edit(model, "class_names", ["sky", "sea", "sand"])
-    refused(model, r"config\.json: class_names: got 3 beside 2 text features", untouched)
+    check_refused(model, r"config\.json: class_names: got 3 beside 2 text features", untouched)
 
 
 CONTENTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -228,13 +228,13 @@ def test_a_configuration_that_is_none(model: Path, what: str, untouched: list[st
     change, said = CONTENTS[what]
     path = model / "config.json"
     path.write_bytes(change(path.read_bytes().rstrip() + b"\n"))
-    refused(model, rf"config\.json {said}|config\.json .*{said}", untouched)
+    check_refused(model, rf"config\.json {said}|config\.json .*{said}", untouched)
 
 
 def test_a_configuration_of_100_megabytes_is_not_read(model: Path, untouched: list[str]) -> None:
     with (model / "config.json").open("r+b") as file:
         file.truncate(100 * 2**20)  # sparse: nothing is written
-    refused(model, r"config\.json has 100 MiB, expected at most 16", untouched)
+    check_refused(model, r"config\.json has 100 MiB, expected at most 16", untouched)
 
 
 def test_an_older_format_is_checked_as_well(model: Path, untouched: list[str]) -> None:
@@ -242,7 +242,7 @@ def test_an_older_format_is_checked_as_well(model: Path, untouched: list[str]) -
     test = config.pop("test")
     config |= {"format": 1, "names": config.pop("class_names"), "test_pipeline": test["pipeline"], "pad_multiple": 4096}
     (model / "config.json").write_text(json.dumps(config | {"text_encoder": {"kind": "openclip", "model": []}}))
-    refused(model, r"test\.pad_multiple: got 4096|text_encoder\.model: got \[\], expected text", untouched)
+    check_refused(model, r"test\.pad_multiple: got 4096|text_encoder\.model: got \[\], expected text", untouched)
 
 
 FEATURES: dict[str, tuple[dict[str, torch.Tensor], str]] = {
@@ -257,14 +257,14 @@ FEATURES: dict[str, tuple[dict[str, torch.Tensor], str]] = {
 def test_text_features_that_are_none(model: Path, what: str, untouched: list[str]) -> None:
     tensors, said = FEATURES[what]
     save_file(tensors, model / "vocabulary.safetensors")
-    refused(model, said, untouched)
+    check_refused(model, said, untouched)
 
 
 def test_files_that_are_no_safetensors(model: Path, untouched: list[str]) -> None:
     for name in READ[:2]:
         content = (model / name).read_bytes()
         (model / name).write_bytes(b"PK\x03\x04" + bytes(100))
-        refused(model, rf"the weights in .*{name} cannot be read", untouched)
+        check_refused(model, rf"the weights in .*{name} cannot be read", untouched)
         (model / name).write_bytes(content)
 
 
