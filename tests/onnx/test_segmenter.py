@@ -119,7 +119,9 @@ def test_what_a_file_does_not_take(folder: Path) -> None:
     for shape in ((2, WIDTH), (1, WIDTH + 1), (WIDTH,)):
         with pytest.raises(ValueError, match=r"text_features: got shape .* expected \(1, 24\)"):
             text.segment(image, ["owl"], text_features=np.zeros(shape))
-    for names in ("sky", [], ["sky", "sky"], [" "]):
+    own = compiled.class_names
+    assert compiled.with_names(f"{own[1]}; '{own[0]}',").class_names == (own[1], own[0])
+    for names in ("'sky", [], ["sky", "sky"], [" "]):
         with pytest.raises(ValueError, match="classes: got"):
             compiled.segment(image, names)
         with pytest.raises(ValueError, match="classes: got"):

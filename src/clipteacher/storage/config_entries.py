@@ -62,7 +62,9 @@ def _three(words: str, each: Callable[[Any], bool]) -> Kind:
 
 _TEXT: Final = Kind(f"text of at most {MOST_LETTERS} letters", _is_text)
 _NUMBER: Final = Kind("a number", _is_number)
-_NAMES: Final = _listed("a list of names", lambda each: isinstance(each, str) and bool(each.strip()), MOST_WORDS)
+_NAMES: Final = _listed(
+    f"a list of names (at most {MOST_WORDS})", lambda each: isinstance(each, str) and bool(each.strip()), MOST_WORDS
+)
 _OBJECT: Final = Kind("an object", lambda value: isinstance(value, dict))
 
 REQUIRED: Final[Mapping[str, Kind]] = {
