@@ -25,14 +25,14 @@ from clipteacher.protocols.ade20k import ADE20K_150_NAMES
 from clipteacher.protocols.coco_stuff import COCO_STUFF_NAMES
 from clipteacher.protocols.context import CONTEXT_NAMES
 from clipteacher.protocols.msrc21 import MSRC21_NAMES
-from clipteacher.protocols.splits import listed_names
 from clipteacher.protocols.voc import VOC_NAMES
+from clipteacher.protocols.words import read_words
 
 LISTS: Final = {
     "drawn world": CLASSES,
     "PASCAL VOC": VOC_NAMES,
     "MSRC-21": MSRC21_NAMES,
-    "Cityscapes": listed_names("""
+    "Cityscapes": read_words("""
         road, sidewalk, building, wall, fence, pole, traffic light, traffic sign, vegetation, terrain, sky, person,
         rider, car, truck, bus, train, motorcycle, bicycle
     """),

@@ -42,5 +42,5 @@ NASTY = (
     "{{value}}",
     "[link](javascript:window.hacked=1) **bold** `code`",
     "&lt;b&gt; &amp;",
-    "🐈\u202edesrever",
+    "🐈 قط desrever",
 )

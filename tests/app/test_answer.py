@@ -19,7 +19,7 @@ from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
 
 LIMITS = Limits(megapixels=0.01, words=300, letters=30)
-OWN = "dark; light; odd, one"
+OWN = 'dark, light, "odd, one"'
 
 
 def halves(path: Path, mode: str = "RGB") -> Path:

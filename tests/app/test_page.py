@@ -34,7 +34,7 @@ def test_one_job_at_a_time_and_a_bounded_queue(page: Any) -> None:  # noqa: ANN4
 
 def test_what_is_shown_at_first(page: Any) -> None:  # noqa: ANN401
     parts = {block.elem_id: block for block in page.blocks.values() if block.elem_id}
-    assert parts["ct-words"].value == "dark; light; odd, one"
+    assert parts["ct-words"].value == 'dark, light, "odd, one"'
     assert "up to 7 MB" in parts["ct-photo"].placeholder
     assert not parts["ct-download"].interactive
     assert parts["ct-photo"].alt_text

@@ -17,6 +17,7 @@ import gradio as gr
 
 from clipteacher.app.limits import Limits
 from clipteacher.app.page import check_upload, press
+from clipteacher.app.words import words_text
 from clipteacher.segmenter.segmenter import Segmenter
 
 Press = Callable[..., tuple[Any, ...]]
@@ -95,8 +96,8 @@ def test_two_answers_do_not_share_a_file(pressed: Press, upload: dict[str, Any],
         ({"text": ""}, "Words: got none"),
         ({"text": None}, "Words: got none"),
         ({"text": ["cat"]}, "Words: got none"),
-        ({"text": "dark, dark"}, "is repeated"),
-        ({"text": "x" * 3000}, "has 3000 letters"),
+        ({"text": "dark, dark"}, "&#x27;dark&#x27; twice"),
+        ({"text": "x" * 300}, "has 300 letters"),
         ({"text": "<script>"}, "“&lt;script&gt;” is not one of the model&#x27;s own"),
         ({"least": "high"}, "Least likeness: got"),
         ({"least": True}, "Least likeness: got True"),
@@ -116,11 +117,11 @@ def test_bad_input_is_a_message(pressed: Press, upload: dict[str, Any], changed:
 
 @pytest.mark.parametrize("word", NASTY)
 def test_no_message_becomes_markup(pressed: Press, upload: dict[str, Any], word: str) -> None:
-    word = word.replace(";", ":")  # a semicolon would split it
+    typed = words_text([word])
     with pytest.raises(gr.Error) as error:
-        pressed(upload, f"{word};{word}", False, 0)
+        pressed(upload, f"{typed};{typed}", False, 0)
     assert not set("<>\"'") & set(error.value.message)
-    assert word[:39] in html.unescape(error.value.message)
+    assert repr(word)[:39] in html.unescape(error.value.message)
 
 
 @pytest.mark.parametrize(

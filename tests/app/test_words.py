@@ -1,5 +1,7 @@
 """Words as a visitor types them: split, checked, and written so that they can be read back."""
 
+from pathlib import Path
+
 import pytest
 
 from clipteacher.app.limits import Limits
@@ -19,11 +21,11 @@ def read(text: str, own: tuple[str, ...] = ()) -> tuple[str, ...]:
         ("cat,dog", ("cat", "dog")),
         ("  old   chair ,\tsky, ", ("old chair", "sky")),
         ("cat\ndog, bird", ("cat", "dog", "bird")),
-        ("building, edifice; sky", ("building, edifice", "sky")),
-        ("building, edifice;", ("building, edifice",)),
-        (",,cat,,", ("cat",)),
+        ("cat; dog, bird", ("cat", "dog", "bird")),
+        ("'building, edifice'; sky", ("building, edifice", "sky")),
+        ("[cat, dog];", ("cat", "dog")),
         ("🐈, 猫, קת", ("🐈", "猫", "קת")),
-        ("<b>, &, \"'", ("<b>", "&", "\"'")),
+        ("<b>, &, '\"'", ("<b>", "&", '"')),
     ],
 )
 def test_words_are_split(text: str, words: tuple[str, ...]) -> None:
@@ -38,13 +40,23 @@ def test_no_word(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["cat, dog, cat", "Cat, cat", "old  chair, old chair", "STRASSE, straße"])
 def test_a_repeated_word_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is repeated\. Remove one"):
+    with pytest.raises(ValueError, match=r"^Words: got '.*' (twice|beside).*Remove one"):
         read(text)
 
 
+@pytest.mark.parametrize("text", [",,cat", "cat,,dog", "'cat", "[cat", "classes.txt", "\u202etac"])
+def test_what_is_no_list_of_words(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads a file of the machine by its name."""
+    (tmp_path / "classes.txt").write_text("secret\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^Words: got .*expected") as raised:
+        read(text)
+    assert "secret" not in str(raised.value)
+
+
 def test_a_word_of_200_tokens_is_too_long_and_not_repeated_in_full() -> None:
-    with pytest.raises(ValueError, match="has 1201 letters, expected at most 20") as error:
-        read("token " * 200 + "x")
+    with pytest.raises(ValueError, match="has 961 letters, expected at most 20") as error:
+        read("token " * 160 + "x")
     assert len(str(error.value)) < 250
 
 

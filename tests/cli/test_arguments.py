@@ -1,10 +1,12 @@
-"""Arguments that commands share: which protocol a model's scores may stand under."""
+"""Arguments that commands share: words as they are typed, and which protocol a model's scores may stand under."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from clipteacher.cli.arguments import check_setting, device
+from clipteacher.cli.arguments import NAMES, check_setting, device, names
+from clipteacher.cli.parser import CommandParser
 from clipteacher.planning.facts import machine_facts
 from clipteacher.protocols import COCO_STUFF_156_15, CONTEXT_50_10_BG, MSRC21_16_5, VOC12_15_5, VOC20, Protocol
 from clipteacher.protocols.protocol import transductive
@@ -68,3 +70,43 @@ def test_the_device_that_is_there() -> None:
     assert device("auto") == device(None)
     assert device("cpu").type == "cpu"
     assert machine_facts("auto").device == machine_facts().device
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("[1, 2]", ("1", "2")),
+        ("[yes, no]", ("yes", "no")),
+        ("[sky, 'no']", ("sky", "no")),
+        ("null", ("null",)),
+        ("no", ("no",)),
+        ("1e3", ("1e3",)),
+        ("'sky', 'sea'", ("sky", "sea")),
+        ("sky; sea,", ("sky", "sea")),
+        ("", ()),
+        ("[]", ()),
+    ],
+)
+def test_words_as_they_are_typed(typed: str, words: tuple[str, ...]) -> None:
+    parser = CommandParser("segment")
+    parser.add_argument("--classes", type=NAMES)
+    assert names(parser.parse_args(["--classes", typed]).classes) == words
+    assert names(parser.parse_args([]).classes) is None
+
+
+def test_words_of_a_file_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("words.txt").write_text("sky\nno\n")
+    assert names("words.txt", "unseen") == ("sky", "no")
+    assert capsys.readouterr().out == "unseen: 2 words of words.txt, one a line\n"
+    assert names("'words.txt'") == ("words.txt",)
+    assert not capsys.readouterr().out
+
+
+def test_an_error_says_which_argument() -> None:
+    with pytest.raises(ValueError, match=r"^unseen: got '' after 'sky'"):
+        names("sky,,sea", "unseen")
+    with pytest.raises(ValueError, match=r"^classes: got 'gone\.txt', expected a file of that name"):
+        names("gone.txt")

@@ -290,20 +290,38 @@ def test_more_than_255_names_keep_their_ids_and_none_is_65535(
     assert set(np.unique(ids)) <= {*range(300), 65535}
 
 
+def test_words_that_yaml_reads_as_something_else_and_words_of_a_file(
+    trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "words.txt").write_text("grass\nold, red barn\nno\n")
+    for typed, ids in (
+        ("[no, 1]", "Ids: 0 no, 1 1\n"),
+        ("null", "Ids: 0 null\n"),
+        ("'sky; sea', sun", "Ids: 0 sky; sea, 1 sun\n"),
+        (str(tmp_path / "words.txt"), "Ids: 0 grass, 1 old, red barn, 2 no\n"),
+    ):
+        segment(trained[0], tmp_path / "out", photos[0], "--classes", typed)
+        out = capsys.readouterr().out
+        assert ids in out
+        assert ("3 words of" in out) == typed.endswith(".txt")
+
+
 def test_odd_words_are_printed_so_that_no_terminal_obeys(
     trained: tuple[Path, Path], photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = "<b>cat</b>, 🐈‍⬛, =SUM(A1), {}, a\u202eb"
+    words = "<b>cat</b>, 🐈‍⬛, =SUM(A1), {}"
     segment(trained[0], tmp_path / "out", photos[0], "--classes", words, "--areas", tmp_path / "areas.csv")
     out = capsys.readouterr().out
     assert "Ids: 0 <b>cat</b>, 1 🐈" in out
-    assert "\u202e" not in out
     assert next(csv.reader((tmp_path / "areas.csv").open(encoding="utf-8")))[1:4] == ["<b>cat</b>", "🐈‍⬛", "=SUM(A1)"]
     message = fails(capsys, trained[0], tmp_path / "no", photos[0], "--classes", "cat\x1b[31m")
     assert "control character '\\x1b'" in message
     assert "\x1b" not in message
+    message = fails(capsys, trained[0], tmp_path / "no", photos[0], "--classes", "a\u202eb")
+    assert "turns the direction of writing" in message
+    assert "\u202e" not in message
     assert "longer than the text tower reads" in fails(
-        capsys, trained[0], tmp_path / "no", photos[0], "--classes", "very " * 200 + "old chair"
+        capsys, trained[0], tmp_path / "no", photos[0], "--classes", "very " * 190 + "old chair"
     )
     assert not (tmp_path / "no").exists()
 
@@ -313,8 +331,8 @@ def test_odd_words_are_printed_so_that_no_terminal_obeys(
     [
         (["--threshold", "1.5"], "threshold: got 1.5, expected a cosine"),
         (["--max_pixels", "0"], "max_pixels: got 0"),
-        (["--background_prompts", "sky, sky"], "classes: got ['sky', 'sky']"),
-        (["--classes", ""], "classes: got []"),
+        (["--background_prompts", "sky, sky"], "background_prompts: got 'sky' twice"),
+        (["--classes", ""], "classes: got ()"),
         (["--areas", "areas.txt"], "expected a file .csv or .json"),
         (["--areas", "."], "expected a file .csv or .json"),
     ],
@@ -369,8 +387,8 @@ def test_wrong_input_ends_with_one_message_before_anything_is_written(
     assert ".jpg" in message
     assert f"model: no folder {tmp_path / 'model'}" in fails(capsys, tmp_path, out, photos[0])
     assert f"model: no config.json in {other}, an empty folder" in fails(capsys, run, out, photos[0], model=str(other))
-    for classes in ("", "sky, sky", "sky,, grass", "sky,"):
-        assert "classes: got [" in fails(capsys, run, out, photos[0], "--classes", classes)
+    for classes in ("", "sky, sky", "sky,, grass", "[sky", "'sky, grass", "words.txt"):
+        assert "classes: got " in fails(capsys, run, out, photos[0], "--classes", classes)
     assert not out.exists()
 
 

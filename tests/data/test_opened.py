@@ -46,7 +46,7 @@ def test_a_folder_of_your_own(
         (["sum"], ["sun"], "unseen: got 'sum', expected names of the class list. Did you mean 'sun'?"),
         ([], ["Sky"], "wanted: got 'Sky' beside 'sky', expected different words"),
         ([], ["red barn", "red barn"], "wanted: got 'red barn' twice, at positions 0 and 1"),
-        ([], ["red barn", ""], "wanted: got '' at position 1, expected a class name"),
+        ([], ["red barn", ""], "wanted: got '' at position 1 as a word, expected letters"),
     ],
 )
 def test_wanted_names_that_a_folder_refuses(folder: Path, unseen: list[str], wanted: list[str], message: str) -> None:

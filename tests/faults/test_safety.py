@@ -105,9 +105,13 @@ def test_entries_of_other_kinds_are_refused(model: Path, what: str) -> None:
 
 def test_a_student_is_no_larger_than_its_vectors(model: Path) -> None:
     """A description that asks for more memory than the weights have is refused before the memory is."""
-    edit(model, lambda config: config["student"].update(channels=10**9))
-    with pytest.raises(ValueError, match="channels: got 1000000000, expected 4, the width of its text features"):
-        Segmenter.from_pretrained(model)
+    for channels, message in (
+        (10**9, r"student\.channels: got 1000000000, expected a whole number in 1\.\.65536"),
+        (5, "channels: got 5, expected 4, the width of its text features"),
+    ):
+        edit(model, lambda config, channels=channels: config["student"].update(channels=channels))  # type: ignore[misc]
+        with pytest.raises(ValueError, match=message):
+            Segmenter.from_pretrained(model)
 
 
 def test_vectors_without_an_axis(model: Path) -> None:

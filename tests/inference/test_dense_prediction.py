@@ -303,10 +303,16 @@ def test_a_threshold_that_is_no_cosine(threshold: float) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("max_logits", 0, rf"max_logits: got 0, expected at least 1\. Leave it out for {MAX_LOGITS}"),
-        ("max_logits", -1, "max_logits: got -1, expected at least 1"),
-        ("pad_multiple", 0, r"pad_multiple: got 0, expected a whole number in 1\.\.4096"),
-        ("pad_multiple", 4097, "pad_multiple: got 4097, expected a whole number"),
+        (
+            "max_logits",
+            0,
+            rf"max_logits: got 0, expected a whole number in 1\.\.1073741824\. Leave it out for {MAX_LOGITS}",
+        ),
+        ("max_logits", -1, "max_logits: got -1, expected a whole number"),
+        ("max_logits", 2.0, r"max_logits: got 2\.0, expected a whole number"),
+        ("max_logits", 10**12, "max_logits: got 1000000000000, expected a whole number"),
+        ("pad_multiple", 0, r"pad_multiple: got 0, expected a whole number in 1\.\.1024"),
+        ("pad_multiple", 4096, "pad_multiple: got 4096, expected a whole number"),
         ("pad_multiple", 8.0, r"pad_multiple: got 8\.0, expected a whole number"),
         ("pad_multiple", True, "pad_multiple: got True, expected a whole number"),
         ("calibration", math.nan, "calibration: got nan, expected a finite number"),

@@ -109,7 +109,7 @@ def test_mixed_precision_changes_no_name() -> None:
         (("sky",), METHOD, "labelled"),
         (("cat", "cat"), METHOD, "twice"),
         (("Sky",), METHOD, "case"),
-        ((" ",), METHOD, "expected a class name"),
+        ((" ",), METHOD, "expected letters"),
         (("cat",), replace(METHOD, naming=None), "method.naming switched off"),
         (("cat",), replace(METHOD, plm=None), "method.plm switched off"),
     ],

@@ -121,7 +121,9 @@ def test_what_a_file_does_not_take(folder: Path) -> None:
             text.segment(image, ["owl"], text_features=np.zeros(shape))
     with pytest.raises(ValueError, match="text_features: got NaN or infinity"):
         text.segment(image, ["owl"], text_features=np.full((1, WIDTH), np.nan))
-    for names in ("sky", [], ["sky", "sky"], [" "]):
+    own = compiled.class_names
+    assert compiled.with_names(f"{own[1]}; '{own[0]}',").class_names == (own[1], own[0])
+    for names in ("'sky", [], ["sky", "sky"], [" "]):
         with pytest.raises(ValueError, match="classes: got"):
             compiled.segment(image, names)
         with pytest.raises(ValueError, match="classes: got"):

@@ -5,7 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from clipteacher.protocols.splits import IGNORE, ClassSplit, ignore_id, listed_names
+from clipteacher.protocols.splits import IGNORE, ClassSplit, ignore_id
+from clipteacher.protocols.words import read_words
 
 NAMES = ("building", "grass", "tree", "cow", "cat")
 
@@ -111,7 +112,6 @@ def test_a_16_bit_mask_of_an_8_bit_split_is_refused() -> None:
         ((), (), r"names: got no class"),
         (tuple(map(str, range(65536))), (), r"got 65536 classes, expected at most 65535"),
         (("cat", " "), (), r"names: got ' ' at position 1"),
-        (("cat", 3), (), r"names: got 3 at position 1"),
         ("cat", (), r"names: got the string 'cat'"),
         (NAMES, "cat", r"unseen: got the string 'cat'"),
     ],
@@ -119,6 +119,11 @@ def test_a_16_bit_mask_of_an_8_bit_split_is_refused() -> None:
 def test_bad_splits(names: tuple[str, ...], unseen: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ClassSplit(names, unseen)
+
+
+def test_a_name_that_is_no_string() -> None:
+    with pytest.raises(TypeError, match=r"names: got 3 at position 1, expected a class name\. Write it in quotes"):
+        ClassSplit(("cat", 3), ())  # type: ignore[arg-type]
 
 
 def test_bad_masks() -> None:
@@ -133,6 +138,6 @@ def test_names_are_compared_in_the_composed_form_of_unicode() -> None:
     split, joined = "Ba\N{COMBINING DIAERESIS}ume", "B\N{LATIN SMALL LETTER A WITH DIAERESIS}ume"
     assert ClassSplit((split, "cat"), (joined,)).unseen == (joined,)
     assert ClassSplit((joined, "cat"), (split,)) == ClassSplit((split, "cat"), (joined,))
-    assert listed_names(f"{split}, cat") == listed_names([joined, "cat"]) == (joined, "cat")
+    assert read_words(f"{split}, cat") == read_words([joined, "cat"]) == (joined, "cat")
     with pytest.raises(ValueError, match="twice, at positions 0 and 1"):
         ClassSplit((split, joined), ())

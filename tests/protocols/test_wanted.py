@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from clipteacher.protocols.splits import ClassSplit
-from clipteacher.protocols.wanted import check_wanted, folded, held_back, setting_suffix
+from clipteacher.protocols.wanted import check_wanted, held_back, setting_suffix
+from clipteacher.protocols.words import folded
 
 NAMES = ("sky", "tree", "cat", "dog")
 
@@ -20,19 +21,19 @@ def test_wanted_names_keep_their_order_and_may_be_any_words() -> None:
     ("wanted", "message"),
     [
         (["sky"], "wanted: got 'sky', which is labelled, expected names without masks. Leave it out."),
-        (["cat", "cat"], "wanted: got 'cat' twice, at positions 0 and 1, expected each name once."),
-        (["cat", " "], "wanted: got ' ' at position 1, expected a class name. Write it out."),
-        ([""], "wanted: got '' at position 0, expected a class name"),
-        ([3], "wanted: got 3 at position 0, expected a class name"),
-        ("cat", "wanted: got the string 'cat', expected a sequence of names. Write ['cat']."),
+        (["cat", "cat"], "wanted: got 'cat' twice, at positions 0 and 1, expected each word once."),
+        (["cat", " "], "wanted: got ' ' at position 1 as a word, expected letters. Write it out, or remove it."),
+        ([""], "wanted: got '' at position 0 as a word, expected letters."),
+        ([3], "wanted: got 3 at position 0, expected a word. Put quotes around it, as typed"),
+        ("cat, sky", "wanted: got 'sky', which is labelled"),
         (["Sky"], "wanted: got 'Sky' beside 'sky', expected different words"),
-        (["  sky"], "wanted: got '  sky' beside 'sky', expected different words"),
-        (["old  chair"], "wanted: got 'old  chair' beside 'old chair', expected different words"),
-        (["Cat", "cat"], "wanted: got 'cat' beside 'Cat', expected different words: they differ by case or spaces"),
+        (["  sky"], "wanted: got 'sky', which is labelled"),
+        (["old  chair"], "wanted: got 'old chair', which is labelled"),
+        (["Cat", "cat"], "wanted: got 'cat' beside 'Cat', expected different words: they differ by case alone."),
     ],
 )
 def test_wanted_names_that_are_none(wanted: Any, message: str) -> None:  # noqa: ANN401
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         check_wanted(wanted, labelled=["sky", "old chair"])
 
 
@@ -47,6 +48,7 @@ def test_masks_of_unseen_and_of_wanted_names_are_held_back() -> None:
     assert held_back(NAMES, [], ["bicycle"]) == ClassSplit(NAMES, ())
     assert held_back(NAMES, ["dog"], []) == ClassSplit(NAMES, ("dog",))
     assert held_back(NAMES, [], NAMES).seen == ()
+    assert held_back(NAMES, "dog", "cat; bicycle") == ClassSplit(NAMES, ("cat", "dog"))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_masks_of_unseen_and_of_wanted_names_are_held_back() -> None:
         ([], ["cat", "cat"], "wanted: got 'cat' twice, at positions 0 and 1"),
         ([], ["Tree"], "wanted: got 'Tree' beside 'tree'"),
         (["cat"], ["Cat"], "wanted: got 'Cat' beside 'cat'"),
-        ([], "cat", "wanted: got the string 'cat'"),
+        ([], "cat,, dog", "wanted: got '' after 'cat'"),
     ],
 )
 def test_names_that_cannot_be_held_back(unseen: list[str], wanted: Any, message: str) -> None:  # noqa: ANN401

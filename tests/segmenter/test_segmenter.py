@@ -89,9 +89,18 @@ def test_known_names_need_no_text_tower_and_others_ask_it_once() -> None:
     assert other.unseen == ("cat",)
 
 
-@pytest.mark.parametrize("names", [[], ["sky", "sky"], ["sky", " "]])
-def test_names_must_be_different_and_there(names: list[str]) -> None:
-    with pytest.raises(ValueError, match="different names"):
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "expected at least one name"),
+        ("", "expected at least one name"),
+        (["sky", "sky"], "'sky' twice"),
+        ("sky, Sky", "'Sky' beside 'sky'"),
+        (["sky", " "], "expected letters"),
+    ],
+)
+def test_names_must_be_different_and_there(names: list[str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
         segmenter().with_names(names)
 
 
@@ -279,7 +288,7 @@ def test_with_settings_shares_the_student_and_leaves_the_first_alone() -> None:
 def test_settings_that_do_not_exist_or_are_out_of_their_range() -> None:
     with pytest.raises(TypeError, match="gamma"):
         segmenter().with_settings(gamma=0.3)
-    with pytest.raises(ValueError, match="max_logits: got 0, expected at least 1"):
+    with pytest.raises(ValueError, match="max_logits: got 0, expected a whole number"):
         segmenter().with_settings(max_logits=0)
 
 
@@ -344,9 +353,23 @@ def test_the_photo_is_kept_to_draw_on() -> None:
     assert np.array_equal(drawn[:40, :50], pixels)
 
 
-def test_one_string_is_no_list_of_names() -> None:
-    with pytest.raises((TypeError, ValueError), match="'sky'"):
-        colours().with_names("sky", StandInText(WIDTH))
+def test_one_string_is_read_as_on_a_command_line() -> None:
+    text = "sky; 'owl, barn',"
+    assert colours().with_names(text, StandInText(3)).class_names == ("sky", "owl, barn")
+    model, image = segmenter(), picture(3, 37, 50)
+    listed = model.segment(image, ["sea", "cat"], background_prompts=["sky"])
+    typed = model.segment(image, "[sea, cat]", background_prompts="sky")
+    assert typed.class_names == ("sea", "cat")
+    assert np.array_equal(typed.labels, listed.labels)
+    assert model.to_closed_set("sea").class_names == ("sea",)
+    with pytest.raises(ValueError, match=r"looks like a file's name"):
+        model.segment(image, "words.txt")
+
+
+def test_names_of_the_model_itself_are_strings_in_a_list() -> None:
+    for names in ("sky", ["sky", 3]):
+        with pytest.raises(TypeError, match=r"class_names: got .*, expected a list of names"):
+            Segmenter(nn.Identity(), names, torch.eye(3)[: len(names)])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("names", [["owl"], ["rose", "owl"]])
@@ -447,8 +470,10 @@ def test_words_that_compete_are_none_of_the_names() -> None:
     assert np.array_equal(alone.labels, own), "nobody is left to compete"
     both = model.segment(image, ["sea"], background_prompts=model.class_names, threshold=0.5)
     assert np.array_equal(both.labels, np.where(model.segment(image, threshold=0.5).labels == 2, 0, NONE))
-    for wrong in ("sky", ["owl"], ["sky", " "]):
-        with pytest.raises(ValueError, match="classes: "):
+    shouted = model.segment(image, ["sea", "sky"], background_prompts=["SKY"])
+    assert np.array_equal(shouted.labels, model.segment(image, ["sea", "sky"]).labels), "case makes no other word"
+    for wrong, said in ((["owl"], "classes: "), (["sky", " "], "background_prompts: "), ("sky,,cat", "got '' after")):
+        with pytest.raises(ValueError, match=said):
             model.segment(image, ["sea"], background_prompts=wrong)
 
 
@@ -506,22 +531,26 @@ WORDS: dict[str, tuple[Any, str | None]] = {
     "HTML": (["<b>cat</b>", "<svg/onload>"], None),
     "braces": (["{}", "{0}", "%s"], None),
     "quotes": (["'; DROP TABLE--", '"'], None),
-    "case and spaces": (["Sky", "sky", "sky "], None),
+    "case": (["Sky", "SEA"], None),
+    "case alone": (["Sky", "sky"], "'sky' beside 'Sky'"),
+    "spaces alone": (["sky", "sky "], "'sky' twice"),
     "signs": (["!", "?", "..."], None),
-    "right to left": (["\u202egnp", "قط"], None),
-    "none": ([], "one or more different names"),
-    "twice": (["cat", "dog", "cat"], "Remove doubles"),
-    "blank": (["cat", " \t"], "Remove doubles and blanks"),
-    "no word": (["cat", None], "one or more different names"),
-    "number": ([7], "one or more different names"),
-    "string": ("cat", "got the string 'cat'"),
+    "right to left": (["قط", "כלב"], None),
+    "turned round": (["\u202egnp"], r"'\\u202e', which turns the direction of writing"),
+    "none": ([], "at least one name"),
+    "twice": (["cat", "dog", "cat"], "'cat' twice, at positions 0 and 2"),
+    "blank": (["cat", " \t"], r"' \\t' at position 1 as a word"),
+    "no word": (["cat", None], "got None at position 1, expected a word"),
+    "number": ([7], "got 7 at position 0, expected a word"),
+    "a set": ({"cat"}, "got {'cat'}, expected a list of words"),
     "escape": (["\x1b[2Jcat"], r"control character '\\x1b'"),
     "line break": (["old\nchair"], r"control character '\\n'"),
     "NUL": (["cat\0"], r"control character '\\x00'"),
     "half a pair": (["\ud83d"], r"control character '\\ud83d'"),
     "line separator": (["a\u2028b"], r"control character '\\u2028'"),
-    "200 words": ([" ".join(["very"] * 200) + " old chair"], r"'a photo of a very .* old chair', .*at most 16 tokens"),
-    "10,000 letters": (["x" * 10_000], "longer than the text tower reads"),
+    "190 words": ([" ".join(["very"] * 190) + " old chair"], r"'a photo of a very .* old chair', .*at most 16 tokens"),
+    "1,000 letters": (["x" * 1_000], "longer than the text tower reads"),
+    "10,000 letters": (["x" * 10_000], "of 10000 letters, expected at most 1000"),
 }
 
 
@@ -540,7 +569,7 @@ def test_odd_words_are_words_or_a_clear_error_and_the_segmenter_goes_on(
         expected = model.with_names(names, tower)
         torch.testing.assert_close(model.with_names(names).text_features, expected.text_features)
     else:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises((TypeError, ValueError), match=said):
             model.segment(photo, names)
     assert np.array_equal(model.segment(photo).labels, before)
 
@@ -617,5 +646,5 @@ def test_names_in_both_forms_of_unicode_are_one() -> None:
     assert np.array_equal(found.labels, same.labels)
     alone = model.segment(smooth_photo(20, 24), ["cat"], background_prompts=[split])
     assert np.array_equal(alone.labels == NONE, found.labels == 1)
-    with pytest.raises(ValueError, match="expected one or more different names"):
+    with pytest.raises(ValueError, match="twice, at positions 0 and 1"):
         model.with_names([split, joined])

@@ -13,6 +13,7 @@ from PIL import Image
 from tests.data.tiny_copies import write_ade20k_full, write_voc12
 
 from clipteacher.data.augment import Augment
+from clipteacher.data.class_list import listed_words
 from clipteacher.data.dataset import Sample
 from clipteacher.data.files import DataError
 from clipteacher.data.sampler import StepBatchSampler
@@ -87,11 +88,41 @@ def test_unseen_names_as_they_are_typed(folder: Path, given: str, unseen: tuple[
     assert make(folder, unseen=again.data.unseen).class_split.unseen == unseen
 
 
+@pytest.mark.parametrize(
+    ("yaml", "words"),
+    [
+        ("[no, 1, on]", ["no", "1", "on"]),
+        ("no", "no"),
+        ("[sun, house]", ["sun", "house"]),
+        ("'sun; house'", "sun; house"),
+        ("null", None),
+        ("\n  - 'no'\n  - 0x1\n", ["no", "0x1"]),
+    ],
+)
+def test_words_in_a_configuration_are_those_that_were_typed(
+    fit_parser: ArgumentParser, tiny_config: Path, yaml: str, words: object
+) -> None:
+    text = tiny_config.read_text()
+    tiny_config.write_text(text.replace("  unseen:\n  - sun\n", f"  unseen: {yaml}\n"))
+    parsed = fit_parser.parse_args(["--config", str(tiny_config)])
+    assert parsed.data.unseen == words
+    assert parsed.data.batch_size == 2
+    typed = fit_parser.parse_args(["--config", str(tiny_config), "--data.wanted", "[no, 1]"])
+    assert listed_words(typed.data.wanted, "wanted") == ("no", "1")
+
+
+def test_unseen_names_of_a_file(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "held.txt").write_text("sun\nhouse\n")
+    assert make(folder, unseen=str(tmp_path / "held.txt")).class_split.unseen == ("sun", "house")
+    assert make(folder, unseen=None, wanted=None).class_split.unseen == ()
+
+
 def test_unseen_names_in_a_string_are_checked(folder: Path) -> None:
     with pytest.raises(ValueError, match="Did you mean 'sun'"):
         make(folder, unseen="house, sum")
-    with pytest.raises(ValueError, match="expected a class name"):
-        make(folder, unseen="house,")
+    with pytest.raises(ValueError, match="unseen: got '' after 'house'"):
+        make(folder, unseen="house,,sun")
+    assert make(folder, unseen="house,").class_split.unseen == ("house",)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +153,8 @@ def test_wanted_names_with_masks_are_held_back_and_the_others_are_words(folder: 
     assert torch.equal(first_batch(data).mask, first_batch(attach(make(folder, unseen=["sun", "house"]))).mask)
     with pytest.raises(ValueError, match=r"wanted: got \['sun'\] as unseen as well"):
         make(folder, wanted="sun, red barn")
-    with pytest.raises(ValueError, match=r"wanted: got '' at position 1"):
-        make(folder, wanted="red barn,")
+    with pytest.raises(TypeError, match=r"wanted: got 3 at position 1"):
+        make(folder, wanted=["red barn", 3])
 
 
 def test_a_transductive_protocol_brings_its_names(tmp_path: Path) -> None:

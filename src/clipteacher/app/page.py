@@ -235,7 +235,7 @@ def _question(segmenter: Segmenter, limits: Limits, examples: Sequence[Path]) ->
     words = gr.Textbox(
         own,
         label="Words",
-        info="Any words, separated by commas; by semicolons if a word contains a comma.",
+        info="Any words, separated by commas; in quotes if a word contains a comma.",
         lines=4,
         max_lines=8,
         placeholder="cat, old chair, sky",

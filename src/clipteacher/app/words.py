@@ -1,11 +1,11 @@
-"""Words as a visitor types them: split at commas and checked, with messages for the visitor."""
+"""Words as a visitor types them: read as everywhere, and within the page's limits."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from clipteacher.app.limits import Limits
+from clipteacher.protocols.words import read_words, write_words
 
 _SHOWN = 40  # letters of a word that a message repeats
 
@@ -14,23 +14,20 @@ def words_text(names: Sequence[str]) -> str:
     """Write names as a visitor would type them.
 
     Args:
-        names: Names. If one contains a comma, semicolons separate them.
+        names: Names. One that contains a comma has quotes around it.
 
     Returns:
         The text; `typed_words` reads the names back from it.
 
     Example:
         >>> words_text(["sky", "red barn"]), words_text(["building, edifice", "sky"])
-        ('sky, red barn', 'building, edifice; sky')
+        ('sky, red barn', '"building, edifice", sky')
     """
-    return ("; " if any("," in name for name in names) else ", ").join(names)
+    return write_words(names)
 
 
 def typed_words(text: str, own: Sequence[str], limits: Limits) -> tuple[str, ...]:
-    """Read the words that a visitor typed.
-
-    Commas or new lines separate words. In a text with a semicolon, semicolons or new lines do, so that a word may
-    contain a comma. Surrounding blanks and empty words are ignored.
+    """Read the words that a visitor typed, as `clipteacher.protocols.words.read_words` does. No file is read.
 
     Args:
         text: The text.
@@ -41,29 +38,24 @@ def typed_words(text: str, own: Sequence[str], limits: Limits) -> tuple[str, ...
         The words, at least one, all different.
 
     Raises:
-        ValueError: There is no word, there are too many, one is too long, or one is repeated, in upper or lower case.
+        ValueError: As `read_words`; there is no word, there are too many, or one is too long.
 
     Example:
-        >>> typed_words("cat,  old chair,", (), Limits()), typed_words("building, edifice; sky", (), Limits())
+        >>> typed_words("cat,  old chair,", (), Limits()), typed_words("'building, edifice'; sky", (), Limits())
         (('cat', 'old chair'), ('building, edifice', 'sky'))
     """
     if own and text.strip() == words_text(own).strip():
         return tuple(own)
-    parts = re.split(r"[;\n]" if ";" in text else r"[,\n]", text)
-    words = tuple(word for word in (" ".join(part.split()).strip(", ") for part in parts) if word)
+    words = read_words(text, "Words")
     if not words:
         raise ValueError("Words: got none, expected at least one, such as: cat, old chair")
     if len(words) > limits.words:
         raise ValueError(f"Words: got {len(words)}, expected at most {limits.words}. Remove some.")
-    seen: set[str] = set()
     for word in words:
-        shown = word if len(word) <= _SHOWN else word[: _SHOWN - 1] + "…"
         if len(word) > limits.letters:
+            shown = word if len(word) <= _SHOWN else word[: _SHOWN - 1] + "…"
             raise ValueError(
                 f"Words: “{shown}” has {len(word)} letters, expected at most {limits.letters}. Shorten it, or put "
                 "commas between words."
             )
-        if word.casefold() in seen:
-            raise ValueError(f"Words: “{shown}” is repeated. Remove one.")
-        seen.add(word.casefold())
     return words

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from jsonargparse import ArgumentParser, Namespace
 
+from clipteacher.data.class_list import listed_words
 from clipteacher.protocols.named import PROTOCOLS, known_protocol
 from clipteacher.protocols.protocol import TRANSDUCTIVE, Protocol
-from clipteacher.protocols.splits import listed_names
-from clipteacher.protocols.wanted import folded, with_wanted
+from clipteacher.protocols.wanted import with_wanted
+from clipteacher.protocols.words import folded, named_file
 
 if TYPE_CHECKING:
     import torch
@@ -23,14 +24,28 @@ if TYPE_CHECKING:
     from clipteacher.data.opened import OpenedData
     from clipteacher.segmenter.segmenter import Segmenter
 
-NAMES: Final = list[str] | str | None
-"""Type of an argument that takes class names, such as "cat, old chair"; `names` reads it."""
+NAMES: Final = list[str] | str
+"""Type of an argument that takes words, such as "cat, old chair" or words.txt; `names` reads it."""
 
 
-def names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
-    """Return the names in an argument of type `NAMES`, none for a blank one; None where it is not given."""
-    blank = isinstance(given, str) and not given.strip()
-    return None if given is None else () if blank else listed_names(given)
+def names(given: Sequence[str] | str | None, field: str = "classes") -> tuple[str, ...] | None:
+    """Return the words in an argument of type `NAMES`, none for a blank one; None where it is not given.
+
+    Where they come from a file, one a line, this is printed.
+
+    Args:
+        given: The argument.
+        field: Its name, for messages.
+
+    Raises:
+        TypeError, ValueError: As `clipteacher.data.class_list.listed_words`.
+    """
+    if given is None:
+        return None
+    words = listed_words(given, field)
+    if isinstance(given, str) and named_file(given):
+        print(f"{field}: {len(words)} words of {given.strip()}, one a line")
+    return words
 
 
 def add_device(parser: ArgumentParser) -> None:
@@ -58,7 +73,9 @@ def add_test_data(parser: ArgumentParser) -> None:
     """Add the arguments for photos, classes and device, which `open_test_data` takes."""
     parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--split", type=str, default="val", help="which of its photos")
-    parser.add_argument("--unseen", type=NAMES, help='"cat, car"; default: all that the model was not trained on')
+    parser.add_argument(
+        "--unseen", type=NAMES, help='"cat, car", or a .txt file; default: all that the model was not trained on'
+    )
     parser.add_argument(
         "--protocol",
         type=str | None,
@@ -107,7 +124,7 @@ def open_split(given: Namespace, split: str, segmenter: Segmenter) -> OpenedData
     """
     from clipteacher.data.opened import open_data
 
-    unseen, wanted = names(given.unseen), segmenter.wanted
+    unseen, wanted = names(given.unseen, "unseen"), segmenter.wanted
     protocol = known_protocol(given.protocol)
     if protocol is not None:
         check_setting(protocol, wanted)

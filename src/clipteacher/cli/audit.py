@@ -32,7 +32,7 @@ def audit(arguments: Sequence[str]) -> None:
     given = parser.parse_args(list(arguments))
     console = Console()
     with user_errors():
-        data = open_data(given.data, given.split, given.protocol, names(given.unseen))
+        data = open_data(given.data, given.split, given.protocol, names(given.unseen, "unseen"))
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("Counting", total=len(data.source))
             counts = kept_counts(data.source, recount=True, progress=lambda done: progress.update(task, completed=done))

@@ -54,6 +54,7 @@ def calibrate(arguments: Sequence[str]) -> None:
     with user_errors():
         if not calibrations:
             raise ValueError("calibrations: got none, expected one number or more. Leave the option out for 0 to 1.")
+        given.unseen = names(given.unseen, "unseen") or ()
         with Progress() as progress:
             scored = [_scored(folder, given, progress) for folder in given.models]
         curves = [curve for _, curve in scored]
@@ -81,7 +82,7 @@ def _scored(folder: Path, given: Namespace, progress: Progress) -> tuple[ClassSp
 
     segmenter = Segmenter.from_pretrained(folder).to(device(given.device))
     source = open_data(given.data, given.split, None, ()).source
-    split = held_out_split(source.names, segmenter.seen, names(given.unseen) or ())
+    split = held_out_split(source.names, segmenter.seen, given.unseen)
     dataset = SegmentationDataset(source, ClassSplit(source.names, ()), training=False)
     samples = without_classes(tracked(dataset, progress, folder.name), source.names, split)
     confusions, _ = student_predictions(segmenter.with_names(split.names), samples, split, given.calibrations)

@@ -62,7 +62,7 @@ def _recognised(kind: str, options: Namespace) -> None:
         options.layout,
         options.colours,
         names(options.classes) or (),
-        names(options.ignore) or (),
+        names(options.ignore, "ignore") or (),
         options.val,
         options.seed,
     )

@@ -15,7 +15,7 @@ def export(arguments: Sequence[str]) -> None:
     """Write a trained student as one ONNX file, from photos to ids, checked against PyTorch before it appears."""
     parser = CommandParser("export", description=export.__doc__, example="export --model RUN/model --onnx student.onnx")
     parser.add_argument("--model", type=str, required=True, help="model/ of a run, or a hub id, owner/name")
-    parser.add_argument("--classes", type=NAMES, help='"cat, grass, sky"; default: the model\'s own')
+    parser.add_argument("--classes", type=NAMES, help='"cat, grass", or a .txt file, a word a line; default: its own')
     parser.add_argument("--onnx", type=Path, required=True, help="file to write, such as student.onnx")
     parser.add_argument("--text-input", action="store_true", help="take the text features as a second input")
     versions = ", ".join(map(str, OPSETS))

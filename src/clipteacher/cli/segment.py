@@ -81,7 +81,7 @@ def _parser() -> CommandParser:
     )
     parser.add_argument("--model", type=str | None, help="model/ of a run, or a hub id, owner/name")
     parser.add_argument("--onnx", type=Path | None, help="in its place: a file of `clipteacher export`")
-    parser.add_argument("--classes", type=NAMES, help='"cat, grass, sky"; default: the model\'s own')
+    parser.add_argument("--classes", type=NAMES, help='"cat, grass", or a .txt file, a word a line; default: its own')
     out = "folder for <photo>.png and <photo>_ids.png; or a file for a video"
     parser.add_argument("--out", type=Path, required=True, help=out)
     parser.add_argument("--threshold", type=float | None, help="least cosine of a pixel to its class, else it is none")
@@ -123,7 +123,7 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
         segmenter.check_threshold(given.threshold)
     else:
         segmenter = Segmenter.from_pretrained(given.model, text_cache=given.text_cache)
-    background = list(names(given.background_prompts) or ())
+    background = list(names(given.background_prompts, "background_prompts") or ())
     if background:
         segmenter.with_names(background)  # words that it cannot take are found before anything is written
     background += segmenter.class_names if given.background_own else ()

@@ -42,13 +42,13 @@ def check_names(parser: CommandParser, given: Namespace) -> None:
         SystemExit: With status 2, after a message about a bad input.
     """
     console = Console()
-    unseen = names(given.unseen) or ()
     with user_errors():
+        unseen, given.classes = names(given.unseen, "unseen") or (), names(given.classes)
         for name in ("teacher", "data"):
             if given[name] is None:
                 raise ValueError(f"{name}: got none, expected --{name}, or --config with a configuration of `fit`")
         training = _training_photos(given, unseen)
-        options = {"protocol": given.protocol, "class_names": names(given.classes), "limit": given.photos}
+        options = {"protocol": given.protocol, "class_names": given.classes, "limit": given.photos}
         wanted = () if training is None else training.wanted
         photos = open_photos(given.data, given.split, unseen=unseen, wanted=wanted, **options)
         teacher = parser.instantiate(given).teacher
@@ -101,10 +101,10 @@ def _print_rest(
 def _training_photos(given: Namespace, unseen: Sequence[str]) -> TrainingPhotos | None:
     """Open the photos on which wanted names are looked up; None where no name is wanted."""
     protocol = known_protocol(given.protocol)
-    wanted = names(given.wanted)
+    wanted = names(given.wanted, "wanted")
     if not wanted and (wanted is not None or protocol is None or not protocol.transductive):
         return None
-    options = {"protocol": given.protocol, "class_names": names(given.classes), "limit": given.photos}
+    options = {"protocol": given.protocol, "class_names": given.classes, "limit": given.photos}
     return open_training_photos(given.data, given.split, unseen=unseen, wanted=wanted or (), **options)
 
 

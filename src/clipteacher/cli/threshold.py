@@ -27,7 +27,9 @@ def threshold(arguments: Sequence[str]) -> None:
     parser = CommandParser("threshold", description=threshold.__doc__, example=example)
     parser.add_argument("--model", type=Path, required=True, help="model/ of a run")
     parser.add_argument("--data", type=Path, required=True, help="folder with classes.txt, images/ and masks/")
-    parser.add_argument("--classes", type=NAMES, required=True, help='"cat, car": the names that you will ask for')
+    parser.add_argument(
+        "--classes", type=NAMES, required=True, help='"cat, car", or a .txt file: words that you will ask for'
+    )
     parser.add_argument("--split", type=str, default="val", help="which of its photos")
     parser.add_argument("--out", type=Path | None, help="JSON file for the curves")
     add_device(parser)
@@ -38,8 +40,8 @@ def threshold(arguments: Sequence[str]) -> None:
     from clipteacher.protocols.splits import ClassSplit
     from clipteacher.segmenter.segmenter import Segmenter
 
-    asked = names(given.classes) or ()
     with user_errors():
+        asked = names(given.classes) or ()
         segmenter = Segmenter.from_pretrained(given.model).to(device(given.device))
         source = open_data(given.data, given.split, None, ()).source
         photos = SegmentationDataset(source, ClassSplit(source.names, ()), training=False)

@@ -15,6 +15,7 @@ from clipteacher.cli.errors import user_errors
 from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import print_scores
 from clipteacher.convert.layouts import KINDS, LayoutOptions
+from clipteacher.protocols.words import write_words
 
 if TYPE_CHECKING:
     from clipteacher.training.session import TrainingResult
@@ -37,8 +38,8 @@ def train(arguments: Sequence[str]) -> None:
                 run,
                 console,
                 _layout(given),
-                wanted=names(given.want) or (),
-                hold_out=names(given.hold_out) or (),
+                wanted=names(given.want, "want") or (),
+                hold_out=names(given.hold_out, "hold_out") or (),
                 minutes=given.minutes,
                 teacher=given.teacher,
                 device=given.device,
@@ -57,7 +58,9 @@ def _parser() -> CommandParser:
         "train", description=train.__doc__, example='train PHOTOS --want "cat, old chair" --minutes 20'
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of photos and masks, or annotations")
-    parser.add_argument("--want", type=NAMES, help='"cat, old chair": words to learn without masks')
+    parser.add_argument(
+        "--want", type=NAMES, help='"cat, old chair", or a .txt file, a word a line: words to learn without masks'
+    )
     parser.add_argument("--hold-out", type=NAMES, help='"dog": classes to hold back, name and masks, to measure')
     parser.add_argument("--out", type=Path | None, help="run folder to write; default: runs/ and the time")
     parser.add_argument("--minutes", type=float, default=20.0, help="time for all of it")
@@ -76,13 +79,13 @@ def _parser() -> CommandParser:
 
 def _layout(given: Namespace) -> LayoutOptions:
     """Return what was said about the folder."""
-    listed = names(given.classes) or (), names(given.ignore) or ()
+    listed = names(given.classes) or (), names(given.ignore, "ignore") or ()
     return LayoutOptions(given.layout, given.colours, *listed, given.val, given.seed)
 
 
 def _say_what_next(result: TrainingResult, console: Console) -> None:
     """Say what is written, and what to type next."""
-    folder, words = result.folder, ", ".join(result.segmenter.class_names)
+    folder, words = result.folder, write_words(result.segmenter.class_names)
     written = (folder / "model", folder / "metrics.json", folder / "report.png")
     console.print(f"Written: {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
     console.print("Next:")

@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn
 from clipteacher.convert.class_files import NameList
 from clipteacher.convert.names import BACKGROUND, VOID_NAMES
 from clipteacher.data.files import DataError
-from clipteacher.protocols.wanted import folded
+from clipteacher.protocols.words import folded
 from clipteacher.utils.lists import shortened
 
 

@@ -19,7 +19,7 @@ from clipteacher.convert.reading import DataRead
 from clipteacher.convert.structure import inner_root
 from clipteacher.convert.writing import TRAIN, VAL, PhotoAndMask, split_photos, write_folder
 from clipteacher.data.files import DataError
-from clipteacher.protocols.wanted import folded
+from clipteacher.protocols.words import folded, read_words
 from clipteacher.utils.lists import shortened
 
 KINDS: Final = (
@@ -52,7 +52,7 @@ class LayoutOptions:
         seed: Seed of that draw.
 
     Raises:
-        ValueError: There is no such layout.
+        TypeError, ValueError: There is no such layout, or as `clipteacher.protocols.words.read_words`.
     """
 
     layout: str | None = None
@@ -63,7 +63,9 @@ class LayoutOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the layout's name."""
+        """Check the layout's name, and read the words."""
+        for name in ("classes", "ignore"):
+            object.__setattr__(self, name, read_words(getattr(self, name), name))
         if self.layout is not None and self.layout not in KINDS:
             raise ValueError(f"layout: got {self.layout!r}, expected one of {', '.join(KINDS)}")
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from clipteacher.data.files import DataError
 from clipteacher.protocols.splits import IGNORE, suggestion
-from clipteacher.protocols.wanted import folded
+from clipteacher.protocols.words import folded
 
 VOID_NAMES: Final = frozenset(
     {"void", "ignore", "ignored", "__ignore__", "unlabelled", "unlabeled", "not labelled", "not labeled", "unannotated"}

@@ -19,7 +19,7 @@ from clipteacher.convert.annotated import AnnotatedPhoto, Annotations, left_out_
 from clipteacher.convert.names import NamedClasses, name_classes
 from clipteacher.convert.painting import paint
 from clipteacher.data.files import DataError
-from clipteacher.protocols.wanted import folded
+from clipteacher.protocols.words import folded
 from clipteacher.utils.lists import shortened
 
 TRAIN: Final = "train"

@@ -17,6 +17,7 @@ from clipteacher.data.voc import VOC12
 from clipteacher.protocols.named import known_protocol
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.protocols.wanted import held_back, setting_suffix
+from clipteacher.protocols.words import read_words
 
 MSRC21: Final = Release(
     "msrc21",
@@ -58,10 +59,10 @@ def open_data(
     root: str | Path,
     split: str,
     protocol: str | None,
-    unseen: Sequence[str] | None,
+    unseen: Sequence[str] | str | None,
     default_unseen: Callable[[tuple[str, ...]], Sequence[str]] = lambda names: (),
     *,
-    wanted: Sequence[str] = (),
+    wanted: Sequence[str] | str = (),
 ) -> OpenedData:
     """Open one split of data.
 
@@ -70,17 +71,19 @@ def open_data(
         split: Which photos, such as "train".
         protocol: Name of one of `PROTOCOLS`, which decides reader, classes and split. Any other name is for your own
             folder; None is "<folder>-<seen>-<unseen>", with "-transductive" where names are wanted.
-        unseen: Names held back in your own folder; None leaves it to `default_unseen`.
+        unseen: Names held back in your own folder, in a list or one text; None leaves it to `default_unseen`.
         default_unseen: Returns the names held back, given all names.
         wanted: Names that training knows by word alone, in your own folder; those that are classes are held back too. A
             transductive protocol has its own.
 
     Raises:
         DataError: A file or folder is missing or wrong.
+        TypeError, ValueError: As `clipteacher.protocols.words.read_words`.
         ValueError: A name held back is not a class, a wanted one is unseen as well, or names are given in addition to a
             protocol.
     """
-    known = known_protocol(protocol)
+    known, wanted = known_protocol(protocol), read_words(wanted, "wanted")
+    unseen = None if unseen is None else read_words(unseen, "unseen")
     if known is not None:
         if unseen is not None:
             raise ValueError(
@@ -100,4 +103,4 @@ def open_data(
         unseen = [name for name in default_unseen(source.names) if name not in wanted]
     class_split = held_back(source.names, unseen, wanted)
     name = f"{Path(root).resolve().name}-{class_split.label}{setting_suffix(class_split, wanted)}"
-    return OpenedData(source, class_split, protocol or name, False, tuple(wanted))
+    return OpenedData(source, class_split, protocol or name, False, wanted)

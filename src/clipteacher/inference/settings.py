@@ -12,8 +12,11 @@ from clipteacher.protocols.protocol import TestPipeline
 MAX_LOGITS: Final = 2**22
 """Class logits that are brought to full size at once: 16 MiB of float32, where CPUs were fastest."""
 
-MOST_PADDING: Final = 4096
+MOST_PADDING: Final = 1024
 """Largest `pad_multiple` in pixels; a photo of one pixel is padded to as much."""
+
+MOST_LOGITS: Final = 2**30
+"""Largest `max_logits`: 4 GiB of float32."""
 
 
 @dataclass(frozen=True)
@@ -47,5 +50,8 @@ class TestSettings:
         check_calibration(self.calibration)
         if type(self.pad_multiple) is not int or not 1 <= self.pad_multiple <= MOST_PADDING:
             raise ValueError(f"pad_multiple: got {self.pad_multiple!r}, expected a whole number in 1..{MOST_PADDING}.")
-        if self.max_logits < 1:
-            raise ValueError(f"max_logits: got {self.max_logits}, expected at least 1. Leave it out for {MAX_LOGITS}.")
+        if type(self.max_logits) is not int or not 1 <= self.max_logits <= MOST_LOGITS:
+            raise ValueError(
+                f"max_logits: got {self.max_logits!r}, expected a whole number in 1..{MOST_LOGITS}. Leave it out for "
+                f"{MAX_LOGITS}."
+            )

@@ -21,6 +21,7 @@ from clipteacher.method.plm.module import PLM
 from clipteacher.method.wanted_names import WantedNames
 from clipteacher.protocols.splits import IGNORE, suggestion
 from clipteacher.protocols.wanted import check_wanted
+from clipteacher.protocols.words import read_words
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.students.student import check_student
 from clipteacher.teachers.teacher import Teacher, TeacherTokens, check_teacher
@@ -78,7 +79,8 @@ class CLIPTeacher(nn.Module):
         check_student(student, teacher.width)
         self.student = student
         self.teacher = teacher
-        self.seen, self.wanted = tuple(seen), check_wanted(wanted, seen)
+        self.seen = read_words(seen, "seen")
+        self.wanted = check_wanted(wanted, self.seen)
         self.method = method
         self.glm = GLM(teacher.width, method.glm) if method.glm is not None else None
         self.plm = PLM(teacher.width, method.plm) if method.plm is not None else None
@@ -150,7 +152,7 @@ class CLIPTeacher(nn.Module):
 
     def segmenter(
         self,
-        class_names: Sequence[str] = (),
+        class_names: Sequence[str] | str = (),
         *,
         settings: TestSettings = TestSettings(),
         student: nn.Module | None = None,
@@ -167,7 +169,7 @@ class CLIPTeacher(nn.Module):
         Returns:
             The segmenter. It shares the student, and takes any other name later.
         """
-        names = tuple(class_names) or self.seen + self.wanted
+        names = read_words(class_names) or self.seen + self.wanted
         return Segmenter(
             self.student if student is None else student,
             names,

@@ -15,6 +15,7 @@ from clipteacher.inference.calibration import calibration_array
 from clipteacher.inference.threshold import check_threshold
 from clipteacher.onnx.metadata import OnnxMetadata, first_line
 from clipteacher.onnx.prediction import ArrayNetwork, image_array, predicted_logits
+from clipteacher.protocols.words import read_words
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.vocabulary import check_names
 from clipteacher.utils.packages import needed
@@ -76,18 +77,19 @@ class OnnxSegmenter:
     def segment(
         self,
         photo: Photo,
-        class_names: Sequence[str] | None = None,
+        class_names: Sequence[str] | str | None = None,
         *,
         text_features: NDArray[np.floating[Any]] | None = None,
         threshold: float | None = None,
-        background_prompts: Sequence[str] = (),
+        background_prompts: Sequence[str] | str = (),
         return_logits: bool = False,
     ) -> Segmentation:
         """Segment one photo.
 
         Args:
             photo: A path, a picture of Pillow's, an array (H, W, 3) or a tensor (3, H, W): all that `read_photo` takes.
-            class_names: N of the file's names, or, with `text_features`, any words; None is all of the file's.
+            class_names: N of the file's names, or, with `text_features`, any words, in a list or one text, as
+                `Segmenter.segment` takes them; None is all of the file's.
             text_features: Those of `class_names`, (N, C), unit vectors, for a file that takes them.
             threshold: Least cosine, as `Segmenter.segment`, for a file that takes text features.
             background_prompts: More of the file's names, which compete with those asked for.
@@ -102,11 +104,8 @@ class OnnxSegmenter:
             ValueError: As `read_photo`; the file lacks a name, or does not take the text features or the threshold.
         """
         self.check_threshold(threshold)
-        for given in (class_names, background_prompts or None):
-            if given is not None:
-                check_names(given)
-        wanted = tuple(self.class_names if class_names is None else class_names)
-        others = tuple(dict.fromkeys(name for name in background_prompts if name not in wanted))
+        wanted = self.class_names if class_names is None else check_names(class_names)
+        others = tuple(name for name in read_words(background_prompts, "background_prompts") if name not in wanted)
         text, read = self._text(wanted, others, text_features), read_photo(photo)
         about = self.metadata
         logits = predicted_logits(self._network(text), image_array(read), about.settings.pipeline)
@@ -128,17 +127,17 @@ class OnnxSegmenter:
             eight_bits(read),
         )
 
-    def with_names(self, names: Sequence[str]) -> OnnxSegmenter:
+    def with_names(self, names: Sequence[str] | str) -> OnnxSegmenter:
         """Return a segmenter that shares the file and answers to some of its names, in the order that is given.
 
         Raises:
-            ValueError: A string in place of a list, a blank, a name that is given twice, or one that the file lacks.
+            TypeError, ValueError: As `clipteacher.segmenter.vocabulary.check_names`, or the file lacks a name.
         """
-        check_names(names)
-        self._text(tuple(names), (), None)
+        asked = check_names(names)
+        self._text(asked, (), None)
         other = copy.copy(self)
-        other.class_names = tuple(names)
-        other.unseen = tuple(name for name in names if name in self.metadata.unseen)
+        other.class_names = asked
+        other.unseen = tuple(name for name in asked if name in self.metadata.unseen)
         return other
 
     def check_threshold(self, threshold: float | None) -> None:

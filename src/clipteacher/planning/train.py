@@ -14,10 +14,10 @@ from rich.text import Text
 from torch import nn
 
 from clipteacher.convert.layouts import LayoutOptions
+from clipteacher.data.class_list import listed_words
 from clipteacher.planning.data import prepare_data
 from clipteacher.planning.plan import Decision
 from clipteacher.planning.run import CALIBRATION, PLAN, RunPlan, ask_teacher, plan_run, train_plan
-from clipteacher.protocols.splits import listed_names
 from clipteacher.teachers.teacher import Teacher
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.keywords import check_keywords
@@ -49,8 +49,8 @@ def train_photos(
 
     Args:
         data: Folder of photos and masks, or annotations, as tools export them, see `clipteacher.convert.layouts`.
-        wanted: Names that you want without having labelled them, in a list or one string with commas: any words. Those
-            that have masks are held back and scored.
+        wanted: Names that you want without having labelled them: any words, in a list, in one text with commas, or in
+            a .txt file, see `clipteacher.data.class_list.listed_words`. Those that have masks are held back and scored.
         unseen: Classes that are held back and scored, and whose names training does not know either.
         out: Run folder to write; None names one below `runs/` after the time.
         minutes: Time for all of it, about.
@@ -81,8 +81,8 @@ def train_photos(
         run,
         console,
         layout or LayoutOptions(),
-        wanted=listed_names(wanted) if wanted else (),
-        hold_out=listed_names(unseen) if unseen else (),
+        wanted=listed_words(wanted, "wanted"),
+        hold_out=listed_words(unseen, "unseen"),
         minutes=minutes,
         teacher=teacher,
         device=device,

@@ -7,11 +7,12 @@ from importlib import resources
 from typing import Final
 
 from clipteacher.protocols.protocol import Protocol
-from clipteacher.protocols.splits import ClassSplit, listed_names
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.words import read_words
 from clipteacher.protocols.zegclip import SLIDE_512
 from clipteacher.teachers.prompts import VILD_15
 
-ADE20K_150_NAMES: Final = listed_names("""
+ADE20K_150_NAMES: Final = read_words("""
     wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person, earth, door,
     table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field,
     armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion, base, box, column, signboard,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from clipteacher.protocols.protocol import Protocol
-from clipteacher.protocols.splits import ClassSplit, listed_names
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.words import read_words
 from clipteacher.protocols.zegclip import SLIDE_512, schedule
 from clipteacher.teachers.prompts import VILD_15
 
-COCO_STUFF_NAMES: Final = listed_names("""
+COCO_STUFF_NAMES: Final = read_words("""
     person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign,
     parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella,
     handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat, baseball glove, skateboard,
@@ -32,7 +33,7 @@ as they are.
 Source: mmseg, `mmseg/datasets/coco_stuff.py`.
 """
 
-COCO_STUFF_UNSEEN: Final = listed_names("""
+COCO_STUFF_UNSEEN: Final = read_words("""
     cow, giraffe, suitcase, frisbee, skateboard, carrot, scissors, cardboard, clouds, grass, playingfield, river,
     road, tree, wall-concrete
 """)

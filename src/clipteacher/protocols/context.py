@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from clipteacher.protocols.protocol import BACKGROUND, Protocol
-from clipteacher.protocols.splits import ClassSplit, listed_names
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.words import read_words
 from clipteacher.protocols.zegclip import SLIDE_512, schedule
 from clipteacher.teachers.prompts import VILD_15
 
-CONTEXT_NAMES: Final = listed_names("""
+CONTEXT_NAMES: Final = read_words("""
     aeroplane, bag, bed, bedclothes, bench, bicycle, bird, boat, book, bottle, building, bus, cabinet, car, cat,
     ceiling, chair, cloth, computer, cow, cup, curtain, dog, door, fence, floor, flower, food, grass, ground, horse,
     keyboard, light, motorbike, mountain, mouse, person, plate, platform, pottedplant, road, rock, sheep, shelves,
@@ -17,7 +18,7 @@ CONTEXT_NAMES: Final = listed_names("""
 """)
 """The 59 classes in alphabetical order, that of mmseg's converter (`tools/dataset_converters/pascal_context.py`)."""
 
-CONTEXT_UNSEEN: Final = listed_names("""
+CONTEXT_UNSEEN: Final = read_words("""
     aeroplane, bird, boat, cat, cow, fence, keyboard, motorbike, sofa, tvmonitor
 """)
 """Source: ZS3Net, `zs3/data/pascal_context_unseen_classes.txt`; MaskCLIP+ and OTSeg have the same ten.
@@ -38,7 +39,7 @@ CONTEXT_RAW_IDS: Final[tuple[int, ...]] = (
 Source: mmseg, `tools/dataset_converters/pascal_context.py` (`_mapping`).
 """
 
-CONTEXT_PNG_NAMES: Final = listed_names("""
+CONTEXT_PNG_NAMES: Final = read_words("""
     aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, table, dog, horse, motorbike, person,
     pottedplant, sheep, sofa, train, tvmonitor, bag, bed, bench, book, building, cabinet, ceiling, cloth, computer,
     cup, door, fence, floor, flower, food, grass, ground, keyboard, light, mountain, mouse, curtain, platform, sign,

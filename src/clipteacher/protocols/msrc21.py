@@ -6,10 +6,11 @@ from typing import Final
 
 from clipteacher.protocols.protocol import Protocol, TestPipeline
 from clipteacher.protocols.schedule import AugmentConfig, OptimizerConfig, Schedule
-from clipteacher.protocols.splits import ClassSplit, listed_names
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.words import read_words
 from clipteacher.teachers.prompts import SINGLE
 
-MSRC21_NAMES: Final = listed_names("""
+MSRC21_NAMES: Final = read_words("""
     building, grass, tree, cow, sheep, sky, aeroplane, water, face, car, bicycle, flower, sign, bird, book, chair,
     road, cat, dog, body, boat
 """)

@@ -19,6 +19,11 @@ BACKGROUND: Final = "background"
 TRANSDUCTIVE: Final = "-transductive"
 """Ending of the name of a protocol whose unseen names are known in training."""
 
+MOST_SIDE: Final = 4096
+"""Longest shorter side, and largest window, in pixels; a photo of any size has windows of at most this."""
+
+_MOST_VIEWS: Final = 16  # windows over a pixel, along each side
+
 
 @dataclass(frozen=True)
 class TestPipeline:
@@ -32,8 +37,8 @@ class TestPipeline:
         stride: Step from one window to the next in pixels; unused in mode "whole".
 
     Raises:
-        ValueError: A length is not positive, the mode is unknown, or the stride is longer than the window, which would
-            leave pixels that no window covers.
+        ValueError: A length is not positive or above `MOST_SIDE`, the mode is unknown, the stride is longer than the
+            window, which would leave pixels that no window covers, or shorter than its 16th.
 
     Example:
         >>> TestPipeline(short_side=512, mode="slide", crop=512, stride=426).stride
@@ -53,12 +58,21 @@ class TestPipeline:
             raise ValueError(f"mode: got {self.mode!r}, expected 'whole' or 'slide'. Write one of the two.")
         lengths = {"short_side": self.short_side, "crop": self.crop, "stride": self.stride}
         for name, length in lengths.items():
-            if not (is_count(length) or (length is None and name == "short_side")):
-                raise ValueError(f"{name}: got {length!r}, expected whole pixels, at least 1. Give an int such as 512.")
+            if length is None and name == "short_side":
+                continue
+            if not is_count(length) or length > MOST_SIDE:  # type: ignore[operator]
+                raise ValueError(
+                    f"{name}: got {length!r}, expected whole pixels, 1..{MOST_SIDE}. Give an int such as 512."
+                )
         if self.mode == "slide" and self.stride > self.crop:
             raise ValueError(
                 f"stride: got {self.stride} for windows of {self.crop}, expected at most {self.crop}: longer steps "
                 "leave pixels out. Make it shorter."
+            )
+        if self.mode == "slide" and self.crop > _MOST_VIEWS * self.stride:
+            raise ValueError(
+                f"stride: got {self.stride} for windows of {self.crop}, expected at least a {_MOST_VIEWS}th: a pixel "
+                f"would be looked at more than {_MOST_VIEWS**2} times. Make it longer."
             )
 
 

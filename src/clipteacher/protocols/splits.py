@@ -70,8 +70,9 @@ class ClassSplit:
             Stored in the order of `names`.
 
     Raises:
-        ValueError: There are no names or more than 65535, a name is empty, not a string or given twice, or an unseen
-            name is not in `names` or is given twice.
+        TypeError: A name is no string.
+        ValueError: There are no names or more than 65535, a name is empty or given twice, or an unseen name is not in
+            `names` or is given twice.
 
     Example:
         >>> split = ClassSplit(names=["sky", "cat", "tree"], unseen=["cat"])
@@ -174,16 +175,6 @@ class ClassSplit:
         return labels
 
 
-def listed_names(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Return names as a tuple, `composed`; a string, as typed on a command line, is split at commas.
-
-    Example:
-        >>> listed_names("red barn, sky"), listed_names("sky"), listed_names(["building, edifice"])
-        (('red barn', 'sky'), ('sky',), ('building, edifice',))
-    """
-    return tuple(map(composed, [name.strip() for name in names.split(",")] if isinstance(names, str) else names))
-
-
 def checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple, `composed`, and check that they are unique."""
     if isinstance(names, str):
@@ -191,7 +182,9 @@ def checked_names(field: str, names: Sequence[str]) -> tuple[str, ...]:
     names = tuple(map(composed, names))
     first: dict[str, int] = {}
     for position, name in enumerate(names):
-        if not isinstance(name, str) or not name.strip():
+        if not isinstance(name, str):
+            raise TypeError(f"{field}: got {name!r} at position {position}, expected a class name. Write it in quotes.")
+        if not name.strip():
             raise ValueError(f"{field}: got {name!r} at position {position}, expected a class name. Write it out.")
         if first.setdefault(name, position) != position:
             raise ValueError(

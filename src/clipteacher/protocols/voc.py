@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from clipteacher.protocols.protocol import Protocol
-from clipteacher.protocols.splits import ClassSplit, listed_names
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.words import read_words
 from clipteacher.protocols.zegclip import SLIDE_512, schedule
 from clipteacher.teachers.prompts import SINGLE
 
-VOC_NAMES: Final = listed_names("""
+VOC_NAMES: Final = read_words("""
     aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, diningtable, dog, horse, motorbike, person,
     pottedplant, sheep, sofa, train, tvmonitor
 """)

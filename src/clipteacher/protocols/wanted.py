@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clipteacher.protocols.protocol import TRANSDUCTIVE
-from clipteacher.protocols.splits import ClassSplit, checked_names, composed
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.protocols.words import folded, read_words
 
 
-def check_wanted(wanted: Sequence[str], labelled: Sequence[str]) -> tuple[str, ...]:
+def check_wanted(wanted: Sequence[str] | str, labelled: Sequence[str]) -> tuple[str, ...]:
     """Check names that are wanted beside labelled ones.
 
     Args:
-        wanted: Names that training knows by word alone.
+        wanted: Names that training knows by word alone, as `clipteacher.protocols.words.read_words` takes them.
         labelled: Names that training has masks of.
 
     Returns:
         The wanted names as a tuple, in their order.
 
     Raises:
-        ValueError: A name is blank or no string, is given twice, or is labelled as well; or two differ by case and
-            spaces alone, which are two words here and one to everybody else.
+        TypeError, ValueError: As `read_words`.
+        ValueError: A name is labelled as well, or differs from a labelled one by case alone, which are two words here
+            and one to everybody else.
 
     Example:
         >>> check_wanted(["cat", "red barn"], labelled=["sky", "tree"])
         ('cat', 'red barn')
     """
-    names = checked_names("wanted", wanted)
+    names = read_words(wanted, "wanted")
     known = {folded(name): name for name in labelled}
     for name in names:
         other = known.setdefault(folded(name), name)
@@ -40,25 +42,26 @@ def check_wanted(wanted: Sequence[str], labelled: Sequence[str]) -> tuple[str, .
     return names
 
 
-def held_back(names: Sequence[str], unseen: Sequence[str], wanted: Sequence[str]) -> ClassSplit:
+def held_back(names: Sequence[str], unseen: Sequence[str] | str, wanted: Sequence[str] | str) -> ClassSplit:
     """Return the split in which the masks of unseen and of wanted names are held back, so that both can be scored.
 
     Args:
         names: The classes of the masks.
-        unseen: Classes of which training knows neither mask nor name.
-        wanted: Names that training knows by word alone; they need not be classes.
+        unseen: Classes of which training knows neither mask nor name, in a list or one text.
+        wanted: Names that training knows by word alone, in the same way; they need not be classes.
 
     Returns:
         The split: unseen are those of `unseen`, and those of `wanted` that are classes.
 
     Raises:
-        ValueError: As `ClassSplit` and `check_wanted`; or a name is both unseen and wanted, or differs from a class by
-            case and spaces alone.
+        TypeError, ValueError: As `ClassSplit` and `check_wanted`.
+        ValueError: A name is both unseen and wanted, or differs from a class by case alone.
 
     Example:
         >>> held_back(["sky", "tree", "cat"], unseen=[], wanted=["cat", "bicycle"]).unseen
         ('cat',)
     """
+    unseen, wanted = read_words(unseen, "unseen"), read_words(wanted, "wanted")
     if both := [name for name in wanted if name in unseen]:
         raise ValueError(
             f"wanted: got {both} as unseen as well, expected each name in one: training knows the words of wanted "
@@ -94,13 +97,3 @@ def setting_suffix(split: ClassSplit, wanted: Sequence[str]) -> str:
         return ""
     count = sum(name in wanted for name in split.unseen)
     return TRANSDUCTIVE if count == len(split.unseen) else f"{TRANSDUCTIVE}-{count}-of-{len(split.unseen)}"
-
-
-def folded(name: str) -> str:
-    """Return a name without what makes no other word of it: case, spaces around it or doubled, and Unicode's form.
-
-    Example:
-        >>> folded(" Red  barn") == folded("red barn")
-        True
-    """
-    return composed(" ".join(composed(name).split()).casefold())

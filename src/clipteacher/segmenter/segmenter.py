@@ -15,7 +15,8 @@ from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import check_images, float_images, image_dtype
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier, check_threshold
-from clipteacher.protocols.splits import check_seen, composed
+from clipteacher.protocols.splits import check_seen
+from clipteacher.protocols.words import folded, read_words, tidy
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
 from clipteacher.segmenter.photo_batches import read_batches, segment_photos
 from clipteacher.segmenter.pretrained import Pretrained
@@ -32,8 +33,8 @@ class Segmenter(Pretrained):
 
     Args:
         student: The network, images (B, 3, H, W) to features (B, C, h, w).
-        class_names: Names that it answers to; a name's position is its id. All names are kept in Unicode's composed
-            form (NFC).
+        class_names: Names that it answers to; a name's position is its id. All names are kept as
+            `clipteacher.protocols.words.tidy` writes them.
         text_features: Their text features, (N, C).
         unseen: Those of the names that training had no masks of; for the record.
         seen: All names that training saw, also those it does not answer to; None is those of `class_names` that are not
@@ -74,10 +75,10 @@ class Segmenter(Pretrained):
         super().__init__()
         check_text_features(class_names, text_features)
         self.student = student
-        self.class_names, self.unseen = tuple(map(composed, class_names)), tuple(map(composed, unseen))
+        self.class_names, self.unseen = tuple(map(tidy, class_names)), tuple(map(tidy, unseen))
         others = (name for name in self.class_names if name not in self.unseen)
-        self.seen = tuple(others) if seen is None else tuple(map(composed, seen))
-        self.wanted = tuple(map(composed, wanted))
+        self.seen = tuple(others) if seen is None else tuple(map(tidy, seen))
+        self.wanted = tuple(map(tidy, wanted))
         check_seen(self.seen, (*self.unseen, *self.wanted))
         self.settings = settings
         self.text_spec = dict(text_spec) if text_spec is not None else None
@@ -90,16 +91,20 @@ class Segmenter(Pretrained):
 
     @classmethod
     def from_teacher(
-        cls, teacher: Teacher, class_names: Sequence[str], *, settings: TestSettings = TestSettings()
+        cls, teacher: Teacher, class_names: Sequence[str] | str, *, settings: TestSettings = TestSettings()
     ) -> Self:
         """Return the zero-shot teacher by itself as a segmenter (MaskCLIP-style): what a student is compared with.
 
         Args:
             teacher: Any teacher.
-            class_names: Names that it answers to.
+            class_names: Names that it answers to, as `segment` takes them.
             settings: How photos are tested.
+
+        Raises:
+            TypeError, ValueError: As `clipteacher.segmenter.vocabulary.check_names`.
         """
-        return cls(ZeroShotTeacher(teacher), class_names, teacher.encode_text(class_names), seen=(), settings=settings)
+        names = check_names(class_names)
+        return cls(ZeroShotTeacher(teacher), names, teacher.encode_text(names), seen=(), settings=settings)
 
     @property
     def classifier(self) -> TextClassifier:
@@ -120,10 +125,10 @@ class Segmenter(Pretrained):
     def segment(
         self,
         photo: Photo,
-        class_names: Sequence[str] | None = None,
+        class_names: Sequence[str] | str | None = None,
         *,
         threshold: float | None = None,
-        background_prompts: Sequence[str] = (),
+        background_prompts: Sequence[str] | str = (),
         return_logits: bool = False,
     ) -> Segmentation:
         """Segment one photo in eval mode.
@@ -131,13 +136,14 @@ class Segmenter(Pretrained):
         Args:
             photo: A path, a picture of Pillow's, an array (H, W, 3) or a tensor (3, H, W): all that
                 `clipteacher.data.photo.read_photo` takes.
-            class_names: N names, any words; None is the model's own vocabulary.
+            class_names: N names, any words, in a list or in one text, "cat, old chair", which is read as on a command
+                line, see `clipteacher.protocols.words.read_words`; None is the model's own vocabulary.
             threshold: Least cosine, in [-1, 1], between a pixel's feature and its best name; below it the pixel is
                 none of the names. None sets no least. The calibration is subtracted before: a seen name then needs a
                 cosine of threshold + calibration / |R|.
-            background_prompts: Words that compete with the names; where one of them is the best, the pixel is none of
-                the names. Those among the names count as names: `background_prompts=segmenter.class_names` is a good
-                start.
+            background_prompts: Words that compete with the names, given in the same way; where one of them is the best,
+                the pixel is none of the names. Those among the names count as names:
+                `background_prompts=segmenter.class_names` is a good start.
             return_logits: Return the names' logits, less the calibration, at the photo's own size too: N·H·W numbers.
 
         Returns:
@@ -146,7 +152,7 @@ class Segmenter(Pretrained):
 
         Raises:
             DataError: A file cannot be read.
-            TypeError: The photo is none of these things.
+            TypeError: The photo is none of these things, or a name is no string.
             ValueError: As `read_photo` and `with_names`, or `threshold` is no cosine.
         """
         (found,) = self.segment_batch(
@@ -161,10 +167,10 @@ class Segmenter(Pretrained):
     def segment_batch(
         self,
         photos: Iterable[Photo],
-        class_names: Sequence[str] | None = None,
+        class_names: Sequence[str] | str | None = None,
         *,
         threshold: float | None = None,
-        background_prompts: Sequence[str] = (),
+        background_prompts: Sequence[str] | str = (),
         return_logits: bool = False,
         batch_size: int = 8,
     ) -> list[Segmentation]:
@@ -188,9 +194,8 @@ class Segmenter(Pretrained):
         """
         check_threshold(threshold)
         model = self if class_names is None else self.with_names(class_names)
-        if isinstance(background_prompts, str):
-            check_names(background_prompts)
-        others = [name for name in dict.fromkeys(map(composed, background_prompts)) if name not in model.class_names]
+        asked = set(map(folded, model.class_names))
+        others = [name for name in read_words(background_prompts, "background_prompts") if folded(name) not in asked]
         text_features = model.text_features
         if others:
             text_features = torch.cat([text_features, self._encode(others).to(text_features)])
@@ -210,19 +215,20 @@ class Segmenter(Pretrained):
             )
         return found
 
-    def with_names(self, class_names: Sequence[str], text_encoder: TextEncoder | None = None) -> Segmenter:
+    def with_names(self, class_names: Sequence[str] | str, text_encoder: TextEncoder | None = None) -> Segmenter:
         """Return a segmenter that shares the student and answers to other names.
 
         Args:
-            class_names: Any words. Those of the model's own vocabulary need no text tower; text features of others are
-                kept in memory and, unless `text_cache` is off, on disk, so that the tower is built for new words alone.
+            class_names: Any words, as `segment` takes them. Those of the model's own vocabulary need no text tower;
+                text features of others are kept in memory and, unless `text_cache` is off, on disk, so that the tower
+                is built for new words alone.
             text_encoder: Text tower for the others; None builds the one that the teacher had.
 
         Raises:
-            ValueError: As `clipteacher.segmenter.vocabulary.encode_names`.
+            TypeError, ValueError: As `clipteacher.segmenter.vocabulary.encode_names`.
         """
-        text_features = self._encode(class_names, text_encoder)  # which checks the names
-        return self._like(class_names=tuple(map(composed, class_names)), text_features=text_features)
+        names = check_names(class_names)
+        return self._like(class_names=names, text_features=self._encode(names, text_encoder))
 
     def with_settings(self, **changes: Any) -> Segmenter:  # noqa: ANN401 (the fields of TestSettings)
         """Return a segmenter that shares the student and the names, and is tested in another way.
@@ -236,18 +242,18 @@ class Segmenter(Pretrained):
         """
         return self._like(settings=replace(self.settings, **changes))
 
-    def to_closed_set(self, class_names: Sequence[str] | None = None) -> ClosedSetSegmenter:
+    def to_closed_set(self, class_names: Sequence[str] | str | None = None) -> ClosedSetSegmenter:
         """Fuse names into the student: a plain closed-set network with one channel a class.
 
         Args:
-            class_names: N names, any words; None is the model's own vocabulary.
+            class_names: N names, any words, as `segment` takes them; None is the model's own vocabulary.
 
         Returns:
             The network, a copy that shares nothing with this one: the same prediction, at the cost of a network that
             was built for N classes.
 
         Raises:
-            ValueError: As `with_names`.
+            TypeError, ValueError: As `with_names`.
         """
         model = self if class_names is None else self.with_names(class_names)
         return ClosedSetSegmenter(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from clipteacher.protocols.splits import composed
+from clipteacher.protocols.words import read_words
 
 if TYPE_CHECKING:  # `check_names` serves where there is no PyTorch, too
     from torch import Tensor
 
     from clipteacher.teachers.teacher import TextEncoder
-
-_NO_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")  # Unicode's controls, halves of a pair, ends of line and paragraph
 
 
 def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
@@ -49,37 +46,35 @@ def check_text_features(class_names: Sequence[str], text_features: Tensor) -> No
     """Check that the text features of N names are (N, C).
 
     Raises:
+        TypeError: The names are one string, or one of them is none.
         ValueError: They have another shape.
     """
+    if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
+        raise TypeError(f"class_names: got {class_names!r}, expected a list of names, each a string in quotes.")
     if text_features.ndim != 2 or len(text_features) != len(class_names):
         raise ValueError(
             f"class_names: got {len(class_names)} names and text features {tuple(text_features.shape)}, expected (N, C)"
         )
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Check a list of class names; any script, signs and emoji are allowed.
+def check_names(names: Sequence[str] | str) -> tuple[str, ...]:
+    """Read class names as `clipteacher.protocols.words.read_words` does: a list of words, or one text with commas.
+
+    Returns:
+        The names, at least one.
 
     Raises:
-        ValueError: A string in place of a list, no names, a blank or what is no string, a control character such as a
-            line break or an escape sequence, or a name that is given twice.
+        TypeError: As `read_words`.
+        ValueError: As `read_words`, or there is no name.
     """
-    if isinstance(names, str):
-        raise ValueError(f"classes: got the string {names!r}, expected a list of names. Write [{names!r}].")
-    blank = any(not isinstance(name, str) or not name.strip() for name in names)
-    if not names or blank or len(set(map(composed, names))) != len(names):
-        raise ValueError(
-            f"classes: got {list(names)}, expected one or more different names. Remove doubles and blanks."
-        )
-    for name in names:
-        # A line break would split a table's row; an escape sequence would be obeyed by a terminal.
-        odd = next((sign for sign in name if unicodedata.category(sign) in _NO_TEXT), None)
-        if odd is not None:
-            raise ValueError(f"classes: got {name!r} with the control character {odd!r}, expected text. Take it out.")
+    words = read_words(names)
+    if not words:
+        raise ValueError(f"classes: got {names!r}, expected at least one name. Write one, such as 'cat, old chair'.")
+    return words
 
 
 def encode_names(
-    names: Sequence[str],
+    names: Sequence[str] | str,
     known: Mapping[str, Tensor],
     spec: Mapping[str, Any] | None,
     text_encoder: TextEncoder | None = None,
@@ -87,8 +82,8 @@ def encode_names(
     """Look names up among the known text features, and run the text tower for the others only.
 
     Args:
-        names: N class names, any words.
-        known: Vectors (C,) by name, names in Unicode's composed form (NFC).
+        names: N class names, any words, as `check_names` takes them.
+        known: Vectors (C,) by name, names as `clipteacher.protocols.words.tidy` writes them.
         spec: Description of the text tower, or None where there is none.
         text_encoder: The tower itself, in place of `spec`.
 
@@ -96,13 +91,13 @@ def encode_names(
         (N, C), float32, unit vectors.
 
     Raises:
+        TypeError: As `check_names`.
         ValueError: As `check_names`; a name is unknown and no text tower can be built; the tower's width is not that
             of the known text features; or a name is longer than the tower reads.
     """
     import torch
 
-    check_names(names)
-    names = [composed(name) for name in names]
+    names = check_names(names)
     unknown = [name for name in names if name not in known]
     found = dict(known)
     if unknown:

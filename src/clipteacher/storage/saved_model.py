@@ -18,6 +18,7 @@ from clipteacher.inference.placement import OWN_SIZE
 from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.storage.config_entries import check_entries
+from clipteacher.storage.folder_files import check_files, check_vocabulary, read_json, tensor_shapes
 from clipteacher.storage.model_card import model_card
 from clipteacher.students.student import check_student, student_spec
 from clipteacher.utils.atomic_files import REPLACED, UNFINISHED, flush, json_text, nan_to_none
@@ -29,11 +30,6 @@ _STUDENT, _VOCABULARY, _CONFIG, _CARD = "student.safetensors", "vocabulary.safet
 _OWN = ("format", "student", "student_class", "class_names", "unseen", "seen", "wanted", "text_encoder", "test")
 MODEL_FILES = (_STUDENT, _VOCABULARY, _CONFIG, _CARD)
 """The files of a model folder."""
-# Arguments of a student, of segmentation_models_pytorch and of timm that read or fetch a file.
-_READS_FILES = frozenset(
-    {"weights", "encoder_weights", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"}
-    | {"pretrained_strict", "cache_dir"}
-)
 _MOVED = {"package:clipteacher.tiny_clip": "package:clipteacher.demo.tiny_clip"}  # since format 1
 
 
@@ -84,8 +80,8 @@ def write_model(model: SavedModel, folder: str | Path) -> None:
     Raises:
         FileExistsError: What is there under this name is neither a model folder nor an empty one.
         TypeError: An entry of the record is no JSON.
-        ValueError: An entry of the record has the name of one of the model's own, or holds an infinity; NaN becomes
-            null.
+        ValueError: A name is no word or is given twice; or an entry of the record has the name of one of the model's
+            own, or holds an infinity; NaN becomes null.
     """
     folder = Path(folder)
     empty = folder.is_dir() and not any(folder.iterdir())
@@ -93,12 +89,14 @@ def write_model(model: SavedModel, folder: str | Path) -> None:
         raise FileExistsError(f"model: {folder} exists and is no model folder; name another, nothing was written")
     folder.parent.mkdir(parents=True, exist_ok=True)
     config, state = _config(model), model.student.state_dict()
+    text = json_text(config)
+    check_entries(json.loads(text), folder / _CONFIG, builds=False)  # what cannot be read is not written
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}{UNFINISHED}", dir=folder.parent))
     try:
         # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
         save_file({name: each.detach().cpu().contiguous().clone() for name, each in state.items()}, fresh / _STUDENT)
         save_file({"vectors": model.text_features.detach().cpu().contiguous()}, fresh / _VOCABULARY)
-        (fresh / _CONFIG).write_text(json_text(config), encoding="utf-8")
+        (fresh / _CONFIG).write_text(text, encoding="utf-8")
         (fresh / _CARD).write_text(model_card(nan_to_none(config)), encoding="utf-8")
         _move(fresh, folder)
     except BaseException:
@@ -152,17 +150,16 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: It is not a model folder.
-        ValueError: The file is no JSON, of a format that this version does not know, or damaged.
+        ValueError: The file leads out of the folder, is no JSON, too large or too deep, of a format that this version
+            does not know, or damaged.
     """
     path = Path(folder) / _CONFIG
-    if not path.is_file():
+    if not path.is_file() and not path.is_symlink():
         raise FileNotFoundError(
             f"model: no {_CONFIG} in {folder}; expected the folder model/ of a run of `clipteacher fit`"
         )
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"model: {path} is no JSON ({error})") from error
+    check_files(Path(folder), (_CONFIG,))
+    config = read_json(path)
     found = config.get("format") if isinstance(config, dict) else type(config).__name__
     if found == 1 and type(found) is int:
         try:
@@ -182,7 +179,7 @@ def _from_format_1(config: Mapping[str, Any]) -> dict[str, Any]:
     text_encoder = config["text_encoder"]
     if isinstance(text_encoder, dict):
         model = text_encoder.get("model")
-        text_encoder = text_encoder | ({"model": _MOVED[model]} if model in _MOVED else {})
+        text_encoder = text_encoder | ({"model": _MOVED[model]} if isinstance(model, str) and model in _MOVED else {})
     return {name: value for name, value in config.items() if name not in renamed} | {
         "format": FORMAT,
         "class_names": config["names"],
@@ -199,7 +196,9 @@ def _from_format_1(config: Mapping[str, Any]) -> dict[str, Any]:
 def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedModel:
     """Read a model that `write_model` wrote.
 
-    Building the student leaves torch's random numbers as they were: what is trained afterwards does not depend on it.
+    The folder may be a stranger's: its files, every entry and the shapes of its text features are checked before a
+    tensor is read or a network is built, see docs/guides/threats.md. Building the student leaves torch's random numbers
+    as they were: what is trained afterwards does not depend on it.
 
     Args:
         folder: The folder.
@@ -210,16 +209,22 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
 
     Raises:
         FileNotFoundError: A file of the folder is missing.
-        ValueError: config.json does not say how to build the student, or the weights do not fit it.
+        ValueError: A file leads out of the folder, an entry is wrong, config.json does not say how to build the
+            student, or the weights do not fit it.
     """
-    folder, config = Path(folder), read_config(folder)
+    folder = Path(folder)
+    config = read_config(folder)
+    check_files(folder, (_STUDENT, _VOCABULARY))
     check_entries(config, folder / _CONFIG, builds=student is None)
-    state, text_features = _read_weights(folder)
+    settings = _test_settings(config["test"], folder / _CONFIG)
+    check_vocabulary(folder / _VOCABULARY, config, builds=student is None)
+    tensor_shapes(folder / _STUDENT)
+    text_features = _read_tensors(folder / _VOCABULARY)["vectors"].float()
     if student is None:
         with torch.random.fork_rng(devices=[]):
-            student = _build_student(config, folder, text_features.shape[1])
+            student = _build_student(config, folder)
     try:
-        student.load_state_dict(state)
+        student.load_state_dict(_read_tensors(folder / _STUDENT))
     except RuntimeError as error:
         raise ValueError(
             f"model: {folder / _STUDENT} does not fit {type(student).__name__}: {error}. Hand over the network that "
@@ -227,16 +232,14 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
         ) from error
     student.eval()
     try:
-        if len(text_features) != len(config["class_names"]):
-            raise ValueError(f"class_names: got {len(config['class_names'])} beside {len(text_features)} text features")
         model = SavedModel(
             student=student,
             class_names=tuple(config["class_names"]),
-            text_features=torch.as_tensor(text_features).float(),
+            text_features=text_features,
             unseen=tuple(config["unseen"]),
             seen=None if config["seen"] is None else tuple(config["seen"]),
             wanted=tuple(config["wanted"]),
-            settings=_test_settings(dict(config["test"])),
+            settings=settings,
             text_spec=config["text_encoder"],
             record={name: value for name, value in config.items() if name not in _OWN},
         )
@@ -247,34 +250,31 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
     return model
 
 
-def _read_weights(folder: Path) -> tuple[dict[str, Tensor], Tensor]:
-    """Read the student's tensors by name, any shape, and the text features (N, C)."""
-    for name in (_STUDENT, _VOCABULARY):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"model: no {name} in {folder}; the folder is not whole")
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read tensors by name, any shape; none holds NaN."""
     try:
-        state, text_features = load_file(folder / _STUDENT), load_file(folder / _VOCABULARY)["vectors"]
+        tensors = load_file(path)
     except Exception as error:
-        raise ValueError(f"model: the weights in {folder} cannot be read ({error})") from error
-    if text_features.ndim != 2:
-        raise ValueError(f"model: text features in {folder} have shape {tuple(text_features.shape)}, expected (N, C)")
-    if not (text_features.is_floating_point() and torch.isfinite(text_features).all()):
-        raise ValueError(
-            f"model: {folder / _VOCABULARY}: got {text_features.dtype} or NaN, expected finite numbers. Save it or "
-            "train it again."
-        )
-    return state, text_features
+        raise ValueError(f"model: the weights in {path.parent} cannot be read ({error})") from error
+    for name, tensor in tensors.items():
+        # Text features are finite; a network of your own may keep an infinity, as a mask does.
+        faulty = tensor.is_floating_point() and (tensor.isnan() if name != "vectors" else ~tensor.isfinite()).any()
+        if faulty:
+            raise ValueError(
+                f"model: {path}: got NaN in {name[:80]!r}, expected finite numbers. Save it or train it again."
+            )
+    return tensors
 
 
-def _test_settings(entry: Mapping[str, Any]) -> TestSettings:
-    return TestSettings(**{**entry, "pipeline": TestPipeline(**entry["pipeline"])})
+def _test_settings(entry: Mapping[str, Any], path: Path) -> TestSettings:
+    """Make the settings of their entry."""
+    try:
+        return TestSettings(**{**entry, "pipeline": TestPipeline(**entry["pipeline"])})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"model: {path}: test: {str(error).rstrip('.')}. Save it or train it again.") from error
 
 
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Module:
+def _build_student(config: dict[str, Any], folder: Path) -> nn.Module:
     spec = config["student"]
     if spec is None:
         raise ValueError(
@@ -285,25 +285,6 @@ def _build_student(config: dict[str, Any], folder: Path, width: int) -> nn.Modul
     from clipteacher.students.build import build_student
 
     try:
-        _check_description(spec)
-        if "channels" in spec and spec["channels"] != width:  # before room is made for them
-            raise ValueError(f"channels: got {spec['channels']!r}, expected {width}, the width of its text features")
         return build_student(spec)
     except Exception as error:  # other libraries may raise anything for unexpected arguments
         raise ValueError(f"model: the student in {folder / _CONFIG} cannot be built: {error}") from error
-
-
-def _check_description(spec: object, name: str = "student") -> None:
-    """Check that a student's description holds names and numbers alone: a model folder opens no other file."""
-    if isinstance(spec, dict):
-        for key, value in spec.items():
-            if key in _READS_FILES:
-                raise ValueError(f"{name}: got {key!r}, which reads a file, expected none. Take it out.")
-            _check_description(value, f"{name}.{key}")
-    elif name == "student":
-        raise ValueError(f"student: got {type(spec).__name__}, expected an object with its kind and arguments")
-    elif isinstance(spec, list):
-        for value in spec:
-            _check_description(value, name)
-    elif isinstance(spec, str) and not set(spec).isdisjoint("/\\:"):
-        raise ValueError(f"{name}: got {spec!r}, expected the name of a network, no path and no address")

@@ -7,10 +7,10 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import yaml
-from jsonargparse import ArgumentError, Namespace
+from jsonargparse import ArgumentError, Namespace, get_loader, set_loader
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -27,6 +27,9 @@ from clipteacher.training.session import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS, 
 from clipteacher.training.train import default_out
 from clipteacher.training.trainer_checks import check_checkpointing, trainer_errors
 from clipteacher.utils.usage import PlainHelp, UsageError, one_line, option_names
+from clipteacher.utils.yaml_words import quoted_words
+
+_WORDS: Final = "yaml_words"  # jsonargparse's name for the way in which it reads a configuration
 
 
 class ConfiguredTraining(LightningCLI):
@@ -189,6 +192,7 @@ def configured_session(
         SystemExit: A page was asked for, of help or of the configuration (status 0).
         OSError, TypeError, ValueError: As `Session.prepare`, or what is named cannot be built.
     """
+    set_loader(_WORDS, lambda text: get_loader("yaml")(quoted_words(text)), (yaml.YAMLError,))
     cli = ConfiguredTraining(
         TrainingModule,
         FolderDataModule,
@@ -203,6 +207,7 @@ def configured_session(
             "description": description,
             "exit_on_error": False,
             "formatter_class": PlainHelp,
+            "parser_mode": _WORDS,
         },
     )
     config = cli.config

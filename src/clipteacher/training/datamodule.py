@@ -13,12 +13,12 @@ from torch.utils.data import DataLoader, Subset
 
 from clipteacher.data.audit import audit_labels, check_audit
 from clipteacher.data.augment import Augment
+from clipteacher.data.class_list import listed_words
 from clipteacher.data.crop_box import NOWHERE
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.opened import open_data
 from clipteacher.data.sampler import StepBatchSampler
 from clipteacher.data.value_counts import kept_counts
-from clipteacher.protocols.splits import listed_names
 
 
 class FolderDataModule(LightningDataModule):
@@ -27,8 +27,8 @@ class FolderDataModule(LightningDataModule):
     Args:
         root: The data set's folder. With the name of a protocol: as its reader finds it, see `docs/guides/datasets.md`.
             Else with `classes.txt`, `images/<split>/` and `masks/<split>/`.
-        unseen: Names of the classes that training never sees; in one string, with commas between them. A protocol
-            brings its own.
+        unseen: Names of the classes that training never sees, in a list, in one text with commas, or in a .txt file,
+            see `clipteacher.data.class_list.listed_words`. A protocol brings its own.
         wanted: Names that training knows by word alone (the transductive setting), in a list or one string; any words.
             Those with masks are held back and scored. A transductive protocol brings its own.
         protocol: Name of a protocol such as "voc12-15-5": it decides reader, classes and split; `clipteacher fit` takes
@@ -72,8 +72,7 @@ class FolderDataModule(LightningDataModule):
         if batch_size < 1:
             raise ValueError(f"batch_size: got {batch_size}, expected 1 or more. Give 8 to 16.")
         self.root = Path(root)
-        given = listed_names(unseen) if unseen else None
-        words = listed_names(wanted) if wanted else ()
+        given, words = listed_words(unseen or (), "unseen") or None, listed_words(wanted or (), "wanted")
         train, val = (open_data(root, split, protocol, given, wanted=words) for split in (train_split, val_split))
         self.class_split, self.wanted, self.protocol = train.class_split, train.wanted, train.protocol
         self.train_set = SegmentationDataset(

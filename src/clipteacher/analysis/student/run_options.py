@@ -14,6 +14,7 @@ from torch import nn
 from clipteacher.method.config import MethodConfig, preset_defaults
 from clipteacher.storage.saved_model import model_folder
 from clipteacher.teachers.teacher import Teacher, check_teacher
+from clipteacher.utils.yaml_words import load_yaml
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def read_config(config: Path) -> dict[str, Any]:
     if not config.is_file():
         raise FileNotFoundError(f"config: no file {config}, expected a configuration of `clipteacher fit`")
     try:
-        settings: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
+        settings: dict[str, Any] = load_yaml(config.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"config: {config} is no YAML ({error})") from error
     model = settings.get("model") if isinstance(settings, dict) else None

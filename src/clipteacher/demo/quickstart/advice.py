@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from clipteacher.protocols.words import write_words
+
 Commands = list[tuple[str, str]]
 """What each command is for, and its line for a shell."""
 
@@ -20,7 +22,7 @@ def next_commands(out: Path, fit_config: Path, photo: Path, words: Sequence[str]
         words: Names to segment it by.
     """
     model, world = str(out / "before" / "model"), str(out / "world")
-    segment = ("clipteacher", "segment", str(photo), "--model", model, "--classes", ", ".join(words))
+    segment = ("clipteacher", "segment", str(photo), "--model", model, "--classes", write_words(words))
     commands = [
         ("Segment a scene by any words:", (*segment, "--out", str(out / "words"))),
         ("Score this student again:", ("clipteacher", "evaluate", "--model", model, "--data", world)),

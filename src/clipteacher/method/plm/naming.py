@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.method.plm.fused_labels import FusedLabels
+from clipteacher.protocols.words import read_words
 
 NO_NAME: Final = -1
 """Name of a region that is of no wanted name."""
@@ -31,6 +32,7 @@ class NamingConfig:
             `clipteacher.method.plm.refinement`: a named region's shape is what the student learns of that name.
 
     Raises:
+        TypeError, ValueError: The prompts are no words, see `clipteacher.protocols.words.read_words`.
         ValueError: The margin is no cosine, or the steps are negative.
     """
 
@@ -39,7 +41,8 @@ class NamingConfig:
     refinement: int = 10
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the numbers, and read the words."""
+        object.__setattr__(self, "background_prompts", read_words(self.background_prompts, "naming.background_prompts"))
         if self.refinement < 0:
             raise ValueError(f"naming.refinement: got {self.refinement}, expected 0 or more. Leave it out for 10.")
         if not -1 <= self.margin <= 1:
