@@ -63,8 +63,8 @@ def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["segment", "--help"])
     usage = capsys.readouterr().out
-    # Those of the benchmarks, of `evaluate` and of `fit`.
-    others = {"data", "unseen", "calibration", "config"}
+    # Those of the benchmarks, of `evaluate`, `fit` and `train`.
+    others = {"data", "unseen", "calibration", "config", "want"}
     options = set(re.findall(r"(?<![\w-])--([a-z_]+)(?![\w.-])", PAGE)) - others
     assert {"threshold", "background_prompts", "background_own", "areas", "max_pixels", "text_cache"} <= options
     for option in options:

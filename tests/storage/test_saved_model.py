@@ -478,7 +478,7 @@ def words(**tensors: Tensor) -> Callable[[Path], object]:
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
-    "no config": (lambda f: (f / FILES[0]).unlink(), FileNotFoundError, r"no config\.json in .*`clipteacher fit`"),
+    "no config": (lambda f: (f / FILES[0]).unlink(), FileNotFoundError, r"no config\.json in .*`clipteacher train`"),
     "no student": (lambda f: (f / FILES[1]).unlink(), FileNotFoundError, r"no student\.safetensors in .*not whole"),
     "no words": (lambda f: (f / FILES[2]).unlink(), FileNotFoundError, r"no vocabulary\.safetensors in .*not whole"),
     "student cut": (cut(FILES[1], 5000), ValueError, "the weights in .* cannot be read"),

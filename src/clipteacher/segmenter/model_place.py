@@ -45,7 +45,7 @@ def local_model(model: str | Path) -> Path | None:
     path = Path(os.path.expanduser(model))
     if path.is_dir():
         folder = model_folder(path)
-        if not (folder / _CONFIG).is_file():
+        if not os.path.lexists(folder / _CONFIG):  # a link to nothing is told as such where files are checked
             raise FileNotFoundError(_no_model(path))
         return folder
     if path.exists():
