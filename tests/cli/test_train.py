@@ -6,6 +6,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -73,6 +74,20 @@ def test_one_command_trains_on_words(ran: tuple[Path, str]) -> None:
         assert command in said
     assert {each.name for each in out.iterdir()} >= {"plan.yaml", "config.yaml", "metrics.json", "report.png", "model"}
     assert not (out / "calibration").exists(), "with words before training none is needed"
+
+
+def test_later_photos_are_brought_to_the_size_of_training(ran: tuple[Path, str], photos: Path) -> None:
+    model = Segmenter.from_pretrained(ran[0] / "model")
+    assert model.settings.pipeline.short_side == 64
+    assert "photos are brought to 64 pixels" in ran[1]
+    small = Image.open(min((photos / "images" / "val").iterdir()))
+    large = small.resize((640, 640), Image.Resampling.BICUBIC)
+    big, own = (model.segment(each, return_logits=True).logits for each in (large, small))
+    assert big is not None
+    assert own is not None
+    assert big.shape[1:] == (640, 640)
+    apart = np.abs(big[:, 5::10, 5::10] - own).mean() / own.std()
+    assert apart < 0.4, "at its own size it is another picture: 0.8"
 
 
 def test_the_plan_repeats_the_run(ran: tuple[Path, str], tmp_path: Path) -> None:

@@ -29,6 +29,17 @@ def test_photos_are_counted_and_measured(folder: Path) -> None:
     assert list(facts.shares.values()) == pytest.approx(pixels / pixels.sum())
 
 
+def test_the_shorter_side_of_photos_that_lie_and_stand(folder: Path) -> None:
+    for number, path in enumerate(sorted((folder / "images" / "train").iterdir())):
+        if number < 2:
+            mask = folder / "masks" / "train" / f"{path.stem}.png"
+            for each in (path, mask):
+                turned = Image.open(each).transpose(Image.Transpose.ROTATE_90)
+                turned.save(each)
+    facts = data_facts(*sets(folder))
+    assert facts.short_side == 70
+
+
 def test_masks_of_held_back_classes_change_nothing(folder: Path) -> None:
     before = data_facts(*sets(folder, ("sun",)))
     assert "sun" not in before.shares

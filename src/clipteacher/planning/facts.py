@@ -29,6 +29,7 @@ class DataFacts:
         val_photos: Number of photos to score on.
         height: Median height of the training photos in pixels, upright.
         width: Median width.
+        short_side: Median of their shorter sides.
         shares: Share of the labelled training pixels that each class with masks has, 0..1, by name.
     """
 
@@ -36,6 +37,7 @@ class DataFacts:
     val_photos: int
     height: int
     width: int
+    short_side: int
     shares: Mapping[str, float]
 
 
@@ -77,6 +79,7 @@ def data_facts(train: SegmentationDataset, val: SegmentationDataset) -> DataFact
         val_photos=len(val),
         height=int(median(height for height, _ in sizes)),
         width=int(median(width for _, width in sizes)),
+        short_side=int(median(min(size) for size in sizes)),
         shares={name: count / total for name, count in seen.items()},
     )
 

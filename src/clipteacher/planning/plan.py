@@ -116,8 +116,7 @@ def configuration(choices: Choices, root: str, *, cache_folder: str, seed: int) 
         "method": {"plm": {"windows": list(windows_for(choices.tokens))}, "losses": {"class_weights": dict(weights)}},
         "optimizer": {"lr": sizes.lr, "warmup_steps": min(20, max(1, steps // 10))},
     }
-    if frame.short_side is not None:
-        model["test"] = {"pipeline": {"short_side": frame.short_side, "mode": "whole"}}
+    model["test"] = {"pipeline": {"short_side": _test_side(choices), "mode": "whole"}}
     trainer = {
         "max_steps": steps,
         "accelerator": {"cuda": "gpu"}.get(machine.device, machine.device),
@@ -169,10 +168,16 @@ def decisions(choices: Choices, layout: str) -> tuple[Decision, ...]:
         Decision("teacher", choices.teacher.name, choices.teacher.reason),
         Decision("student", choices.student.name, choices.student.reason),
         Decision("crops", f"{sizes.batch_size} of {frame.crop[1]}x{frame.crop[0]} a step", frame.reason),
+        Decision("later", f"photos are brought to {_test_side(choices)} pixels", "the shorter side in training"),
         Decision("reading", read, "all photos fit into memory" if sizes.cache else "they do not all fit into memory"),
         Decision("steps", str(choices.steps.steps), choices.steps.reason),
         Decision("time", f"about {max(1, round(choices.steps.minutes))} minutes", "measured on your first photos"),
     )
+
+
+def _test_side(choices: Choices) -> int:
+    """Return the shorter side of photos at test: things are as large as they were in training."""
+    return choices.frame.short_side or choices.data.short_side
 
 
 _MEANING: Final = {
