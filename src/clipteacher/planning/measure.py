@@ -17,6 +17,8 @@ from clipteacher.planning.budget import Seconds
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.teacher_cache.tokens import photo_tokens
 from clipteacher.teachers.teacher import Teacher
+from clipteacher.training.allocator import keep_freed_memory
+from clipteacher.utils.lists import subsample
 from clipteacher.utils.modes import in_mode
 
 _TIMES: Final = 2  # after one more, which warms up
@@ -31,7 +33,7 @@ def measure(
     device: str,
     workers: int,
 ) -> Seconds:
-    """Measure on the first training photos. The student is trained by nothing of it.
+    """Measure on training photos from all over the set, with memory kept as training keeps it. Nothing is trained.
 
     Args:
         framework: Student and teacher.
@@ -44,8 +46,11 @@ def measure(
     Raises:
         DataError: A photo cannot be read.
     """
+    keep_freed_memory()
     framework.to(device).train()
-    samples = [train[(index % len(train), index)] for index in range(batch_size)]
+    chosen = subsample(len(train), batch_size)  # neighbours often show the same things
+    indices = [chosen[number % len(chosen)] for number in range(batch_size)]
+    samples = [train[(index, number)] for number, index in enumerate(indices)]
     images = float_images(torch.stack([sample.image for sample in samples]).to(device))
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.stack([sample.mask for sample in samples]).to(device)
@@ -54,22 +59,24 @@ def measure(
     tested = TestSettings(pipeline=TestPipeline(short_side=short_side, mode="whole"))
     teacher: Teacher = framework.teacher
     tokens = teacher.encode_image(images)
-    reading = _seconds(lambda: [train[(index % len(train), 0)] for index in range(batch_size)], device)
+    reading = _seconds(lambda: [train[(index, 0)] for index in indices], device)
 
     def step() -> None:
-        averaged = None
-        if framework.wanted:  # self-training looks once more
-            with torch.no_grad():
-                averaged = framework.student(images).float()
-        losses: Any = framework(images, labels, tokens, averaged)
+        losses: Any = framework(images, labels, tokens)
         sum(losses.values()).backward()
         framework.zero_grad()
+
+    def look() -> None:
+        with torch.no_grad(), in_mode(framework.student, training=False):
+            framework.student(images)
 
     def test() -> None:
         with torch.inference_mode(), in_mode(framework.student, training=False):
             DensePrediction(framework.student, photo[None], tested)
 
-    taken = _seconds(step, device)
+    taken, config = _seconds(step, device), framework.method.self_training
+    if framework.wanted and config is not None:  # the averaged student looks, too, once self-training has begun
+        taken += (1 - config.start) * _seconds(look, device)
     return Seconds(
         step=max(taken, reading / workers) if workers else taken + reading,
         teacher=_seconds(lambda: photo_tokens(teacher, photo, parts=1, short_side=short_side), device),
