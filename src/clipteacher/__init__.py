@@ -9,9 +9,9 @@ Teachers and students lie one level down, for each loads a library of its own: `
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from clipteacher.utils.lazy import lazy_names
 from clipteacher.version import __version__
 
 if TYPE_CHECKING:
@@ -77,13 +77,7 @@ _MODULES = {
 
 
 if not TYPE_CHECKING:  # which would take every name for one of the package
-
-    def __getattr__(name: str) -> object:
-        """Load a name of `__all__` from its module, and keep it."""
-        if name not in _MODULES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f"clipteacher.{_MODULES[name]}"), name)
-        return value
+    __getattr__ = lazy_names(__name__, _MODULES, globals())
 
 
 def __dir__() -> list[str]:

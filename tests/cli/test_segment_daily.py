@@ -153,6 +153,19 @@ def test_whatever_pillow_reads(trained: tuple[Path, Path], tmp_path: Path) -> No
         assert each.shape == sides.get(name, size), name
 
 
+def half_a_picture(patch: pytest.MonkeyPatch, number: int, error: Callable[[str], BaseException]) -> None:
+    """Of the pictures to be saved, write half of the one of this number, and raise what `error` makes of its path."""
+    save, count = Image.Image.save, iter(range(99))
+
+    def stop(picture: Image.Image, path: Path, **options: Any) -> None:  # noqa: ANN401 (Pillow's)
+        if next(count) == number:
+            Path(path).write_bytes(b"half")
+            raise error(str(path))
+        save(picture, path, **options)
+
+    patch.setattr(Image.Image, "save", stop)
+
+
 @pytest.mark.parametrize("when", [0, 1, 2, 5])
 def test_ctrl_c(
     when: int,
@@ -161,16 +174,8 @@ def test_ctrl_c(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    save, count = Image.Image.save, iter(range(99))
-
-    def stop(picture: Image.Image, path: Path, **options: Any) -> None:  # noqa: ANN401 (Pillow's)
-        if next(count) == when:
-            Path(path).write_bytes(b"half")
-            raise KeyboardInterrupt
-        save(picture, path, **options)
-
     Path("areas.csv").write_text("of before")
-    monkeypatch.setattr(Image.Image, "save", stop)
+    half_a_picture(monkeypatch, when, lambda _: KeyboardInterrupt())
     said = ends(capsys, 130, trained, photos, "--out", "out", "--areas", "areas.csv")
     assert said == f"clipteacher: stopped. Written: {when // 2 * 2} pictures in out, each whole; areas.csv is not.\n"
     assert check_whole(Path("out")) == PAIRS[:when]
@@ -196,16 +201,11 @@ def test_a_full_disk(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    save, count = Image.Image.save, iter(range(99))
-
-    def fill(picture: Image.Image, path: Path, **options: Any) -> None:  # noqa: ANN401 (Pillow's)
-        if next(count) == 3:
-            Path(path).write_bytes(b"half")
-            raise OSError(errno.ENOSPC, "No space left on device", *([str(path)] if named else []))
-        save(picture, path, **options)
+    def full(path: str) -> OSError:
+        return OSError(errno.ENOSPC, "No space left on device", *([path] if named else []))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Image.Image, "save", fill)
+        half_a_picture(patch, 3, full)
         said = ends(capsys, 1, trained, photos, "--out", "out", "--areas", "a.json")
     assert said == (
         "clipteacher: error: [Errno 28] No space left on device: 'out/b_ids.png'. The disk is full: free some room. "

@@ -112,7 +112,7 @@ def _check_numbers(given: Namespace) -> None:
 
 def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     """Load the model with its words, and the words that compete with them; every word is checked here."""
-    from clipteacher.inference.text_classifier import check_threshold
+    from clipteacher.inference.threshold import check_threshold
     from clipteacher.onnx.segmenter import OnnxSegmenter
     from clipteacher.segmenter.segmenter import Segmenter
 

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from clipteacher.inference.threshold import check_threshold
 
-__all__ = ["TextClassifier", "check_threshold"]
-
 
 @dataclass(frozen=True, eq=False)
 class TextClassifier:

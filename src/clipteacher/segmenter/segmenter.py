@@ -14,7 +14,8 @@ from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import check_images, float_images, image_dtype
 from clipteacher.inference.settings import TestSettings
-from clipteacher.inference.text_classifier import TextClassifier, check_threshold
+from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.inference.threshold import check_threshold
 from clipteacher.protocols.splits import check_seen
 from clipteacher.protocols.words import folded, read_words, tidy
 from clipteacher.segmenter.closed_set import ClosedSetSegmenter
