@@ -2,11 +2,13 @@
 
     python tools/pretrain_tiny_clip.py --out DIR                                  # DIR holds open_clip_config.json
     python tools/pretrain_tiny_clip.py --out DIR2 --start DIR/open_clip_model.safetensors --first 30000 --seed 1
+    python tools/pretrain_tiny_clip.py --out DIR3 --text DIR/open_clip_model.safetensors            # a new image tower
 
 open_clip's own architecture, tokenizer and loss; no mask is ever read. It writes `open_clip_model.safetensors` (half
 precision) and `pretraining.json` (arguments, time and machine of each stage, zero-shot accuracy on held-out scenes).
-Those of `src/clipteacher/demo/tiny_clip` were made so. Rows of the token table that no caption uses are zero: a word
-that it never read says nothing to it, and the wheel stays small.
+Those of `src/clipteacher/demo/tiny_clip` and `tiny_clip_vit` were made so, the latter beginning with the former's text
+tower. Rows of the token table that no caption uses are zero: a word that it never read says nothing to it, and the
+wheel stays small.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from clipteacher.utils.atomic_files import write_json
 
 open_clip: Any = _untyped  # open_clip ships no types
 
-HERE = Path(__file__).resolve().parents[1] / "src" / "clipteacher" / "tiny_clip"
+HERE = Path(__file__).resolve().parents[1] / "src" / "clipteacher" / "demo" / "tiny_clip"
 WORLD_SEED = 231002296  # no quickstart draws this world
 
 
@@ -47,6 +49,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder with open_clip_config.json; written to")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and crops")
     parser.add_argument("--start", type=Path, help="weights to go on from; pretraining.json lies beside them")
+    parser.add_argument("--text", type=Path, help="weights whose text tower to begin with; of the same text_cfg")
     parser.add_argument("--first", type=int, default=0, help="number of the first scene to learn from")
     parser.add_argument("--scenes", type=int, default=24000, help="scenes to learn from")
     parser.add_argument("--held_out", type=int, default=2000, help="scenes to score on")
@@ -69,6 +72,8 @@ def main() -> None:
     torch.manual_seed(given.seed)
     model = open_clip.CLIP(**config["model_cfg"])
     stages: list[dict[str, Any]] = []
+    if given.text is not None:
+        model.load_state_dict(read_text_tower(given.text), strict=False)
     if given.start is not None:
         model.load_state_dict(load_file(given.start))
         stages = json.loads((given.start.parent / "pretraining.json").read_text(encoding="utf-8"))["stages"]
@@ -86,7 +91,7 @@ def main() -> None:
     accuracy = zero_shot(model, tokenizer, held_out[0], held_out[1], normalise)
     save(model, given.out / "open_clip_model.safetensors")
     stage = {
-        "arguments": {name: value for name, value in vars(given).items() if name not in ("out", "start")},
+        "arguments": {name: value for name, value in vars(given).items() if name not in ("out", "start", "text")},
         "minutes": round((time.perf_counter() - started) / 60, 1),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
         f"open_clip {open_clip.__version__}",
@@ -101,6 +106,11 @@ def main() -> None:
         },
     )
     print(json.dumps(accuracy, indent=2))
+
+
+def read_text_tower(path: Path) -> dict[str, Tensor]:
+    """Read the weights of a CLIP without those of its image tower."""
+    return {name: value for name, value in load_file(path).items() if not name.startswith("visual.")}
 
 
 def save(model: nn.Module, path: Path) -> None:

@@ -42,3 +42,14 @@ def test_there_is_an_end() -> None:
     chosen = choose_steps(Seconds(1e-4, 0, 0), minutes=600, photos=10**6, val_photos=10, batch_size=16)
     assert chosen.steps == MOST
     assert not chosen.short
+
+
+def test_few_photos_need_no_more_steps_than_are_enough() -> None:
+    seconds = Seconds(step=1.0, teacher=0.0, test=0.0)  # 255 steps fit into five minutes, 204 into four
+    five, four = (
+        choose_steps(seconds, minutes=minutes, photos=300, val_photos=0, batch_size=10, fewest=250)
+        for minutes in (5, 4)
+    )
+    assert (five.short, four.short) == (False, True)
+    few = choose_steps(seconds, minutes=4, photos=60, val_photos=0, batch_size=10, fewest=250)
+    assert (few.steps, few.short) == (EPOCHS * 60 // 10, False)

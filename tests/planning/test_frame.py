@@ -29,6 +29,34 @@ def test_a_crop_is_about_a_photo(
 
 
 @pytest.mark.parametrize(
+    ("size", "gpu", "short_side", "crop", "cache_side"),
+    [
+        ((213, 320), False, 160, (160, 256), None),
+        ((1080, 1920), False, 160, (160, 256), 256),
+        ((1080, 1920), True, 320, (320, 480), 512),
+        ((128, 128), False, None, (128, 128), None),
+    ],
+)
+def test_where_time_is_short_the_student_sees_smaller_photos_and_the_teacher_does_not(
+    size: tuple[int, int], gpu: bool, short_side: int | None, crop: tuple[int, int], cache_side: int | None
+) -> None:
+    frame, usual = (choose_frame(*size, gpu=gpu, quick=quick) for quick in (True, False))
+    assert (frame.short_side, frame.crop, frame.cache_side, frame.quick) == (short_side, crop, cache_side, True)
+    assert usual.cache_side == cache_side == usual.short_side
+    assert ("time is too short" in frame.reason) == (short_side is not None)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "usual", "windows"),
+    [((10, 14), (14, 20), (4, 10)), ((14, 20), (14, 20), (6, 14)), ((6, 6), (12, 12), (1, 2))],
+)
+def test_windows_cover_the_same_part_of_a_smaller_photo(
+    tokens: tuple[int, int], usual: tuple[int, int], windows: tuple[int, int]
+) -> None:
+    assert windows_for(tokens, usual) == windows
+
+
+@pytest.mark.parametrize(
     ("tokens", "windows"), [((14, 20), (6, 14)), ((32, 32), (6, 14)), ((12, 18), (2, 4)), ((2, 2), (1, 2))]
 )
 def test_windows_fit_into_the_map(tokens: tuple[int, int], windows: tuple[int, int]) -> None:

@@ -24,7 +24,7 @@ def test_a_step_the_teacher_and_a_test_photo(folder: Path) -> None:
     framework = CLIPTeacher(StandInStudent(16), StandInTeacher(16, patch=8), split.seen, method, wanted=("sun",))
     before = [parameter.clone() for parameter in framework.student.parameters()]
     for short_side in (None, 48):
-        found = measure(framework, train, batch_size=2, short_side=short_side, device="cpu", workers=0)
+        found = measure(framework, train, batch_size=2, short_side=short_side, cache_side=None, device="cpu", workers=0)
         assert min(found.step, found.teacher, found.test) > 0
     assert all(map(torch.equal, before, framework.student.parameters()))
     assert framework.student.training

@@ -12,6 +12,9 @@ EPOCHS: Final = 30
 FEWEST: Final = 100
 """Fewest steps that are worth training."""
 
+FEWEST_OF_USUAL_SIZE: Final = 250
+"""Fewest steps on photos of the usual size: where the time bears fewer, more steps on smaller photos teach more."""
+
 MOST: Final = 20_000
 """Most steps: the published protocols train so many."""
 
@@ -41,7 +44,7 @@ class Steps:
         steps: Optimiser steps.
         reason: What set the number, for a table.
         minutes: How long the whole will take, about.
-        short: Whether the time bears fewer than `FEWEST` steps.
+        short: Whether the time bears fewer steps than are worth training.
     """
 
     steps: int
@@ -50,7 +53,9 @@ class Steps:
     short: bool
 
 
-def choose_steps(seconds: Seconds, *, minutes: float, photos: int, val_photos: int, batch_size: int) -> Steps:
+def choose_steps(
+    seconds: Seconds, *, minutes: float, photos: int, val_photos: int, batch_size: int, fewest: int = FEWEST
+) -> Steps:
     """Choose the number of steps.
 
     Args:
@@ -59,6 +64,7 @@ def choose_steps(seconds: Seconds, *, minutes: float, photos: int, val_photos: i
         photos: Number of training photos, n.
         val_photos: Number of photos to score on.
         batch_size: Photos a step, b.
+        fewest: Fewest steps that are worth training; so few photos that fewer are enough need no more.
 
     Returns:
         The smallest of what fits into the time, `EPOCHS` · n / b and `MOST`; at least `FEWEST` in any case.
@@ -81,7 +87,7 @@ def choose_steps(seconds: Seconds, *, minutes: float, photos: int, val_photos: i
     elif steps == MOST:
         why = "enough for any set"
     spent = (steps * seconds.step + min(photos, steps * batch_size) * seconds.teacher + val_photos * seconds.test) / 60
-    return Steps(steps, f"{why}; {shown}", spent / (1 - _OVERHEAD), timed < FEWEST)
+    return Steps(steps, f"{why}; {shown}", spent / (1 - _OVERHEAD), timed < min(fewest, enough))
 
 
 def _fitting(left: float, seconds: Seconds, photos: int, batch_size: int) -> int:

@@ -30,6 +30,7 @@ def measure(
     *,
     batch_size: int,
     short_side: int | None,
+    cache_side: int | None,
     device: str,
     workers: int,
 ) -> Seconds:
@@ -40,6 +41,7 @@ def measure(
         train: Training photos, with the augmentation that they will have.
         batch_size: Photos a step.
         short_side: Shorter side of a photo at test; None is its own size.
+        cache_side: Shorter side of a photo that the teacher sees; None is its own size.
         device: Where.
         workers: Processes that read photos beside the step; 0 reads between steps.
 
@@ -79,7 +81,7 @@ def measure(
         taken += (1 - config.start) * _seconds(look, device)
     return Seconds(
         step=max(taken, reading / workers) if workers else taken + reading,
-        teacher=_seconds(lambda: photo_tokens(teacher, photo, parts=1, short_side=short_side), device),
+        teacher=_seconds(lambda: photo_tokens(teacher, photo, parts=1, short_side=cache_side), device),
         test=_seconds(test, device),
     )
 

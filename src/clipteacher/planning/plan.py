@@ -9,7 +9,7 @@ from clipteacher.data.augment import Augment
 from clipteacher.planning.balance import class_weights
 from clipteacher.planning.budget import Steps
 from clipteacher.planning.facts import DataFacts, MachineFacts
-from clipteacher.planning.frame import Frame, windows_for
+from clipteacher.planning.frame import Frame
 from clipteacher.planning.parts import Part
 
 _CACHE_PIXELS: Final = 4e9  # decoded photos that main memory may hold, in bytes
@@ -50,7 +50,7 @@ def choose_sizes(frame: Frame, data: DataFacts, machine: MachineFacts, *, small:
         frame: Sizes of photos and crops.
         data: The photos.
         machine: The machine.
-        small: Whether the small student is trained, which takes a higher learning rate.
+        small: Whether the small student is trained, which takes a higher learning rate, as short runs do.
     """
     gpu = machine.device == "cuda"
     side = min(frame.crop)
@@ -60,7 +60,8 @@ def choose_sizes(frame: Frame, data: DataFacts, machine: MachineFacts, *, small:
     batch_size = min(16 if gpu else 10, max(2, data.photos))
     fits = (data.photos + data.val_photos) * data.height * data.width * 4 <= _CACHE_PIXELS
     workers = min(8, machine.cores) if gpu else 0 if fits else max(0, machine.cores - 2)
-    return Sizes(augment, batch_size, workers, fits and workers == 0, 2e-3 if small else 5e-4)
+    lr = 2e-3 if small else 1e-3 if frame.quick else 5e-4
+    return Sizes(augment, batch_size, workers, fits and workers == 0, lr)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Choices:
         sizes: What a step is made of.
         student: The student.
         teacher: The teacher.
-        tokens: Rows and columns of the teacher's dense tokens of a crop.
+        windows: PLM's windows, in tokens of the teacher.
         steps: The number of steps.
     """
 
@@ -90,7 +91,7 @@ class Choices:
     sizes: Sizes
     student: Part
     teacher: Part
-    tokens: tuple[int, int]
+    windows: tuple[int, int]
     steps: Steps
 
 
@@ -112,8 +113,8 @@ def configuration(choices: Choices, root: str, *, cache_folder: str, seed: int) 
     model: dict[str, Any] = {
         "student": choices.student.config(),
         "teacher": choices.teacher.config(),
-        "teacher_cache": {"folder": cache_folder, "short_side": frame.short_side},
-        "method": {"plm": {"windows": list(windows_for(choices.tokens))}, "losses": {"class_weights": dict(weights)}},
+        "teacher_cache": {"folder": cache_folder, "short_side": frame.cache_side},
+        "method": {"plm": {"windows": list(choices.windows)}, "losses": {"class_weights": dict(weights)}},
         "optimizer": {"lr": sizes.lr, "warmup_steps": min(20, max(1, steps // 10))},
     }
     model["test"] = {"pipeline": {"short_side": _test_side(choices), "mode": "whole"}}

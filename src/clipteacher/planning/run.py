@@ -21,7 +21,7 @@ from clipteacher.data.value_counts import kept_counts
 from clipteacher.method.config import MethodConfig
 from clipteacher.method.framework import CLIPTeacher
 from clipteacher.method.plm.module import PLMConfig
-from clipteacher.planning.budget import Seconds, choose_steps
+from clipteacher.planning.budget import FEWEST, FEWEST_OF_USUAL_SIZE, Seconds, choose_steps
 from clipteacher.planning.calibration import choose_calibration, held_out_classes
 from clipteacher.planning.facts import DataFacts, MachineFacts, data_facts, machine_facts
 from clipteacher.planning.frame import Frame, choose_frame, windows_for
@@ -115,26 +115,44 @@ def plan_run(
 def _choose(
     opened: OpenedData, data: DataFacts, machine: MachineFacts, named: str | None, minutes: float
 ) -> tuple[Choices, Teacher]:
-    """Choose the teacher, and the student that the machine can train in the time: the usual one, else a small one."""
-    frame = choose_frame(data.height, data.width, gpu=machine.device == "cuda")
-    part = choose_teacher(named, frame)
+    """Choose the teacher, and what the machine can train in the time.
+
+    The usual student on photos of the usual size, else on smaller ones, else a small student on these.
+    """
+    gpu = machine.device == "cuda"
+    usual, quick = (choose_frame(data.height, data.width, gpu=gpu, quick=each) for each in (False, True))
+    part = choose_teacher(named, usual)
     teacher: Teacher = part.build()
-    with torch.no_grad():
-        dense = teacher.encode_image(torch.zeros(1, 3, *frame.crop)).dense
-    tokens = (dense.shape[2], dense.shape[3])
-    for small in (False, True):
-        student = choose_student(teacher.width, gpu=machine.device == "cuda", small=small)
+    tokens = _token_grid(teacher, usual)
+    smaller = [(usual, False, FEWEST_OF_USUAL_SIZE), (quick, False, FEWEST), (quick, True, FEWEST)]
+    if quick.crop == usual.crop:  # photos are small already
+        smaller = [(usual, False, FEWEST), (usual, True, FEWEST)]
+    for frame, small, fewest in smaller:
+        windows = windows_for(_token_grid(teacher, frame), tokens)
+        student = choose_student(teacher.width, gpu=gpu, small=small)
         sizes = choose_sizes(frame, data, machine, small=small)
-        seconds = _measured(opened, student, teacher, sizes, tokens, frame, machine)
+        seconds = _measured(opened, student, teacher, sizes, windows, frame, machine)
         steps = choose_steps(
-            seconds, minutes=minutes, photos=data.photos, val_photos=data.val_photos, batch_size=sizes.batch_size
+            seconds,
+            minutes=minutes,
+            photos=data.photos,
+            val_photos=data.val_photos,
+            batch_size=sizes.batch_size,
+            fewest=fewest,
         )
         if not steps.short:
             break
     split = opened.class_split
     hold_out = tuple(name for name in split.unseen if name not in opened.wanted)
     names = split.seen, opened.wanted, hold_out
-    return Choices(*names, data, machine, frame, sizes, student, part, tokens, steps), teacher
+    return Choices(*names, data, machine, frame, sizes, student, part, windows, steps), teacher
+
+
+@torch.no_grad()
+def _token_grid(teacher: Teacher, frame: Frame) -> tuple[int, int]:
+    """Return rows and columns of the teacher's dense tokens of a crop."""
+    dense = teacher.encode_image(torch.zeros(1, 3, *frame.crop)).dense
+    return dense.shape[2], dense.shape[3]
 
 
 def _measured(
@@ -142,13 +160,13 @@ def _measured(
     student: Part,
     teacher: Teacher,
     sizes: Sizes,
-    tokens: tuple[int, int],
+    windows: tuple[int, int],
     frame: Frame,
     machine: MachineFacts,
 ) -> Seconds:
     """Measure a student under the teacher; nothing of it is kept."""
     seed_everything(0, verbose=False)
-    method = MethodConfig(plm=PLMConfig(windows=windows_for(tokens)))
+    method = MethodConfig(plm=PLMConfig(windows=windows))
     framework = CLIPTeacher(student.build(), teacher, opened.class_split.seen, method, wanted=opened.wanted)
     train = SegmentationDataset(
         opened.source, opened.class_split, training=True, augment=sizes.augment, cache=sizes.cache
@@ -158,6 +176,7 @@ def _measured(
         train,
         batch_size=sizes.batch_size,
         short_side=frame.short_side,
+        cache_side=frame.cache_side,
         device=machine.device,
         workers=sizes.workers,
     )
