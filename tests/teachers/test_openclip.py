@@ -268,6 +268,16 @@ def test_text_tower_alone(tinies: dict[str, Tiny]) -> None:
         assert not any("visual" in name for name, _ in tower.tower.network.named_modules())
 
 
+def test_a_neighbourhood_is_that_of_the_photo(tinies: dict[str, Tiny]) -> None:
+    """A tower of 3x5 patches is given 5x3: as many, but others are neighbours."""
+    tiny, images = tinies["rectangular"], pictures(1, 3, 40, 24)
+    turned = copy.deepcopy(tiny.clip)
+    positions = resize_positions(turned.visual.positional_embedding.data, (3, 5), (5, 3))
+    turned.visual.positional_embedding, turned.visual.grid_size = nn.Parameter(positions), (5, 3)
+    found = tiny.teacher(dense="naclip").encode_image(images).dense
+    torch.testing.assert_close(found, naive_dense(turned, images, "naclip"), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["vit", "rectangular", "resnet"])
 def test_other_sizes(tinies: dict[str, Tiny], name: str) -> None:
     step = 32 if name == "resnet" else 8
