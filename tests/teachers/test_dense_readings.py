@@ -175,7 +175,8 @@ def test_neighbourhood() -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_stays_and_is_near(dense: Dense, dtype: torch.dtype) -> None:
     block = block_of(*tensors(1), 1)
-    half = LastBlock(*(t.to(dtype) for t in block[:3]), 1, block.residual.to(dtype), block.project, block.feed_forward)
+    q, k, v, residual = (tensor.to(dtype) for tensor in (block.q, block.k, block.v, block.residual))
+    half = block._replace(q=q, k=k, v=v, residual=residual)
     found = read_dense(half, GRID, dense)
     assert found.dtype == dtype
     torch.testing.assert_close(found.float(), read_dense(block, GRID, dense), rtol=0.05, atol=0.1)

@@ -41,7 +41,8 @@ def read_dense(block: LastBlock, grid: tuple[int, int], dense: Dense) -> Tensor:
         dense: The reading; "tokens" are those of the block's own forward, up to rounding.
 
     Returns:
-        A token a patch, row by row, (B, rows · columns, D), dtype of the block, before the tower's final norm.
+        Tokens, (B, N, D), dtype of the block, before the tower's final norm: one for each of the N = rows · columns
+            patches, row by row.
 
     Raises:
         ValueError: The grid has not as many cells as the block has patches.
@@ -155,7 +156,7 @@ def neighbourhood(grid: tuple[int, int], std: float, device: torch.device | None
         device: Where to.
 
     Returns:
-        ω, (rows · columns, rows · columns), float32 in (0, 1], symmetric; patches row by row.
+        ω, (N, N), float32 in (0, 1], symmetric; N = rows · columns patches, row by row.
 
     Example:
         >>> neighbourhood((1, 3), std=1.0)

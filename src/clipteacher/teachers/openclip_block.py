@@ -25,7 +25,7 @@ def open_clip_block(block: Any, x: Tensor, prefix: int) -> LastBlock:  # noqa: A
     """
     attention = block.attn
     tokens = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
-    q, k, v = tokens.unflatten(-1, (3, attention.num_heads, -1)).permute(2, 0, 3, 1, 4)
+    q, k, v = tokens.reshape(*x.shape[:2], 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
     if isinstance(attention, Attention):
         q, k = attention.ln_q(q), attention.ln_k(k)
     return LastBlock(q, k, v, prefix, x, partial(_project, block), partial(_feed_forward, block))
@@ -56,7 +56,7 @@ def _project(block: Any, merged: Tensor) -> Tensor:  # noqa: ANN401 (as above)
     if not isinstance(attention, Attention):
         return block.ls_1(attention.out_proj(merged))  # type: ignore[no-any-return]
     if attention.head_scale is not None:
-        heads = merged.unflatten(-1, (attention.num_heads, -1))
+        heads = merged.reshape(*merged.shape[:2], attention.num_heads, -1)
         merged = (heads * attention.head_scale.view(-1, 1)).flatten(-2)
     return block.ls_1(block.ln_attn(attention.out_proj(attention.ln_inner(merged))))  # type: ignore[no-any-return]
 
