@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor, nn
 
+from clipteacher.teachers.dense_readings import Dense
 from clipteacher.teachers.openclip_build import Built, Precision, build
-from clipteacher.teachers.openclip_source import anywhere, brings_weights
-from clipteacher.teachers.openclip_trunk import Dense, resnet_tokens, vit_tokens
+from clipteacher.teachers.openclip_source import anywhere, brings_weights, check_dense
+from clipteacher.teachers.openclip_trunk import resnet_tokens, vit_tokens
 from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, too_long
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
 
@@ -155,7 +156,8 @@ class OpenClipTeacher(TextTower):
         pretrained: A tag that open_clip lists for the model, or the path of a weights file. None: the hub's own
             weights for a hub id, the package's for a package, random weights for all others.
         dense: "tokens": the last layer's. "value": the value path of the last attention (MaskCLIP, arXiv 2112.01071),
-            which localises better. See `openclip_trunk`.
+            which localises better. "sclip", "cliptrase", "clearclip", "naclip": the last attention with other weights,
+            for a vision transformer; `dense_readings` has the equations. No reading changes the CLS token.
         templates: P prompt templates, each with one `{}`; a class is the mean of its prompts (see `prompts`).
         image_size: Length that the shorter side of the images is brought to. None: images go in at the size they
             come. In both cases each side is then rounded to a multiple of the patch size (of 32 for a ResNet).
@@ -169,10 +171,10 @@ class OpenClipTeacher(TextTower):
         FileNotFoundError: A configuration or weights file is missing.
         ImportError: The package is not installed.
         TypeError: `templates` is one string.
-        ValueError: Unknown model, tag, `dense` or `precision`, an unsupported image tower, an `image_size` below the
-            patch size, a bad template, weights that are not the model's, or plain GELU where the weights need
-            QuickGELU. The activation that a local file needs is known for OpenAI's checkpoints only; for others the
-            model's name or configuration must be right.
+        ValueError: Unknown model, tag, `dense` or `precision`, a `dense` that a ResNet does not have, an unsupported
+            image tower, an `image_size` below the patch size, a bad template, weights that are not the model's, or
+            plain GELU where the weights need QuickGELU. The activation that a local file needs is known for OpenAI's
+            checkpoints only; for others the model's name or configuration must be right.
 
     Example:
         >>> teacher = OpenClipTeacher("ViT-S-32-alt", pretrained=None)  # random weights
@@ -201,6 +203,7 @@ class OpenClipTeacher(TextTower):
         if dense not in get_args(Dense):
             raise ValueError(f"dense: got {dense!r}; expected one of {', '.join(get_args(Dense))}.")
         check_templates(templates)  # before any download
+        check_dense(model, dense)
         built = build(model, pretrained, precision)
         super().__init__(built, templates, (model, pretrained))
         self.image = Frozen(built.visual)
@@ -237,7 +240,7 @@ class OpenClipTeacher(TextTower):
         images = (fit(images, self.step, self.image_size) - self.mean) / self.std
         images = images.to(visual.conv1.weight.dtype)
         if isinstance(visual, ModifiedResNet):
-            cls, dense = resnet_tokens(visual, images, self.dense)
+            cls, dense = resnet_tokens(visual, images, cast(Literal["tokens", "value"], self.dense))  # `check_dense`
         else:
             cls, dense = vit_tokens(visual, images, self.dense)
         return TeacherTokens(cls.float(), dense.float())

@@ -15,6 +15,8 @@ from typing import Any
 
 import open_clip as _untyped
 
+from clipteacher.teachers.dense_readings import Dense
+
 open_clip: Any = _untyped  # open_clip ships no types
 
 HUB = "hf-hub:"
@@ -104,6 +106,23 @@ def check_image_tower(model: str, config: dict[str, Any]) -> None:
         f"model: the image tower of {model} is {found}; expected open_clip's own vision transformer with a class "
         "token or its ResNet. Choose a ViT-* or RN* model, such as ViT-B-16-quickgelu."
     )
+
+
+def check_dense(model: str, dense: Dense) -> None:
+    """Check that the image tower has what a dense reading reads, before any weights are fetched.
+
+    Raises:
+        ConnectionError, FileNotFoundError, ImportError, ValueError: As `read_config`.
+        ValueError: A reading of a transformer's last block is asked of a ResNet.
+    """
+    if dense in ("tokens", "value"):
+        return
+    config, _ = read_config(model)
+    if isinstance(config["vision_cfg"].get("layers"), list | tuple):  # so open_clip knows its ResNets
+        raise ValueError(
+            f"dense: got {dense!r} for {model}, a ResNet; expected tokens or value, since it has no transformer block "
+            "whose queries and keys could be read. Set dense='value', or choose a ViT-* model."
+        )
 
 
 def find_weights(model: str, pretrained: str | None, config: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:

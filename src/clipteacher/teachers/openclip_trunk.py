@@ -1,8 +1,8 @@
 """CLIP's image towers read for a CLS token and dense tokens in one forward, at any image size.
 
 Pure functions of open_clip's own modules: no weight is changed and no layer replaced. Dense tokens are "tokens", what
-the last layer gives at each position, or "value", the value path of the last attention (MaskCLIP, arXiv 2112.01071,
-section 3.2): as if each position of it looked at itself only. It localises far better.
+the last layer gives at each position, "value", the value path of the last attention (MaskCLIP, arXiv 2112.01071,
+section 3.2): as if each position of it looked at itself only, or another of the `dense_readings`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
-from open_clip.transformer import Attention, VisionTransformer
+from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
-Dense = Literal["tokens", "value"]
-"""Which dense tokens an image tower gives."""
+from clipteacher.teachers.dense_readings import Dense, read_dense
+from clipteacher.teachers.openclip_block import open_clip_block, value_block
 
 
 def resize_positions(table: Tensor, native: tuple[int, int], grid: tuple[int, int]) -> Tensor:
@@ -55,8 +55,8 @@ def vit_tokens(visual: VisionTransformer, images: Tensor, dense: Dense) -> tuple
     Args:
         visual: open_clip's vision transformer with a class token, pooled by that token or by the patches' mean.
         images: Normalised images, (B, 3, H, W), floating point; H and W multiples of the patch size.
-        dense: "tokens": the last layer's patch tokens. "value": MaskCLIP's; the residual connection and the MLP of
-            the last block are kept, as in its code. Both then go through the final norm and projection.
+        dense: "tokens": the last layer's patch tokens. All others: that reading of the last block, see
+            `dense_readings`. They then go through the final norm and projection.
 
     Returns:
         CLS (B, C), as the tower's own forward gives it, and dense tokens (B, C, H / patch, W / patch).
@@ -71,7 +71,12 @@ def vit_tokens(visual: VisionTransformer, images: Tensor, dense: Dense) -> tuple
     for block in blocks:
         x = block(x)
     final = last(x)
-    local = final[:, 1:] if dense == "tokens" else value_block(last, x[:, 1:])
+    if dense == "tokens":
+        local = final[:, 1:]
+    elif dense == "value":
+        local = value_block(last, x[:, 1:])  # needs neither queries, keys nor class token
+    else:
+        local = read_dense(open_clip_block(last, x, prefix=1), grid, dense)
     pooled, local = _pool(visual, final), visual.ln_post(local)
     if visual.proj is not None:
         pooled, local = pooled @ visual.proj, local @ visual.proj
@@ -92,34 +97,7 @@ def _as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
     return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
 
 
-def value_block(block: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (either of open_clip's two block classes)
-    """Run a transformer block with its attention replaced by the identity: every token attends to itself only.
-
-    Source: `TransformerEncoderLayer.forward` of MaskCLIP's code (arXiv 2112.01071), for open_clip's blocks, LayerScale
-    and sub-norms included. Needs no other token, so its cost is linear in L.
-
-    Args:
-        block: open_clip's `ResidualAttentionBlock` or `CustomResidualAttentionBlock`.
-        x: Tokens that enter the block, (B, L, D).
-
-    Returns:
-        Tokens, (B, L, D): u + MLP(LN(u)) with u = x + out(v(LN(x))).
-    """
-    attention = block.attn
-    bias = attention.in_proj_bias
-    values = F.linear(block.ln_1(x), attention.in_proj_weight.chunk(3)[2], None if bias is None else bias.chunk(3)[2])
-    if isinstance(attention, Attention):
-        if attention.head_scale is not None:
-            heads = values.reshape(*values.shape[:2], attention.num_heads, -1)
-            values = (heads * attention.head_scale.view(-1, 1)).flatten(-2)
-        values = block.ln_attn(attention.out_proj(attention.ln_inner(values)))
-    else:
-        values = attention.out_proj(values)
-    x = x + block.ls_1(values)
-    return x + block.ls_2(block.mlp(block.ln_2(x)))  # type: ignore[no-any-return]
-
-
-def resnet_tokens(visual: ModifiedResNet, images: Tensor, dense: Dense) -> tuple[Tensor, Tensor]:
+def resnet_tokens(visual: ModifiedResNet, images: Tensor, dense: Literal["tokens", "value"]) -> tuple[Tensor, Tensor]:
     """Run CLIP's ResNet once for its CLS token (the attention pool's) and its dense tokens.
 
     Args:
