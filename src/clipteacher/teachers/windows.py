@@ -35,12 +35,12 @@ class WindowedTeacher(nn.Module):
 
     Args:
         teacher: Any teacher.
-        window: Side of a window in pixels. None: the wrapped teacher's own `fixed_size`, if it has one.
-        stride: Step from one window to the next in pixels. None: half a window, in whole tokens.
+        window: Side of a window in pixels. None: the wrapped teacher's own `fixed_size`, if it has one. The attribute
+            of this name has height and width.
+        stride: Step from one window to the next in pixels. None: half a window, in whole tokens. The attribute of this
+            name is down and across.
 
     Attributes:
-        window: Height and width of a window in pixels.
-        stride: Step from one window to the next in pixels, down and across.
         step: Pixels from one dense token to the next, down and across.
 
     Raises:
