@@ -154,6 +154,7 @@ def test_configurations_stand_for_their_teachers(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["dens=tokens"], "dens=tokens: teacher.dens: got an option that OpenClipTeacher does not have. Did you mean"),
+        (["teacher=none"], "teacher=none: teacher.teacher: got an option that OpenClipTeacher does not have"),
         (["dense=token"], "dense=token: teacher.dense: got 'token', expected one of tokens, value"),
         (["window=wide"], "window=wide: teacher.window: got 'wide', expected a whole number"),
         (["dense=tokens", " dense=tokens "], "got 'dense=tokens' twice, expected different teachers"),
@@ -174,7 +175,7 @@ def test_wrong_words(words: list[str], message: str) -> None:
 
 
 def test_options_need_a_teacher() -> None:
-    with pytest.raises(ValueError, match="got the options 'dense=tokens' and no teacher, expected --teacher or"):
+    with pytest.raises(ValueError, match="got the options 'dense=tokens' and no teacher, expected one"):
         read_alternatives(["dense=tokens"], None)
 
 

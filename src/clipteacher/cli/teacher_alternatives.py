@@ -110,7 +110,7 @@ def _configured_in(name: str) -> dict[str, Any]:
 def _overridden(name: str, configured: Mapping[str, Any] | None) -> dict[str, Any]:
     """The configured teacher with other options."""
     if configured is None:
-        raise ValueError(f"compare: got the options {name!r} and no teacher, expected --teacher or --config with one")
+        raise ValueError(f"compare: got the options {name!r} and no teacher, expected one. Give --teacher or --config.")
     config = deepcopy(dict(configured))
     try:
         options = [part.partition("=") for part in shlex.split(name)]
@@ -138,7 +138,7 @@ def _with_option(config: dict[str, Any], option: str, value: object) -> dict[str
     level = config
     while option not in _parameters(level) and isinstance(inner := _arguments(level).get("teacher"), dict):
         level = inner
-    if option not in _parameters(level) and option in _parameters({"class_path": _WINDOWS}):
+    if option not in _parameters(level) and option in ("window", "stride"):
         return {"class_path": _WINDOWS, "init_args": {"teacher": config, option: value}}
     level["init_args"] = {**_arguments(level), option: value}
     return config

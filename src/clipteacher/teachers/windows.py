@@ -122,7 +122,8 @@ class WindowedTeacher(nn.Module):
                 images[:, :, y * down : bottom * down, x * across : right * across] for y, x, bottom, right in some
             ]
             dense = self.teacher.encode_image(torch.cat(windows)).dense.float()
-            for (y, x, bottom, right), tokens in zip(some, dense.unflatten(0, (len(some), -1)), strict=True):
+            maps = dense.reshape(len(some), len(images), *dense.shape[1:])
+            for (y, x, bottom, right), tokens in zip(some, maps, strict=True):
                 total[:, :, y:bottom, x:right] += tokens
                 counts[y:bottom, x:right] += 1
         return total.div_(counts)
