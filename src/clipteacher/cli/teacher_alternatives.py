@@ -163,18 +163,19 @@ def _parser() -> ArgumentParser:
 def _parsed(name: str, config: Mapping[str, Any]) -> Namespace:
     """Check class and options, and fill in the defaults."""
     try:
-        return _parser().parse_object({"teacher": dict(config)})
+        parsed: Namespace = _parser().parse_object({"teacher": dict(config)})
     except ArgumentError as error:
         raise ValueError(f"compare: {name}: {one_line(str(error), [])}") from error
+    return parsed
 
 
 def _written(config: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out arguments that have their default, as in YAML that a person writes."""
-    arguments, parameters = {}, _parameters(config)
+    arguments: dict[str, Any] = {}
+    parameters = _parameters(config)
     for option, value in _arguments(config).items():
         plain = list(value) if isinstance(value, tuple) else value
         default = parameters[option].default if option in parameters else inspect.Parameter.empty
         if plain != (list(default) if isinstance(default, tuple) else default):
-            inside = isinstance(plain, dict) and "class_path" in plain
-            arguments[option] = _written(plain) if inside else plain
+            arguments[option] = _written(plain) if isinstance(plain, dict) and "class_path" in plain else plain
     return {"class_path": config["class_path"], **({"init_args": arguments} if arguments else {})}
