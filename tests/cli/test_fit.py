@@ -525,6 +525,39 @@ def test_other_prompts_beside_a_protocol_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("templates", [["a photo of a {}"], ["the {}"]])
+def test_prompts_reach_a_teacher_in_windows(
+    templates: list[str],
+    tmp_path: Path,
+    tiny_clip: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A protocol's prompts are those of the teacher inside; others are refused there, too."""
+    inner = {"model": str(tiny_clip[0]), "pretrained": str(tiny_clip[1]), "templates": templates}
+    path, clip = "clipteacher.teachers.windows.WindowedTeacher", "clipteacher.teachers.openclip.OpenClipTeacher"
+    teacher = {"class_path": path, "init_args": {"teacher": {"class_path": clip, "init_args": inner}, "window": 32}}
+    (tmp_path / "windows.yaml").write_text(yaml.safe_dump({"model": {"teacher": teacher}}))
+    found = []
+
+    def stop(run: object, settings: str, *, resume: bool) -> None:
+        found.append(yaml.safe_load(settings))
+        raise ValueError("far enough")
+
+    monkeypatch.setattr("clipteacher.training.configured.check_run", stop)
+    arguments = ("--data.protocol", "context-49-10", "--data.root", str(tmp_path), "--model.student", "torch.nn.Conv2d")
+    student = ("--model.student.in_channels", "3", "--model.student.out_channels", "16")
+    with pytest.raises(SystemExit):
+        main(["fit", "--config", str(tmp_path / "windows.yaml"), *arguments, *student, "--model.student.kernel_size=4"])
+    message = capsys.readouterr().err
+    if templates == ["the {}"]:
+        assert "model.teacher.templates: got ['the {}'] together with protocol context-49-10" in message
+        return
+    assert "far enough" in message
+    used = found[0]["model"]["teacher"]["init_args"]["teacher"]["init_args"]["templates"]
+    assert used == list(protocol_named("context-49-10").templates)
+
+
 def test_another_pipeline_beside_a_protocol_is_refused(
     tmp_path: Path, tiny_clip: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

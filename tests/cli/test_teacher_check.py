@@ -123,6 +123,29 @@ def test_a_configuration_of_fit(tmp_path: Path, tiny_config: Path, capsys: pytes
     assert by_name(json.loads(out.read_text()))["sky"]["pixels"] != by_name(result)["sky"]["pixels"]
 
 
+def test_windows_tell_their_cost(tmp_path: Path, tiny_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = yaml.safe_load(tiny_config.read_text())
+    arguments = {"teacher": config["model"]["teacher"], "window": 48}
+    windows = {"class_path": "clipteacher.teachers.windows.WindowedTeacher", "init_args": arguments}
+    config["model"]["teacher"] = windows
+    tiny_config.write_text(yaml.safe_dump(config))
+    assert check("--config", tiny_config, "--photos", 1) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Windows of 48x48 pixels, stride 24x24: 7 passes of the teacher a photo, the whole and each window, " in said
+
+
+def test_a_teacher_that_cannot_be_built_is_told_in_one_line(
+    tiny_config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = yaml.safe_load(tiny_config.read_text())
+    config["model"]["teacher"]["init_args"]["image_size"] = 4
+    tiny_config.write_text(yaml.safe_dump(config))
+    assert check("--config", tiny_config) == 2
+    assert capsys.readouterr().err == (
+        "clipteacher: error: image_size: got 4; expected None or at least 8, one patch.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -15,6 +15,7 @@ from tests.conftest import draw_scene
 from tests.convert.drawn import coco, image, labelme, shape, write_json
 from tests.docs.pages import DOCS, page
 from tests.docs.pages import blocks as blocks_of
+from tests.stand_ins import StandInTeacher
 
 from clipteacher.cli.main import main
 from clipteacher.method.config import MethodConfig
@@ -130,6 +131,20 @@ def test_the_first_configuration_is_whole(tmp_path: Path, capsys: pytest.Capture
         losses = MethodConfig.recommended().losses
         assert printed["preset"] == "recommended", "the page copies no list of losses"
         assert printed["model"]["method"]["losses"]["beta"] == losses.beta
+
+
+def test_its_windows_cost_what_it_says() -> None:
+    from clipteacher.cli.teacher_alternatives import read_alternatives
+    from clipteacher.teachers.windows import WindowedTeacher
+
+    (given,) = [config for config in map(yaml.safe_load, blocks("yaml")) if "WindowedTeacher" in str(config)]
+    first, _ = read_alternatives(["window=336 stride=336"], given["model"]["teacher"])
+    options = first.parsed.teacher.init_args
+    assert (options.window, options.stride) == (224, 112)
+    for stride, passes in ((options.stride, 49), (224, 21)):
+        windowed = WindowedTeacher(StandInTeacher(4, patch=16), options.window, stride)
+        assert windowed.passes(750, 1000) == passes
+    assert "takes 49 with windows\nof 224 and stride 112, and 21 with stride 224" in PAGE
 
 
 def test_its_pages_are_there_and_its_python_compiles() -> None:

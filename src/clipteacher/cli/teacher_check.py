@@ -21,6 +21,8 @@ def teacher_check(arguments: Sequence[str]) -> None:
 
     With --wanted, or wanted names in the --config, it also shows which regions that nobody labelled these would get in
     training. Masks of wanted names are never used.
+
+    With --compare, it scores several teachers side by side on the classes with masks that training sees, and no others.
     """
     if any(word in ("-h", "--help") for word in arguments):
         _parser({}, with_torch=False).print_help()
@@ -30,6 +32,11 @@ def teacher_check(arguments: Sequence[str]) -> None:
         defaults = _defaults(arguments)
     parser = _parser(defaults)
     given = parser.parse_args(arguments)
+    if given.compare is not None:
+        from clipteacher.cli.teacher_compare import compare_teachers
+
+        compare_teachers(given)
+        return
     from clipteacher.cli.teacher_report import check_names
 
     check_names(parser, given)
@@ -46,7 +53,7 @@ def _parser(defaults: dict[str, Any], *, with_torch: bool = True) -> CommandPars
     if with_torch:
         from torch import nn
 
-        parser.add_subclass_arguments(nn.Module, "teacher", required=False, help=teacher_help)
+        parser.add_argument("--teacher", type=nn.Module, help=teacher_help)
     else:
         parser.add_argument("--teacher", metavar="CLASS", help=teacher_help)
     parser.add_argument("--data", type=Path | None, help="folder of the data set, or of photos alone")
@@ -57,6 +64,10 @@ def _parser(defaults: dict[str, Any], *, with_torch: bool = True) -> CommandPars
     parser.add_argument("--unseen", type=NAMES, help=unseen_help)
     wanted_help = '"cat, old chair": words without masks that training will want; masks of them are not used'
     parser.add_argument("--wanted", type=NAMES, help=wanted_help)
+    compare_help = (
+        'other teachers: options of this one, such as "dense=tokens" or "window=224 stride=112", or configurations'
+    )
+    parser.add_argument("--compare", type=str, nargs="+", metavar="TEACHER", help=compare_help)
     parser.add_argument("--photos", type=int, default=300, help="use at most this many photos, evenly spread; 0: all")
     parser.add_argument("--short_side", type=int | None, help="of the photos for the teacher; default: their own size")
     parser.add_argument(
@@ -78,6 +89,6 @@ def _defaults(arguments: Sequence[str]) -> dict[str, Any]:
 
     config = read_config(path)
     data = config.get("data") or {}
-    found = {"data": data.get("root"), "protocol": data.get("protocol"), "unseen": data.get("unseen")}
-    found["wanted"] = data.get("wanted") or None  # a transductive protocol has its own
+    found = {"data": data.get("root"), "protocol": data.get("protocol"), "unseen": data.get("unseen") or None}
+    found["wanted"] = data.get("wanted") or None  # a protocol has its own
     return {**found, "teacher": config["model"]["teacher"], "split": data.get("train_split", "train")}

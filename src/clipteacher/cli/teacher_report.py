@@ -17,6 +17,7 @@ from clipteacher.analysis.teacher.advice import advise, near_pairs
 from clipteacher.analysis.teacher.metrics import HIGH, NameMetrics, name_metrics
 from clipteacher.analysis.teacher.photos import CheckPhotos, open_photos
 from clipteacher.analysis.teacher.predict import teacher_predictions
+from clipteacher.analysis.teacher.timing import TimedTeacher
 from clipteacher.analysis.wanted.photos import TrainingPhotos, open_training_photos
 from clipteacher.analysis.wanted.report import WantedReport, report_wanted
 from clipteacher.cli.arguments import device, names
@@ -27,6 +28,7 @@ from clipteacher.cli.wanted_table import advice_lines, print_wanted
 from clipteacher.method.config import MethodConfig
 from clipteacher.protocols.named import known_protocol
 from clipteacher.teachers.teacher import Teacher, check_teacher
+from clipteacher.teachers.windows import WindowedTeacher
 from clipteacher.utils.atomic_files import write_json
 from clipteacher.utils.percent import percent
 
@@ -56,7 +58,8 @@ def check_names(parser: CommandParser, given: Namespace) -> None:
         teacher.to(device(given.device))
         with Progress(console=console, transient=True) as progress:
             tracked = progress.track(photos, total=len(photos), description="Teacher")
-            predictions = teacher_predictions(teacher, photos.class_names, tracked, given.short_side)
+            timed = TimedTeacher(teacher)
+            predictions = teacher_predictions(timed, photos.class_names, tracked, given.short_side)
             report = None if training is None else _wanted_report(given, teacher, training, progress)
         metrics, text_features = name_metrics(photos.class_names, predictions), predictions.text_features
         advice = advise(metrics, text_features, unseen, photos=len(photos))
@@ -75,7 +78,18 @@ def check_names(parser: CommandParser, given: Namespace) -> None:
             _write(given.out, result, report, training)
     for table in _tables(metrics, f"{photos.title}: {len(photos)} of {photos.total} photos"):
         console.print(table)
+    if isinstance(teacher, WindowedTeacher):
+        print(_cost(teacher, timed))
     _print_rest(photos, unseen, wanted, report, advice, console)
+
+
+def _cost(teacher: WindowedTeacher, timed: TimedTeacher) -> str:
+    """Say what windows cost."""
+    sides, strides = ("x".join(map(str, each)) for each in (teacher.window, teacher.stride))
+    return (
+        f"Windows of {sides} pixels, stride {strides}: {timed.mean_passes:.3g} passes of the teacher a photo, the "
+        f"whole and each window, {timed.median_seconds:.2g} s."
+    )
 
 
 def _print_rest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from clipteacher.protocols.protocol import TestPipeline
+from clipteacher.utils.spans import spans
 
 OWN_SIZE: Final = TestPipeline(short_side=None, mode="whole")
 """The whole photo at its own size."""
@@ -47,12 +48,5 @@ def windows(height: int, width: int, pipeline: TestPipeline) -> list[tuple[int, 
     """
     if pipeline.mode == "whole":
         return [(0, 0, height, width)]
-    rows, columns = (_spans(side, pipeline.crop, pipeline.stride) for side in (height, width))
+    rows, columns = (spans(side, pipeline.crop, pipeline.stride) for side in (height, width))
     return [(top, left, bottom, right) for top, bottom in rows for left, right in columns]
-
-
-def _spans(side: int, crop: int, stride: int) -> list[tuple[int, int]]:
-    """Begin and end of the windows along one side."""
-    count = max(side - crop + stride - 1, 0) // stride + 1
-    ends = [min(number * stride + crop, side) for number in range(count)]
-    return [(max(end - crop, 0), end) for end in ends]

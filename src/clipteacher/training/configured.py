@@ -101,7 +101,7 @@ class ConfiguredTraining(LightningCLI):
     def _follow(self, known: Protocol) -> None:
         """Refuse other sizes and windows than a known protocol's, for a score under its name is measured in its way.
 
-        Its prompts are taken where the teacher is one that takes prompts.
+        Its prompts are taken where the teacher, or one inside it, takes prompts.
         """
         windows, test = dict(self.config.model.test.pipeline), asdict(known.test)
         if windows != test:
@@ -110,6 +110,8 @@ class ConfiguredTraining(LightningCLI):
                 "of the two out."
             )
         arguments = self.config.model.teacher.get("init_args") or {}
+        while "templates" not in arguments and isinstance(inner := arguments.get("teacher"), Namespace):
+            arguments = inner.get("init_args") or {}  # WindowedTeacher, or another around the one that takes prompts
         if "templates" not in arguments:
             return
         if tuple(arguments["templates"]) not in (known.templates, SINGLE):  # SINGLE is a teacher's default

@@ -112,7 +112,7 @@ def read_run_options(config: Path) -> RunOptions:
     except ValueError as error:
         raise ValueError(f"{error}. Skip the teacher with --teacher false.") from error
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(nn.Module, "teacher", required=True)
+    parser.add_argument("--teacher", type=nn.Module, required=True)
     built = _built(parser, ("teacher", "method"), config, settings)
     check_teacher(built.teacher)
     method, data = built.method, settings.get("data") or {}

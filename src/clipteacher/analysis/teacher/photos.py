@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +100,52 @@ def open_photos(
             return CheckPhoto(image_tensor(read_photo(files[index])), None)
 
     return CheckPhotos(names, read, subsample(total, limit), total, title, has_masks)
+
+
+def open_seen_photos(
+    root: str | Path,
+    split: str,
+    *,
+    protocol: str | None = None,
+    class_names: Sequence[str] | None = None,
+    unseen: Sequence[str] | None = None,
+    wanted: Sequence[str] = (),
+    limit: int = 0,
+) -> CheckPhotos:
+    """Find photos with their masks of the classes that training sees; all other pixels are ignored.
+
+    Args:
+        root: As `open_photos`, with masks.
+        split: Which photos.
+        protocol: As `open_photos`; a protocol holds back its unseen classes.
+        class_names: Use these alone of the seen classes; None is all.
+        unseen: Names that training will not see. None is those of the protocol; an empty list under a protocol
+            holds nothing back.
+        wanted: Likewise.
+        limit: As `open_photos`.
+
+    Returns:
+        The photos, whose class names are the seen classes. None of them is read yet.
+
+    Raises:
+        DataError, ValueError: As `open_photos`, or no class is left.
+    """
+    known, masks = known_protocol(protocol) is not None, Path(root) / "masks" / split
+    if not known and not masks.is_dir():
+        raise DataError(
+            f"{masks}: no such folder, expected masks of the photos. Correct --data, or name another --split."
+        )
+    everything = known and unseen is not None and not unseen
+    data = open_data(root, split, protocol, None if everything else unseen, wanted=wanted)
+    seen = data.class_split.names if everything else data.class_split.seen
+    used = tuple(name for name in seen if class_names is None or name in class_names)
+    if not used:
+        raise ValueError(
+            f"classes: got {', '.join(class_names or ()) or 'none'}, expected some of the classes with masks that "
+            f"training sees: {', '.join(seen) or 'there are none'}."
+        )
+    photos = open_photos(root, split, protocol=protocol, class_names=used, limit=limit)
+    return replace(photos, title=f"{data.protocol}, {split}")
 
 
 def _reader_with_masks(
