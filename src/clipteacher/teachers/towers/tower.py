@@ -1,0 +1,44 @@
+"""What a family of image towers says of itself: how it is read, at which sizes, and by which dense readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from clipteacher.teachers.dense_readings import Dense
+
+Read = Callable[[Any, Tensor, Dense], tuple[Tensor, Tensor]]
+"""From the tower, normalised images (B, 3, H, W) and a reading to CLS (B, C) and dense tokens (B, C, h, w)."""
+
+
+class Tower(NamedTuple):
+    """How one image tower is read.
+
+    Attributes:
+        family: What it is, for tables and messages.
+        read: Runs the tower once; its CLS token is the tower's own output.
+        step: Pixels from one dense token to the next, down and across; the images' sides are multiples of it.
+        native: Height and width of the images that the tower was built for.
+        fixed: Whether it takes images of no other size: its windows or relative positions are made for one grid.
+        attention: Whether a last transformer block is there for the readings of `dense_readings` other than "tokens"
+            and "value". Where not, those two are one: there is a single value at each position.
+    """
+
+    family: str
+    read: Read
+    step: tuple[int, int]
+    native: tuple[int, int]
+    fixed: bool = False
+    attention: bool = True
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width of the only images that the tower takes; None where it takes any multiple of `step`."""
+        return self.native if self.fixed else None
+
+
+def as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Lay tokens (B, rows · columns, C) out as a map (B, C, rows, columns)."""
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
