@@ -39,6 +39,19 @@ class Tower(NamedTuple):
         return self.native if self.fixed else None
 
 
+def check_reading(tower: Tower, model: str, dense: Dense) -> None:
+    """Check that a tower has what a dense reading reads.
+
+    Raises:
+        ValueError: A reading of a transformer's last block is asked of a tower without one.
+    """
+    if not tower.attention and dense not in ("tokens", "value"):
+        raise ValueError(
+            f"dense: got {dense!r} for {model}, whose image tower ({tower.family}) has no transformer block whose "
+            "queries and keys could be read; expected tokens or value. Set dense='value', or choose a ViT-* model."
+        )
+
+
 def as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
     """Lay tokens (B, rows · columns, C) out as a map (B, C, rows, columns)."""
     return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
