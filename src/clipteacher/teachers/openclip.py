@@ -15,7 +15,7 @@ from clipteacher.teachers.openclip_source import anywhere, brings_weights, check
 from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
 from clipteacher.teachers.towers.families import tower_of
-from clipteacher.teachers.towers.inputs import check_images, check_size, fit_to, input_dtype
+from clipteacher.teachers.towers.inputs import check_images, check_size, input_dtype
 from clipteacher.teachers.towers.tower import check_reading
 
 _PROMPTS_AT_ONCE = 256  # bounds memory: 847 classes with 15 templates are 12,705 prompts
@@ -190,7 +190,7 @@ class OpenClipTeacher(TextTower):
         self.image = Frozen(built.visual)
         self.dense: Dense = dense
         self.image_size = image_size
-        self.family, self.step, self.fixed_size, self._read = tower.family, tower.step, tower.fixed_size, tower.read
+        self.family, self.step, self.fixed_size, self._tower = tower.family, tower.step, tower.fixed_size, tower
         # Not persistent: a checkpoint holds nothing of the teacher.
         self.register_buffer("mean", torch.tensor(built.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(built.std).view(3, 1, 1), persistent=False)
@@ -210,7 +210,7 @@ class OpenClipTeacher(TextTower):
             ValueError: `images` are not (B, 3, H, W) or not floating point.
         """
         check_images(images)
-        images = (fit_to(images, self.step, self.fixed_size, self.image_size) - self.mean) / self.std
+        images = (self._tower.fit(images, self.image_size) - self.mean) / self.std
         network = self.image.network
-        cls, dense = self._read(network, images.to(input_dtype(network)), self.dense)
+        cls, dense = self._tower.read(network, images.to(input_dtype(network)), self.dense)
         return TeacherTokens(cls.float(), dense.float())

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def fit(images: Tensor, step: tuple[int, int], short: int | None = None) -> Tensor:
+def fit(
+    images: Tensor, step: tuple[int, int], short: int | None = None, native: tuple[int, int] | None = None
+) -> Tensor:
     """Resize images so that their sides are multiples of the image tower's step.
 
     Bilinear with antialiasing; each side goes to the nearest multiple, at least one step. Images that fit come back
@@ -17,6 +19,8 @@ def fit(images: Tensor, step: tuple[int, int], short: int | None = None) -> Tens
         images: (B, 3, H, W), floating point.
         step: Patch height and width, or the stride of a convolutional tower.
         short: Length that the shorter side is brought to first, the aspect kept. None: sides stay as they come.
+        native: Height and width of images that stay as they are though they are no multiples: a patch tower of 384
+            pixels and patches of 14 leaves out the last 6.
 
     Returns:
         Images, (B, 3, H', W'), same dtype.
@@ -28,33 +32,11 @@ def fit(images: Tensor, step: tuple[int, int], short: int | None = None) -> Tens
     height, width = images.shape[-2:]
     scale = 1.0 if short is None else short / min(height, width)
     size = [max(1, int(side * scale / unit + 0.5)) * unit for side, unit in zip((height, width), step, strict=True)]
+    if native == (round(height * scale), round(width * scale)):
+        size = list(native)
     if size == [height, width]:
         return images
     return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
-
-
-def fit_to(
-    images: Tensor, step: tuple[int, int], fixed: tuple[int, int] | None = None, short: int | None = None
-) -> Tensor:
-    """Resize images to the only size that a tower takes, or as `fit` does where it takes any.
-
-    Args:
-        images: (B, 3, H, W), floating point.
-        step: As for `fit`.
-        fixed: The only height and width; None: there is no such size. Images are squashed to it, bilinearly with
-            antialiasing.
-        short: As for `fit`.
-
-    Returns:
-        Images, (B, 3, H', W'), same dtype; themselves where they fit.
-
-    Example:
-        >>> fit_to(torch.zeros(1, 3, 100, 200), (32, 32), fixed=(224, 224)).shape
-        torch.Size([1, 3, 224, 224])
-    """
-    if fixed is None or tuple(images.shape[-2:]) == fixed:
-        return images if fixed is not None else fit(images, step, short)
-    return F.interpolate(images, size=fixed, mode="bilinear", align_corners=False, antialias=True)
 
 
 def check_images(images: Tensor) -> None:

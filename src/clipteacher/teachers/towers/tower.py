@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from clipteacher.teachers.dense_readings import Dense
+from clipteacher.teachers.towers.inputs import fit
 
 Read = Callable[[Any, Tensor, Dense], tuple[Tensor, Tensor]]
 """From the tower, normalised images (B, 3, H, W) and a reading to CLS (B, C) and dense tokens (B, C, h, w)."""
@@ -37,6 +39,23 @@ class Tower(NamedTuple):
     def fixed_size(self) -> tuple[int, int] | None:
         """Height and width of the only images that the tower takes; None where it takes any multiple of `step`."""
         return self.native if self.fixed else None
+
+    def fit(self, images: Tensor, short: int | None = None) -> Tensor:
+        """Resize images to a size that the tower takes, bilinearly with antialiasing.
+
+        Args:
+            images: (B, 3, H, W), floating point.
+            short: Length that the shorter side is brought to first, the aspect kept; None: sides stay as they come.
+
+        Returns:
+            Images, (B, 3, H', W'), same dtype: of the only size that the tower takes, whatever their aspect; else with
+            sides that are multiples of `step`, or of the native size.
+        """
+        if not self.fixed:
+            return fit(images, self.step, short, self.native)
+        if tuple(images.shape[-2:]) == self.native:
+            return images
+        return F.interpolate(images, size=self.native, mode="bilinear", align_corners=False, antialias=True)
 
 
 def check_reading(tower: Tower, model: str, dense: Dense) -> None:
