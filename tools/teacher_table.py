@@ -45,11 +45,8 @@ _SMALL_TEXT: Final = {
 
 def text_type(name: str) -> str:
     """Name the `model_type` of a text tower on the hub."""
-    return next(
-        kind
-        for part, kind in (("xlm", "xlm-roberta"), ("roberta", "roberta"), ("mt5", "mt5"), ("nllb", "m2m_100"))
-        if part in name
-    )
+    kinds = {"xlm": "xlm-roberta", "roberta": "roberta", "mt5": "mt5", "nllb": "m2m_100"}
+    return next(kind for part, kind in kinds.items() if part in name)
 
 
 def parameters(config: dict[str, Any]) -> tuple[int, nn.Module]:
@@ -195,8 +192,9 @@ def main(arguments: list[str]) -> int:
 
 PAGE: Final = """# Every CLIP of open_clip
 
-Written by `python tools/teacher_table.py docs/guides/teacher_table.md`: {count} models of `open_clip.list_models()`, each
-built as `OpenClipTeacher` builds it, with random weights and no download. How to choose and load one: [teachers](teachers.md).
+Written by `python tools/teacher_table.py docs/guides/teacher_table.md`: {count} models of `open_clip.list_models()`,
+each built as `OpenClipTeacher` builds it, with random weights and no download. How to choose and load one:
+[teachers](teachers.md).
 
 - **CLS**: the largest difference of the teacher's CLS token from open_clip's own `encode_image`, not normalised, on an
   image of the tower's own size. At most {close:.0e} is asked for.

@@ -520,7 +520,10 @@ def test_unknown_and_unsupported(
         ("[]", "holds no JSON object"),
         ('{"embed_dim": 3}', "lacks vision_cfg, text_cfg"),
         ('{"embed_dim": 3, "vision_cfg": {"attentional_pool": "cascade"}, "text_cfg": {}}', "pools twice"),
-        ('{"embed_dim": 3, "vision_cfg": {"timm_model_name": "vit_x"}, "text_cfg": {}}', "vit_x, which timm .* not know"),
+        (
+            '{"embed_dim": 3, "vision_cfg": {"timm_model_name": "vit_x"}, "text_cfg": {}}',
+            "vit_x, which timm .* not know",
+        ),
         ('{"embed_dim": 3, "vision_cfg": {"pool_type": "none"}, "text_cfg": {}}', "pool_type='none'"),
         ('{"embed_dim": 3, "vision_cfg": {"width_": 3}, "text_cfg": {}}', "no configuration of open_clip's.*width_"),
     ],

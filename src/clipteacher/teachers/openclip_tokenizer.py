@@ -10,7 +10,7 @@ import open_clip as _untyped
 import torch
 from torch import Tensor
 
-from clipteacher.teachers.prompts import too_long
+from clipteacher.teachers.prompts import knows_words, too_long
 from clipteacher.utils.packages import needed
 
 open_clip: Any = _untyped  # open_clip ships no types
@@ -119,9 +119,11 @@ class HubTokenizer:
         if self._made is None:
             needed("transformers", "transformers", "transformers")
             try:
-                self._made = open_clip.tokenizer.HFTokenizer(
+                made = open_clip.tokenizer.HFTokenizer(
                     self.folder or self.name, context_length=self.context, **self._options
                 )
+                if not knows_words(made.tokenizer):
+                    raise OSError("no file of its words.")
             except Exception as error:  # of many kinds: offline, refused, a file missing
                 if self.folder is not None:
                     raise ValueError(
@@ -132,6 +134,7 @@ class HubTokenizer:
                     f"could not fetch the tokenizer {self.name}: {error} Connect once, or download its files elsewhere "
                     "and name their folder: tokenizer='FOLDER'."
                 ) from error
+            self._made = made
         return self._made
 
 

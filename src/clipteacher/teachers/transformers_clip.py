@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from clipteacher.teachers.dense_readings import Dense
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, too_long
+from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, knows_words, too_long
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
 from clipteacher.teachers.towers.inputs import check_images, check_size, input_dtype
 from clipteacher.teachers.towers.transformers_vit import transformers_tower
@@ -87,7 +87,13 @@ class TransformersText(nn.Module):
         network: Any = self.tower.network
         if self._tokenizer is None:
             transformers = needed("transformers", "transformers", "transformers")
-            self._tokenizer = _read(transformers.AutoTokenizer.from_pretrained, self._source, "the tokenizer")
+            made = _read(transformers.AutoTokenizer.from_pretrained, self._source, "the tokenizer")
+            if not knows_words(made):
+                raise ValueError(
+                    f"model: no tokenizer in {self._source}; expected its files, such as tokenizer.json. Write the "
+                    "folder with save_pretrained, of the model and of its processor."
+                )
+            self._tokenizer = made
         context = min(int(self._tokenizer.model_max_length), int(network.config.text_config.max_position_embeddings))
         for prompt in prompts:
             if len(self._tokenizer(prompt, truncation=True, max_length=context + 1).input_ids) > context:

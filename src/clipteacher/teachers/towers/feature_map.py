@@ -23,7 +23,7 @@ def feature_map_tower(visual: Any) -> Tower | None:  # noqa: ANN401 (open_clip's
     return Tower(f"timm, {type(trunk).__name__}", map_tokens, (step, step), native, fixed, attention=False)
 
 
-def map_tokens(visual: Any, images: Tensor, dense: Dense) -> tuple[Tensor, Tensor]:  # noqa: ANN401, ARG001 (as above)
+def map_tokens(visual: Any, images: Tensor, dense: Dense) -> tuple[Tensor, Tensor]:  # noqa: ANN401 (as above)
     """Run a tower once for its CLS token, which is its pooled map, and for dense tokens, which are its map.
 
     Each position of the map goes through what the tower does after it, as if the map held nothing else: pool, norm,

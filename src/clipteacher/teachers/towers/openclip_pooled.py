@@ -42,7 +42,7 @@ def pooled_vit_tokens(visual: Any, images: Tensor, dense: Dense) -> tuple[Tensor
         local = final[:, 1:]
     else:
         local = read_dense(open_clip_block(last, x, prefix=1), grid, dense)
-    found = visual.ln_post(visual.attn_pool(final))
+    found = visual.ln_post(_found(visual.attn_pool, final))
     pooled = found[:, 0] if visual.pool_type == "tok" else found[:, 1:].mean(dim=1)
     local = visual.ln_post(_values(visual.attn_pool, local))
     if visual.proj is not None:
@@ -50,7 +50,14 @@ def pooled_vit_tokens(visual: Any, images: Tensor, dense: Dense) -> tuple[Tensor
     return pooled, as_map(local, grid)
 
 
-def _values(pool: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (open_clip's `AttentionalPooler`)
+def _found(pool: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (open_clip's `AttentionalPooler`)
+    """What the pool's queries find among tokens (B, L, D): (B, queries, C), in half precision too."""
+    keys, queries = pool.ln_k(x), pool.ln_q(pool.query).to(x.dtype)
+    found: Tensor = pool.attn(queries.expand(len(x), -1, -1), keys, keys, need_weights=False)[0]
+    return found
+
+
+def _values(pool: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (as above)
     """What a query finds that attends to one token alone: tokens (B, L, D) to (B, L, C)."""
     attention = pool.attn
     # torch keeps one matrix for all three where keys are as wide as queries.
