@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-WORDS = "[PAD] [UNK] [EOS] a photo of cat dog the".split()
+WORDS = ["[PAD]", "[UNK]", "[EOS]", "a", "photo", "of", "cat", "dog", "the"]
 TEXT = {
     "vocab_size": len(WORDS),
     "hidden_size": 16,

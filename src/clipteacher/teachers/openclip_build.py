@@ -143,6 +143,9 @@ def _lower(network: Any, dtype: torch.dtype | None) -> None:  # noqa: ANN401 (op
             module.float()
     if not isinstance(network.visual, TimmModel):
         open_clip.convert_weights_to_lp(network, dtype=dtype)
+    token = getattr(getattr(network, "text", None), "cls_emb", None)
+    if token is not None:  # CoCa's, which open_clip leaves in float32 beside words in half precision
+        token.data = token.data.to(dtype)
 
 
 def load_weights(network: nn.Module, file: Path, model: str, *, quick_gelu: bool) -> None:
