@@ -5,13 +5,15 @@ import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import pytest
 from PIL import Image
+from tests.conftest import NAMES
 from torch import nn
 
 import clipteacher.training.configured  # noqa: F401 (before any capture: the trainer's logger keeps its stream)
+from clipteacher.teachers.dense_readings import Dense
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,6 +88,20 @@ def test_vocabulary_memory(run: Run, tmp_path: Path) -> None:
         run("vocabulary_memory", *options, subprocess=SimpleNamespace(run=here)).splitlines()[-1].endswith("| yes |")
     ), "the same labels in both ways"
     assert [each["way"] for each in read(out, "vocabulary_memory")["runs"]] == ["tiles", "plain"]
+
+
+def test_a_teacher_under_each_of_its_readings(run: Run, folder: Path, tiny_clip: tuple[Path, Path]) -> None:
+    out = folder / "readings.json"
+    options = ["--model", tiny_clip[0], "--pretrained", tiny_clip[1], "--image_size", 32, "--unseen", NAMES[0]]
+    shown = run("zero_shot_teacher", *options, "--data", folder, folder, "--split", "train", "--out", out)
+    rows = read(out, "zero_shot_teacher")["rows"]
+    assert [row["setting"] for row in rows[::2]] == list(get_args(Dense)), "each reading, on both data sets"
+    assert len({row["pAcc"] for row in rows}) > 2, "random weights, but readings differ"
+    for one, other in zip(rows[::2], rows[1::2], strict=True):
+        assert one == other, "the same data set twice"
+        assert f"| {one['setting']} | {100 * one['mIoU_unseen']:.1f} ± 0.0 | {100 * one['hIoU']:.1f} ± 0.0 |" in shown
+    with pytest.raises(SystemExit):
+        run("zero_shot_teacher", *options, "--data", folder, "--dense", "keys", "--out", out)
 
 
 def test_step_cost_and_its_chart(run: Run, tmp_path: Path) -> None:

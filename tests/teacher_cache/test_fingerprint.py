@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import nn
 
 from clipteacher.teacher_cache.fingerprint import teacher_fingerprint
+from clipteacher.teachers.dense_readings import Dense
 from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.teachers.teacher import Frozen
 
@@ -30,6 +31,14 @@ def test_the_same_teacher_has_the_same_hash(tiny_clip: tuple[Path, Path]) -> Non
 @pytest.mark.parametrize("arguments", [{"dense": "tokens"}, {"image_size": 64}, {"precision": "bf16"}])
 def test_another_setting(tiny_clip: tuple[Path, Path], arguments: dict[str, Any]) -> None:
     assert teacher_fingerprint(clip(tiny_clip, **arguments)) != teacher_fingerprint(clip(tiny_clip))
+
+
+def test_each_reading_is_another_teacher(tiny_clip: tuple[Path, Path]) -> None:
+    teacher, found = clip(tiny_clip), set()
+    for dense in get_args(Dense):
+        teacher.dense = dense
+        found.add(teacher_fingerprint(teacher))
+    assert len(found) == len(get_args(Dense))
 
 
 def weight(teacher: Any) -> None:  # noqa: ANN401

@@ -2,9 +2,11 @@
 
 import copy
 import json
+import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import open_clip as _untyped
 import pytest
@@ -13,8 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from clipteacher.teachers import openclip_source
+from clipteacher.teachers.dense_readings import Dense
 from clipteacher.teachers.openclip import OpenClipTeacher, OpenClipText
-from clipteacher.teachers.openclip_trunk import Dense, resize_positions, value_block
+from clipteacher.teachers.openclip_block import value_block
+from clipteacher.teachers.openclip_trunk import resize_positions
 from clipteacher.teachers.prompts import VILD_15, ensemble
 from clipteacher.teachers.teacher import Teacher, TextEncoder, check_teacher
 from clipteacher.teachers.towers.inputs import fit
@@ -32,13 +36,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "sub_norms": {
         "vision_cfg": VIT | {"scale_heads": True, "scale_attn_inner": True, "scale_attn": True, "scale_fc": True}
     },
+    "query_norms": {"vision_cfg": VIT | {"qk_norm": True}},
     "custom_text": {"custom_text": True, "vision_cfg": VIT},
     "resnet": {
         "quick_gelu": True,
         "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 4, "head_width": 32},
     },
 }
-VITS = [name for name in CONFIGS if name != "resnet"]
+ATTENTIONS = [dense for dense in get_args(Dense) if dense not in ("tokens", "value")]
+"""Readings of a transformer's last attention with other weights."""
 MEAN = torch.tensor(open_clip.OPENAI_DATASET_MEAN).view(3, 1, 1)
 STD = torch.tensor(open_clip.OPENAI_DATASET_STD).view(3, 1, 1)
 
@@ -111,11 +117,59 @@ def naive_dense(clip: Any, images: Tensor, dense: str) -> Tensor:  # noqa: ANN40
     x = visual._embeds(images)
     for block in visual.transformer.resblocks[:-1]:
         x = block(x)
-    alone = torch.full((x.shape[1], x.shape[1]), float("-inf")).fill_diagonal_(0)
-    x = visual.transformer.resblocks[-1](x, attn_mask=alone if dense == "value" else None)
+    last = visual.transformer.resblocks[-1]
+    if dense in ATTENTIONS:
+        x = naive_attention(last, x, visual.grid_size[1], dense)
+    else:
+        alone = torch.full((x.shape[1], x.shape[1]), float("-inf")).fill_diagonal_(0)
+        x = last(x, attn_mask=alone if dense == "value" else None)
     x = torch.stack([visual.ln_post(token) @ visual.proj for token in x.flatten(0, 1)]).view(*x.shape[:2], -1)
     rows, columns = visual.grid_size
     return torch.stack([torch.stack([x[:, 1 + i * columns + j] for j in range(columns)], -1) for i in range(rows)], -2)
+
+
+def naive_attention(block: Any, x: Tensor, columns: int, dense: str) -> Tensor:  # noqa: ANN401 (open_clip is untyped)
+    """The last block with other weights of its attention, token by token; one class token."""
+    attention, rows = block.attn, []
+    own = type(attention) is not nn.MultiheadAttention  # open_clip's, with norms and scales of its own
+    for tokens in x:
+        q, k, v = (
+            (block.ln_1(tokens) @ weight.T + bias).unflatten(1, (attention.num_heads, -1)).transpose(0, 1)
+            for weight, bias in zip(attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3), strict=True)
+        )
+        if own:
+            q, k = attention.ln_q(q), attention.ln_k(k)
+        same = {"sclip": (q, k), "cliptrase": (q, k, v), "clearclip": (q,), "naclip": (k,)}[dense]
+        for i in range(len(tokens)):
+            heads = []
+            for h in range(attention.num_heads):
+                mixed = torch.zeros_like(v[h, 0])
+                for each in same:
+                    logits = each[h] @ each[h, i] / each.shape[2] ** 0.5
+                    for j in range(1, len(tokens) if dense == "naclip" and i else 0):
+                        down, across = (j - 1) // columns - (i - 1) // columns, (j - 1) % columns - (i - 1) % columns
+                        logits[j] += math.exp(-(down**2 + across**2) / 50)
+                    mixed = mixed + logits.softmax(0) @ v[h]
+                heads.append(mixed * attention.head_scale[h, 0] if own and attention.head_scale is not None else mixed)
+            merged = torch.cat(heads)
+            merged = (
+                block.ln_attn(attention.out_proj(attention.ln_inner(merged))) if own else attention.out_proj(merged)
+            )
+            token = block.ls_1(merged)
+            if dense in ("sclip", "cliptrase"):
+                token = token + tokens[i]
+                token = token + block.ls_2(block.mlp(block.ln_2(token)))
+            rows.append(token)
+    return torch.stack(rows).view_as(x)
+
+
+def readings(tiny: Tiny) -> Iterator[tuple[Dense, OpenClipTeacher]]:
+    """Each dense reading that a tower has, and a teacher that gives it; the network is built once."""
+    teacher = tiny.teacher()
+    for dense in get_args(Dense):
+        if dense in ("tokens", "value") or not hasattr(tiny.clip.visual, "attnpool"):
+            teacher.dense = dense
+            yield dense, teacher
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -124,20 +178,18 @@ def test_cls_is_open_clips_own(tinies: dict[str, Tiny], name: str) -> None:
     images = pictures(2, 3, *tiny.size)
     expected = tiny.encode_image(images)
     assert expected.std() > 0.01  # not a comparison of zeros
-    for dense in ("tokens", "value"):
-        tokens = tiny.teacher(dense=dense).encode_image(images)
-        torch.testing.assert_close(tokens.cls, expected, rtol=1e-5, atol=1e-5)
+    for _, teacher in readings(tiny):
+        torch.testing.assert_close(teacher.encode_image(images).cls, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("dense", ["tokens", "value"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_dense_equals_the_naive_twin(tinies: dict[str, Tiny], name: str, dense: Dense) -> None:
+def test_dense_equals_the_naive_twin(tinies: dict[str, Tiny], name: str) -> None:
     tiny = tinies[name]
     images = pictures(2, 3, *tiny.size)
-    tokens = tiny.teacher(dense=dense).encode_image(images)
-    expected = naive_dense(tiny.clip, images, dense)
-    assert tokens.dense.shape == expected.shape
-    torch.testing.assert_close(tokens.dense, expected, rtol=1e-4, atol=1e-4)
+    found = {dense: teacher.encode_image(images).dense for dense, teacher in readings(tiny)}
+    expected = {dense: naive_dense(tiny.clip, images, dense) for dense in found}
+    assert len(found) == (2 if name == "resnet" else 6)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_value_path_of_a_vit_written_out(tinies: dict[str, Tiny]) -> None:
@@ -217,18 +269,38 @@ def test_text_tower_alone(tinies: dict[str, Tiny]) -> None:
         assert not any("visual" in name for name, _ in tower.tower.network.named_modules())
 
 
-@pytest.mark.parametrize("dense", ["tokens", "value"])
+def test_a_neighbourhood_is_that_of_the_photo(tinies: dict[str, Tiny]) -> None:
+    """A tower of 3x5 patches is given 5x3: as many, but others are neighbours."""
+    tiny, images = tinies["rectangular"], pictures(1, 3, 40, 24)
+    turned = copy.deepcopy(tiny.clip)
+    positions = resize_positions(turned.visual.positional_embedding.data, (3, 5), (5, 3))
+    turned.visual.positional_embedding, turned.visual.grid_size = nn.Parameter(positions), (5, 3)
+    found = tiny.teacher(dense="naclip").encode_image(images).dense
+    torch.testing.assert_close(found, naive_dense(turned, images, "naclip"), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["vit", "rectangular", "resnet"])
-def test_other_sizes(tinies: dict[str, Tiny], name: str, dense: Dense) -> None:
-    teacher = tinies[name].teacher(dense=dense)
+def test_other_sizes(tinies: dict[str, Tiny], name: str) -> None:
     step = 32 if name == "resnet" else 8
-    for height, width in ((96, 64), (32, 160), (100, 61)):
-        tokens = teacher.encode_image(pictures(2, 3, height, width))
-        assert tokens.cls.shape == (2, 24)
-        assert tokens.dense.shape == (2, 24, int(height / step + 0.5), int(width / step + 0.5))
-        assert tokens.cls.isfinite().all()
-        assert tokens.dense.isfinite().all()
-        assert tokens.dense.dtype == torch.float32
+    for _, teacher in readings(tinies[name]):
+        for height, width in ((96, 64), (32, 160), (100, 61)):
+            tokens = teacher.encode_image(pictures(2, 3, height, width))
+            assert tokens.cls.shape == (2, 24)
+            assert tokens.dense.shape == (2, 24, int(height / step + 0.5), int(width / step + 0.5))
+            assert tokens.cls.isfinite().all()
+            assert tokens.dense.isfinite().all()
+            assert tokens.dense.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dense", ATTENTIONS)
+def test_a_resnet_has_no_queries_and_keys_to_read(tinies: dict[str, Tiny], dense: Dense) -> None:
+    """Said before its weights are looked for: neither file nor tag is there."""
+    message = (
+        f"dense: got '{dense}' for {{}}, a ResNet; expected tokens or value, .* Set dense='value', or choose a ViT"
+    )
+    for model, pretrained in ((str(tinies["resnet"].config), "missing.pt"), ("RN50", "openai")):
+        with pytest.raises(ValueError, match=message.format(re.escape(model))):
+            OpenClipTeacher(model, pretrained, dense=dense)
 
 
 def test_image_size_keeps_the_aspect(tinies: dict[str, Tiny]) -> None:
@@ -551,7 +623,7 @@ def test_too_small_a_vocabulary(tinies: dict[str, Tiny], tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"dense": "keys"}, ValueError, "dense: got 'keys'; expected one of tokens, value"),
+        ({"dense": "keys"}, ValueError, "dense: got 'keys'; expected one of tokens, value, sclip"),
         ({"precision": "int8"}, ValueError, "precision: got 'int8'; expected one of fp32"),
         ({"image_size": 4}, ValueError, "image_size: got 4; expected None or at least 8"),
         ({"templates": []}, ValueError, "templates: got none"),
