@@ -189,7 +189,9 @@ def test_transformers_is_asked_for_before_anything_is_fetched(tmp_path: Path, wo
         pytest.raises(ImportError, match=r"pip install 'clipteacher\[transformers\]'"),
     ):
         OpenClipTeacher(config, None)
-    assert openclip_tokenizer.tokenizer_of(ROBERTA["text_cfg"], None) is not None  # itself, it is not needed yet
+    assert (
+        openclip_tokenizer.tokenizer_of(CONFIGS["roberta"]["text_cfg"], None) is not None
+    )  # itself, it is not needed yet
 
 
 @pytest.mark.parametrize(

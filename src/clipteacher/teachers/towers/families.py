@@ -32,10 +32,7 @@ def tower_of(visual: nn.Module) -> Tower:
         size = _pair(tower.image_size)
         found = Tower("open_clip, ResNet, attention pool", _resnet, (32, 32), size, attention=False)
     elif isinstance(tower, VisionTransformer):
-        pooled = tower.attn_pool is not None
-        how = "attention pool" if pooled else {"tok": "class token", "avg": "mean"}[tower.pool_type]
-        read = pooled_vit_tokens if pooled else vit_tokens
-        found = Tower(f"open_clip, ViT, {how}", read, _pair(tower.patch_size), _pair(tower.image_size))
+        found = _vit(tower)
     elif isinstance(tower, TimmModel):
         found = timm_vit_tower(tower) or feature_map_tower(tower)
     if found is None:
@@ -46,6 +43,13 @@ def tower_of(visual: nn.Module) -> Tower:
             "clipteacher.teachers.teacher.Teacher says what it must give."
         )
     return found
+
+
+def _vit(visual: Any) -> Tower:  # noqa: ANN401 (mypy cannot infer the types of open_clip's `VisionTransformer`)
+    pooled = visual.attn_pool is not None
+    how = "attention pool" if pooled else {"tok": "class token", "avg": "mean"}[visual.pool_type]
+    read = pooled_vit_tokens if pooled else vit_tokens
+    return Tower(f"open_clip, ViT, {how}", read, _pair(visual.patch_size), _pair(visual.image_size))
 
 
 def _resnet(visual: ModifiedResNet, images: Tensor, dense: Dense) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from timm.layers import apply_rot_embed_cat
-from timm.models.eva import EvaAttention, EvaBlock, EvaBlockPostNorm
+from timm.models.eva import EvaBlock, EvaBlockPostNorm
 from timm.models.vision_transformer import Block, ResPostBlock
 from timm.models.vision_transformer_relpos import RelPosBlock, ResPostRelPosBlock
 from torch import Tensor
@@ -37,8 +37,9 @@ def timm_block(block: Any, x: Tensor, prefix: int, rope: Tensor | None = None) -
     """
     attention = block.attn
     normed = x if isinstance(block, _POST_NORM) else block.norm1(x)
-    heads = (part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2) for part in _projections(attention, normed))
-    q, k, v = heads
+    q, k, v = (
+        part.reshape(*x.shape[:2], attention.num_heads, -1).transpose(1, 2) for part in _projections(attention, normed)
+    )
     q, k = attention.q_norm(q), attention.k_norm(k)
     if rope is not None:
         half = {"half": True} if getattr(attention, "rotate_half", False) else {}  # an argument of later timms
@@ -54,7 +55,7 @@ def _projections(attention: Any, x: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN4
     if attention.qkv is None:
         return attention.q_proj(x), attention.k_proj(x), attention.v_proj(x)
     bias = attention.qkv.bias
-    if isinstance(attention, EvaAttention) and attention.q_bias is not None:
+    if getattr(attention, "q_bias", None) is not None:  # EVA's, whose keys have none
         bias = torch.cat((attention.q_bias, attention.k_bias, attention.v_bias))
     return F.linear(x, attention.qkv.weight, bias).chunk(3, dim=-1)
 
@@ -64,7 +65,7 @@ def _project(block: Any, merged: Tensor) -> Tensor:  # noqa: ANN401 (as above)
     attention = block.attn
     norm = getattr(attention, "norm", None)  # a sub-norm, which relative positions have not
     out = attention.proj(merged if norm is None else norm(merged))
-    return block.norm1(out) if isinstance(block, _POST_NORM) else _scale(block, "1", out)  # type: ignore[no-any-return]
+    return block.norm1(out) if isinstance(block, _POST_NORM) else _scale(block, "1", out)
 
 
 def _feed_forward(block: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (as above)

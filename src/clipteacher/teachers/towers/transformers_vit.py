@@ -30,8 +30,8 @@ def transformers_tower(model: Any) -> Tower:  # noqa: ANN401 (one of transformer
     Raises:
         ValueError: Its image tower is no vision transformer of this kind.
     """
-    vision = getattr(model, "vision_model", None)
-    layers = getattr(getattr(vision, "encoder", None), "layers", None)
+    vision: Any = getattr(model, "vision_model", None)
+    layers: Any = getattr(getattr(vision, "encoder", None), "layers", None)
     known = layers is not None and all(hasattr(layers[-1], name) for name in _BLOCK)
     known = known and all(hasattr(layers[-1].self_attn, name) for name in _ATTENTION)
     pooled = _pool(vision) is not None or hasattr(model, "visual_projection")
@@ -100,7 +100,7 @@ def transformers_block(block: Any, x: Tensor, prefix: int) -> LastBlock:  # noqa
     """
     attention, normed = block.self_attn, block.layer_norm1(x)
     q, k, v = (
-        part(normed).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+        part(normed).reshape(*x.shape[:2], attention.num_heads, -1).transpose(1, 2)
         for part in (attention.q_proj, attention.k_proj, attention.v_proj)
     )
     return LastBlock(q, k, v, prefix, x, attention.out_proj, partial(_feed_forward, block))
@@ -115,9 +115,9 @@ def _inputs(vision: Any, images: Tensor, grid: tuple[int, int]) -> dict[str, Any
     """Arguments of `get_image_features`: images, or their patches where the tower takes any aspect (NaFlex)."""
     if not isinstance(getattr(vision.embeddings, "patch_embedding", None), nn.Linear):
         return {"pixel_values": images, "interpolate_pos_encoding": True}
-    sides = (-1, int(vision.config.patch_size))
-    patches = images.unflatten(3, sides).unflatten(2, sides).permute(0, 2, 4, 3, 5, 1)  # rows, columns, y, x, channels
-    patches = patches.flatten(3).flatten(1, 2)
+    side = int(vision.config.patch_size)
+    tiles = images.reshape(len(images), 3, grid[0], side, grid[1], side)
+    patches = tiles.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)  # rows · columns, then y, x and channels
     return {
         "pixel_values": patches,
         "pixel_attention_mask": torch.ones(patches.shape[:2], dtype=torch.long, device=images.device),
