@@ -64,7 +64,8 @@ def _parser() -> CommandParser:
     parser.add_argument("--hold-out", type=NAMES, help='"dog": classes to hold back, name and masks, to measure')
     parser.add_argument("--out", type=Path | None, help="run folder to write; default: runs/ and the time")
     parser.add_argument("--minutes", type=float, default=20.0, help="time for all of it")
-    parser.add_argument("--teacher", type=str | None, help="MODEL:WEIGHTS of open_clip, or imagenet; default: CLIP")
+    teachers = "MODEL:WEIGHTS of open_clip, transformers:ORG/NAME, or imagenet; default: CLIP"
+    parser.add_argument("--teacher", type=str | None, help=teachers)
     parser.add_argument("--device", type=str | None, help="cpu or cuda; default: a GPU where there is one")
     parser.add_argument("--seed", type=int, default=0, help="decides what is drawn")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, as it was planned")

@@ -21,6 +21,7 @@ CLIP: Final = "ViT-B-16-quickgelu:openai"
 """The teacher where its weights can be had: OpenAI's CLIP, as in the paper."""
 
 _CHECKPOINTS: Final = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # as the hub names them
+_TRANSFORMERS: Final = "transformers:"
 _PATIENCE: Final = 5.0  # seconds for the hub to answer
 
 
@@ -59,7 +60,8 @@ def choose_teacher(given: str | None, frame: Frame) -> Part:
 
     Args:
         given: "MODEL:PRETRAINED" of open_clip, such as "ViT-L-14-quickgelu:openai", a hub id or package that brings its
-            weights ("hf-hub:ORG/NAME", "package:NAME"), or "imagenet"; None chooses.
+            weights ("hf-hub:ORG/NAME", "package:NAME"), a hub id or folder of transformers ("transformers:ORG/NAME"),
+            or "imagenet"; None chooses.
         frame: Sizes of the photos.
 
     Raises:
@@ -67,6 +69,8 @@ def choose_teacher(given: str | None, frame: Frame) -> Part:
     """
     if given == "imagenet":
         return _imagenet("as you say")
+    if given is not None and given.startswith(_TRANSFORMERS):
+        return _transformers(given, frame)
     if given is not None:
         return _openclip(given, frame, "as you say")
     if where := _available(CLIP):
@@ -130,12 +134,20 @@ def _openclip(given: str, frame: Frame, reason: str) -> Part:
     return Part("clipteacher.teachers.openclip.OpenClipTeacher", arguments, given, reason)
 
 
+def _transformers(given: str, frame: Frame) -> Part:
+    """Name a CLIP of transformers."""
+    arguments: dict[str, Any] = {"model": given.removeprefix(_TRANSFORMERS)}
+    if frame.teacher_side is not None:
+        arguments["image_size"] = frame.teacher_side
+    return Part("clipteacher.teachers.transformers_clip.TransformersTeacher", arguments, given, "as you say")
+
+
 def _split(given: str) -> tuple[str, str]:
     model, colon, pretrained = given.partition(":")
     if not colon:
         raise ValueError(
-            f"teacher: got {given!r}, expected MODEL:PRETRAINED, such as {CLIP}, or hf-hub:ORG/NAME, or imagenet. Add "
-            f"the weights: {given}:openai, or {given}:FILE."
+            f"teacher: got {given!r}, expected MODEL:PRETRAINED, such as {CLIP}, or hf-hub:ORG/NAME, or "
+            f"transformers:ORG/NAME, or imagenet. Add the weights: {given}:openai, or {given}:FILE."
         )
     return model, pretrained
 

@@ -54,8 +54,8 @@ def train_photos(
         unseen: Classes that are held back and scored, and whose names training does not know either.
         out: Run folder to write; None names one below `runs/` after the time.
         minutes: Time for all of it, about.
-        teacher: "MODEL:PRETRAINED" of open_clip, "hf-hub:ORG/NAME", "package:NAME" or "imagenet"; None takes OpenAI's
-            CLIP ViT-B/16 where its weights can be had.
+        teacher: "MODEL:PRETRAINED" of open_clip, "hf-hub:ORG/NAME", "package:NAME", "transformers:ORG/NAME" or
+            "imagenet"; None takes OpenAI's CLIP ViT-B/16 where its weights can be had.
         device: Such as "cpu"; None takes a GPU where there is one.
         seed: Decides what is drawn; the number of steps hangs on the machine's speed, so `plan.yaml` repeats a run.
         layout: What cannot be told from the folder; the message of an error says what to give.

@@ -146,9 +146,19 @@ def _contents(spec: Mapping[str, Any]) -> list[str]:
             else:  # a spec's paths are absolute, tags are not
                 local = [model] if model.endswith(".json") else []
                 local += [pretrained] if pretrained is not None and Path(pretrained).is_absolute() else []
+            local += _files_of(spec.get("tokenizer"))
             return [_file_digest(Path(path)) for path in local]
+        case "transformers":  # a folder by its absolute path, or a hub id
+            return [_file_digest(Path(path)) for path in _files_of(spec.get("model"))]
         case kind:
             raise ValueError(f"text encoder: got kind {kind!r}")
+
+
+def _files_of(folder: object) -> list[str]:
+    """Files of a folder that is named by its absolute path, in order; none for a hub id."""
+    if folder is None or not Path(str(folder)).is_absolute():
+        return []
+    return sorted(str(path) for path in Path(str(folder)).iterdir() if path.is_file())
 
 
 def _file_digest(path: Path) -> str:

@@ -35,10 +35,14 @@ def build_text_encoder(spec: Mapping[str, Any]) -> TextEncoder:
             from clipteacher.teachers.openclip import OpenClipText
 
             return OpenClipText(**arguments)
+        case "transformers":
+            from clipteacher.teachers.transformers_clip import TransformersText
+
+            return TransformersText(**arguments)
         case kind:
             raise ValueError(
-                f"text encoder: got kind {kind!r}, expected 'minilm' or 'openclip'. A text tower of your own is "
-                "passed from Python: segmenter.with_names(names, text_encoder=...)."
+                f"text encoder: got kind {kind!r}, expected 'minilm', 'openclip' or 'transformers'. A text tower of "
+                "your own is passed from Python: segmenter.with_names(names, text_encoder=...)."
             )
 
 

@@ -108,7 +108,14 @@ STUDENT: Final[Mapping[str, Kind]] = {
 
 _TEMPLATES: Final = _listed("a list of at most 1000 texts", _is_text, 1000)
 TEXT_ENCODERS: Final[Mapping[str, Mapping[str, Kind]]] = {
-    "openclip": {"kind": _TEXT, "model": _TEXT, "pretrained": _or_null(_TEXT), "templates": _TEMPLATES},
+    "openclip": {
+        "kind": _TEXT,
+        "model": _TEXT,
+        "pretrained": _or_null(_TEXT),
+        "templates": _TEMPLATES,
+        "tokenizer": _or_null(_TEXT),
+    },
+    "transformers": {"kind": _TEXT, "model": _TEXT, "templates": _TEMPLATES},
     "minilm": {"kind": _TEXT, "templates": _TEMPLATES},
 }
 """Entries of the text towers that clipteacher builds, by their kind."""

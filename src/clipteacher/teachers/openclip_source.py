@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import open_clip as _untyped
+import timm
 
 from clipteacher.teachers.dense_readings import Dense
 
@@ -86,25 +87,27 @@ def anywhere(model: str, pretrained: str | None) -> tuple[str, str | None]:
 
 
 def check_image_tower(model: str, config: dict[str, Any]) -> None:
-    """Check that the image tower has a CLS token and dense tokens of one joint space.
+    """Check that the image tower has one vector for an image and dense tokens of the same space.
 
     Raises:
-        ValueError: It is timm's or CoCa's, or pools its patches by learned queries.
+        ValueError: It has no single vector, pools in two stages, or is one that the installed timm does not know.
     """
     vision = config["vision_cfg"]
-    if vision.get("timm_model_name"):
-        found = f"timm's {vision['timm_model_name']}"
-    elif "multimodal_cfg" in config:
-        found = "CoCa's"
-    elif vision.get("attentional_pool"):
-        found = "one with learned pooling queries"
+    name = vision.get("timm_model_name")
+    if name and not timm.is_model(name):
+        raise ValueError(
+            f"model: the image tower of {model} is {name}, which timm {timm.__version__} does not know; expected one "
+            "of its models. Update it: pip install --upgrade timm."
+        )
+    if vision.get("attentional_pool") in ("parallel", "cascade"):
+        found = f"one that pools twice (attentional_pool={vision['attentional_pool']!r})"
     elif vision.get("pool_type", "tok") not in ("tok", "avg"):
-        found = f"one with pool_type={vision['pool_type']!r}"
+        found = f"one with pool_type={vision['pool_type']!r}, which gives no single vector"
     else:
         return
     raise ValueError(
-        f"model: the image tower of {model} is {found}; expected open_clip's own vision transformer with a class "
-        "token or its ResNet. Choose a ViT-* or RN* model, such as ViT-B-16-quickgelu."
+        f"model: the image tower of {model} is {found}; expected a class token, a mean or one attention pool. Every "
+        "model of open_clip.list_models() has one of these."
     )
 
 
@@ -164,6 +167,20 @@ def find_weights(model: str, pretrained: str | None, config: dict[str, Any]) -> 
     else:
         fix = f"Close matches: {', '.join(close) or 'none; this model has no tags'}."
     raise ValueError(f"pretrained: got {pretrained!r}; expected a tag of {name} or the path of a weights file. {fix}")
+
+
+def agreed_preprocessing(model: str) -> dict[str, Any]:
+    """Say how a model's images are normalised where a weights file does not: as all tags of the model agree.
+
+    Returns:
+        "mean" and "std", or nothing where the tags differ or there are none.
+    """
+    name, found = clean_name(model), []
+    for tag in open_clip.list_pretrained_tags_by_model(name):
+        known = open_clip.get_pretrained_cfg(name, tag)
+        parts = {part: list(known[part]) for part in ("mean", "std") if part in known}
+        found += [parts] if parts not in found else []
+    return found[0] if len(found) == 1 else {}
 
 
 def quick_gelu_error(model: str, source: str) -> ValueError:

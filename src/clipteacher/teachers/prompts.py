@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,3 +126,8 @@ def ensemble(vectors: Tensor) -> Tensor:
     from torch.nn import functional as F  # protocols are read without torch
 
     return F.normalize(F.normalize(vectors, dim=-1).mean(dim=1), dim=-1)
+
+
+def knows_words(tokenizer: Any) -> bool:  # noqa: ANN401 (transformers')
+    """Whether a tokenizer of transformers has words, and not its signs alone, as it has where its files are missing."""
+    return len(tokenizer) > len(set(tokenizer.all_special_tokens))
