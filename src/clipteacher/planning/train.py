@@ -14,7 +14,7 @@ from rich.text import Text
 from torch import nn
 
 from clipteacher.convert.layouts import LayoutOptions
-from clipteacher.data.class_list import listed_words
+from clipteacher.data.class_list import listed_words, words_of_file
 from clipteacher.planning.data import prepare_data
 from clipteacher.planning.plan import Decision
 from clipteacher.planning.run import CALIBRATION, PLAN, RunPlan, ask_teacher, plan_run, train_plan
@@ -76,13 +76,17 @@ def train_photos(
     console = console or Console()
     if resume and planned(run):
         return resume_photos(run, console)
+    words, held_back = listed_words(wanted, "wanted"), listed_words(unseen, "unseen")
+    for said in (words_of_file(wanted, words, "wanted"), words_of_file(unseen, held_back, "unseen")):
+        if said:
+            console.print(Text(said), soft_wrap=True)
     plan = plan_photos(
         Path(data),
         run,
         console,
         layout or LayoutOptions(),
-        wanted=listed_words(wanted, "wanted"),
-        hold_out=listed_words(unseen, "unseen"),
+        wanted=words,
+        hold_out=held_back,
         minutes=minutes,
         teacher=teacher,
         device=device,
