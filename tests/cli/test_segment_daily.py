@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from clipteacher.cli.main import main
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmenter import Segmenter
 
 
@@ -250,6 +251,21 @@ def test_a_photo_too_large_for_the_memory_does_not_stop_the_others(
     assert check_whole(Path("out")) == PAIRS[4:]
     with pytest.raises(RuntimeError, match="sizes do not match"):
         segment(trained, photos, "--out", "out")
+
+
+def test_large_photos_are_seen_smaller_and_told_of(
+    trained: tuple[Path, Path], photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clipteacher.inference.placement.MOST_PIXELS", 6400)
+    drawn(trained).resize((180, 140)).save(photos / "b.png")
+    segment(trained, photos, "--out", "out")
+    printed = capsys.readouterr().out
+    assert printed.count("Large: ") == 1
+    assert "Large: 1 photo, photos/b.png (180x140 seen as 90x70); the ids have the photo's own size\n" in printed
+    with Image.open("out/b_ids.png") as found, Image.open(photos / "b.png") as photo:
+        model = Segmenter.from_pretrained(trained[0] / "model")
+        seen_smaller = model.with_settings(pipeline=TestPipeline(short_side=70, mode="whole")).segment(photo)
+        assert np.array_equal(np.array(found), seen_smaller.labels)
 
 
 def test_names_that_a_terminal_would_obey_or_cannot_show(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jsonargparse import Namespace
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from clipteacher.inference.placement import bounded_note
 from clipteacher.utils.packages import needed
 from clipteacher.video.reading import VIDEO_SUFFIXES
 from clipteacher.video.segment import check_video_file, save_legend, segment_video
@@ -97,5 +98,7 @@ def segment_one_video(
         f"Written: {job.out}, {frames} of {found.width}x{found.height}, {found.frames_per_second:.1f} a "
         f"second. {legend} names its colours."
     )
+    if note := bounded_note(found.height, found.width, segmenter.settings.pipeline):
+        print(f"Large: frames of {note}")
     if found.damaged:
         raise SystemExit(1)
