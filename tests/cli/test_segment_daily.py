@@ -175,12 +175,12 @@ def test_ctrl_c(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Path("areas.csv").write_text("of before")
+    Path("areas.csv").write_text("photo,of before,none of these")
     half_a_picture(monkeypatch, when, lambda _: KeyboardInterrupt())
     said = ends(capsys, 130, trained, photos, "--out", "out", "--areas", "areas.csv")
     assert said == f"clipteacher: stopped. Written: {when // 2 * 2} pictures in out, each whole; areas.csv is not.\n"
     assert check_whole(Path("out")) == PAIRS[:when]
-    assert Path("areas.csv").read_text() == "of before"
+    assert Path("areas.csv").read_text() == "photo,of before,none of these"
 
 
 def test_ctrl_c_before_the_first_photo(
@@ -315,7 +315,10 @@ def test_what_is_typed(
         (["--model", "run/modle"], "model: no folder run/modle; expected .*Did you mean run/model?"),
         (["--onnx", "run/model"], "onnx: got run/model, a folder; .*--model"),
         (["--model", "run", "--out", "photos/a.png"], "out: got photos/a.png, but photos/a.png is a file"),
-        (["--model", "run", "--areas", "photos/a.png/t.csv"], "areas: got photos/a.png, but photos/a.png is a file"),
+        (
+            ["--model", "run", "--areas", "photos/a.png/t.csv"],
+            "areas: got photos/a.png/t.csv, but photos/a.png is a file",
+        ),
     ],
 )
 def test_wrong_paths_are_one_message_and_nothing_is_written(

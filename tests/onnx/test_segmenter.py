@@ -57,7 +57,7 @@ def test_it_answers_as_the_segmenter_does(pipeline: TestPipeline, text_input: bo
 
 
 def test_a_large_photo_is_seen_smaller_as_the_segmenter_sees_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placement, "MOST_PIXELS", 2500)
+    monkeypatch.setattr(placement, "MOST_PIXELS", 2450)
     image, model, other = photo(70, 91), segmenter(), OnnxSegmenter(folder / "text.onnx")
     expected = segmenter(pipeline=TestPipeline(short_side=43, mode="whole")).segment(image, threshold=0.1)
     assert (other.settings, expected.labels.shape) == (TestSettings(), (70, 91))

@@ -13,12 +13,13 @@ from clipteacher.cli.area_table import check_table, write_table
 from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import plain_warnings, user_errors
 from clipteacher.cli.parser import CommandParser
-from clipteacher.cli.result_files import MADE_BY, ResultFiles, is_result, make_folder, result_files
+from clipteacher.cli.result_files import ResultFiles, is_result, make_folder, result_files
 from clipteacher.cli.segment_photos import Done, say_bounded, say_left_out, say_stopped, segment_all
 from clipteacher.cli.segment_video import segment_one_video, video_job
 from clipteacher.data.photo import MAX_PIXELS
 from clipteacher.data.photo_search import find_photos
 from clipteacher.pictures import overlay, save_id_png, save_picture
+from clipteacher.pictures.saving import MADE_BY
 from clipteacher.protocols.splits import ignore_id
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.utils.printable import printable
