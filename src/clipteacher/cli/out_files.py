@@ -38,17 +38,30 @@ def check_free(option: str, path: Path, is_own: Callable[[Path], bool]) -> None:
     Raises:
         ValueError: It is a folder, a file is in place of one of its folders, or it is a file of something else.
     """
+    check_place(option, path)
+    if path.is_symlink() or (path.exists() and not (path.is_file() and is_own(path))):
+        raise ValueError(
+            f"{option}: {printable(path)} would be written over, expected nothing there, or an earlier result. Name "
+            f"another --{option}, or remove what is there."
+        )
+
+
+def check_place(option: str, path: Path) -> None:
+    """Check that a file of that name can be there.
+
+    Args:
+        option: What the path was given as, for messages.
+        path: The file to write.
+
+    Raises:
+        ValueError: It is a folder, or a file is in place of one of its folders.
+    """
     shown = printable(path)
     if path.is_dir():
         raise ValueError(f"{option}: got {shown}, a folder; expected a file. Name one in it.")
     file = next((each for each in path.parents if each.exists() and not each.is_dir()), None)
     if file is not None:
         raise ValueError(f"{option}: got {shown}, but {printable(file)} is a file. Name another --{option}.")
-    if path.is_symlink() or (path.exists() and not (path.is_file() and is_own(path))):
-        raise ValueError(
-            f"{option}: {shown} would be written over, expected nothing there, or an earlier result. Name another "
-            f"--{option}, or remove what is there."
-        )
 
 
 def is_area_table(path: Path) -> bool:

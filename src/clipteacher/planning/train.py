@@ -26,6 +26,7 @@ from clipteacher.training.session import TrainingResult
 from clipteacher.training.staged import quiet_trainer, train_in_stage
 from clipteacher.training.train import default_out
 from clipteacher.training.train import train as train_given
+from clipteacher.utils.printable import printable
 from clipteacher.utils.stages import Stages
 
 
@@ -123,6 +124,8 @@ def plan_photos(
         raise ValueError(
             f"out: {run.path} already holds a run. Resume it (--resume; resume=True), or name another folder."
         )
+    if run.path.resolve() == data.resolve():
+        raise ValueError(f"out: got {printable(run.path)}, the folder of the photos. Name another.")
     photos = prepare_data(data, run.path, layout, console)
     with quiet_trainer():
         plan = plan_run(photos.root, run.path, layout=photos.layout, **options)
