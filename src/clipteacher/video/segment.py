@@ -19,7 +19,7 @@ from clipteacher.pictures.saving import MADE_BY
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.utils.atomic_files import write_atomically
 from clipteacher.utils.packages import needed
-from clipteacher.video.reading import Frame, VideoReader
+from clipteacher.video.reading import OPENING, Frame, VideoReader
 from clipteacher.video.writing import CODECS, VideoWriter
 
 _TYPE = 16  # pixels, of the legend
@@ -174,7 +174,7 @@ def is_segmented(path: str | Path) -> bool:
     """
     av = needed("av", "av", "video")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), **OPENING) as container:
             said = {name.lower(): value for name, value in container.metadata.items()}
     except (av.error.FFmpegError, OSError, ValueError):
         return False
