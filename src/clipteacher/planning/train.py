@@ -77,23 +77,27 @@ def train_photos(
     console = console or Console()
     if resume and planned(run):
         return resume_photos(run, console)
-    words, held_back = listed_words(wanted, "wanted"), listed_words(unseen, "unseen")
-    for said in (words_of_file(wanted, words, "wanted"), words_of_file(unseen, held_back, "unseen")):
-        if said:
-            console.print(Text(said), soft_wrap=True)
     plan = plan_photos(
         Path(data),
         run,
         console,
         layout or LayoutOptions(),
-        wanted=words,
-        hold_out=held_back,
+        wanted=_told(wanted, "wanted", console),
+        hold_out=_told(unseen, "unseen", console),
         minutes=minutes,
         teacher=teacher,
         device=device,
         seed=seed,
     )
     return carry_out(plan, console)
+
+
+def _told(given: Sequence[str] | str, field: str, console: Console) -> tuple[str, ...]:
+    """Read words, and say how many of them come from a file."""
+    words = listed_words(given, field)
+    if said := words_of_file(given, words, field):
+        console.print(Text(said), soft_wrap=True)
+    return words
 
 
 def planned(run: RunFolder) -> bool:
