@@ -148,6 +148,16 @@ def test_none_of_these(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> 
     assert 0 <= found["found"]["1"]["cosine (`threshold`)"]["auc"] <= 1
 
 
+def test_flicker(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "flicker.json"
+    options = ["--sigmas", 0, 60, "--frames", 3, "--photos", 2, "--out", out]
+    shown = run("flicker", "--model", trained[0] / "model", "--data", trained[1], *options)
+    assert "| 0 | 0.0 |" in shown
+    found = read(out, "flicker")
+    assert (found["photos"], found["rows"]["0"]) == (2, [0.0, 0.0])
+    assert all(0 < share < 1 for share in found["rows"]["60"])
+
+
 def test_quickstart_over_seeds(run: Run, tmp_path: Path) -> None:
     scores = {"mIoU_unseen": 0.25, "hIoU": 0.5, "mIoU_seen": 0.75, "pAcc": 1.0, "of_reference": 0.8}
     keys = list(importlib.import_module("clipteacher.demo.quickstart.results").TITLES)

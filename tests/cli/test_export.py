@@ -110,7 +110,8 @@ def test_wrong_input_ends_with_one_message_and_no_file(
     assert "opset: got 9, expected one of" in fails(capsys, *there, "--opset", "9")
     assert "ends in .onnx" in fails(capsys, "export", "--model", model, "--onnx", tmp_path / "student.pt")
     (tmp_path / "a file").write_text("")
-    assert "a file" in fails(capsys, "export", "--model", model, "--onnx", tmp_path / "a file" / "student.onnx")
+    message = fails(capsys, "export", "--model", model, "--onnx", tmp_path / "a file" / "student.onnx")
+    assert f"but {tmp_path / 'a file'} is a file. Name another --onnx." in message
     assert [item.name for item in tmp_path.iterdir()] == ["a file"]
 
 

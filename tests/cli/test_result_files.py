@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipteacher.cli.result_files import MADE_BY, is_result, make_folder, result_files
+from clipteacher.cli.result_files import is_result, make_folder, result_files
 from clipteacher.data.photo_search import FoundPhoto
 from clipteacher.pictures import save_id_png, save_picture
-from clipteacher.pictures.saving import png_software
+from clipteacher.pictures.saving import MADE_BY, png_software
 
 
 def names(*places: str, out: Path, folder: Path | None = None) -> dict[str, str]:

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from clipteacher.cli.main import main
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmenter import Segmenter
 
 
@@ -174,12 +175,12 @@ def test_ctrl_c(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Path("areas.csv").write_text("of before")
+    Path("areas.csv").write_text("photo,of before,none of these")
     half_a_picture(monkeypatch, when, lambda _: KeyboardInterrupt())
     said = ends(capsys, 130, trained, photos, "--out", "out", "--areas", "areas.csv")
     assert said == f"clipteacher: stopped. Written: {when // 2 * 2} pictures in out, each whole; areas.csv is not.\n"
     assert check_whole(Path("out")) == PAIRS[:when]
-    assert Path("areas.csv").read_text() == "of before"
+    assert Path("areas.csv").read_text() == "photo,of before,none of these"
 
 
 def test_ctrl_c_before_the_first_photo(
@@ -252,6 +253,21 @@ def test_a_photo_too_large_for_the_memory_does_not_stop_the_others(
         segment(trained, photos, "--out", "out")
 
 
+def test_large_photos_are_seen_smaller_and_told_of(
+    trained: tuple[Path, Path], photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clipteacher.inference.placement.MOST_PIXELS", 6400)
+    drawn(trained).resize((180, 140)).save(photos / "b.png")
+    segment(trained, photos, "--out", "out")
+    printed = capsys.readouterr().out
+    assert printed.count("Large: ") == 1
+    assert "Large: 1 photo, photos/b.png (180x140 seen as 90x70); the ids have the photo's own size\n" in printed
+    with Image.open("out/b_ids.png") as found, Image.open(photos / "b.png") as photo:
+        model = Segmenter.from_pretrained(trained[0] / "model")
+        seen_smaller = model.with_settings(pipeline=TestPipeline(short_side=70, mode="whole")).segment(photo)
+        assert np.array_equal(np.array(found), seen_smaller.labels)
+
+
 def test_names_that_a_terminal_would_obey_or_cannot_show(
     trained: tuple[Path, Path], photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -299,7 +315,10 @@ def test_what_is_typed(
         (["--model", "run/modle"], "model: no folder run/modle; expected .*Did you mean run/model?"),
         (["--onnx", "run/model"], "onnx: got run/model, a folder; .*--model"),
         (["--model", "run", "--out", "photos/a.png"], "out: got photos/a.png, but photos/a.png is a file"),
-        (["--model", "run", "--areas", "photos/a.png/t.csv"], "areas: got photos/a.png, but photos/a.png is a file"),
+        (
+            ["--model", "run", "--areas", "photos/a.png/t.csv"],
+            "areas: got photos/a.png/t.csv, but photos/a.png is a file",
+        ),
     ],
 )
 def test_wrong_paths_are_one_message_and_nothing_is_written(

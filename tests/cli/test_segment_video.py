@@ -1,5 +1,6 @@
 """`clipteacher segment` with a video: where the result goes, what is printed, and what is refused in one line."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tests.video.clips import halves, read, write
 from clipteacher.cli.main import main
 from clipteacher.onnx.export import export_onnx
 from clipteacher.onnx.segmenter import OnnxSegmenter
-from clipteacher.video.segment import segment_video
+from clipteacher.video.segment import is_segmented, segment_video
+from clipteacher.video.writing import CODECS
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,15 @@ def test_a_video(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert np.array_equal(read(out)[0], read(tmp_path / "again.mp4")[0])
     with Image.open(out.parent / "out_legend.png") as legend:
         assert legend.height > 16
+    run(model, clip, "--out", out, "--classes", "sky, sea")
+    assert "Written: " in capsys.readouterr().out, "an earlier result is written over"
+
+
+@pytest.mark.parametrize("ending", CODECS)
+def test_a_result_says_that_it_is_one(ending: str, tmp_path: Path) -> None:
+    clip, out = write(tmp_path / "clip.mp4", halves(1)), tmp_path / f"out{ending}"
+    segment_video(segmenter(), clip, out)
+    assert (is_segmented(out), is_segmented(clip), is_segmented(tmp_path)) == (True, False, False)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +96,10 @@ def test_what_is_refused(model: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     clip, other = write(tmp_path / "clip.mp4", halves(1)), write(tmp_path / "other.mp4", halves(1))
     Image.fromarray(halves(1)[0]).save(tmp_path / "photo.png")
     (tmp_path / "page.mp4").write_text("<html>")
-    before = sorted(tmp_path.iterdir())
+    (tmp_path / "b").mkdir()
+    shutil.copy(other, tmp_path / "b" / "clip.mp4")
+    shutil.copy(tmp_path / "photo.png", tmp_path / "new_legend.png")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     cases: list[tuple[list[str | Path], str]] = [
         ([clip, "--out", tmp_path / "out.xyz"], "expected a file that ends in .mp4, .mov, .mkv, .webm"),
         ([clip, "--out", tmp_path / "out.avi"], "expected a file that ends in"),
@@ -99,10 +113,13 @@ def test_what_is_refused(model: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         ([tmp_path / "page.mp4", "--out", tmp_path / "out.mp4"], "cannot be read as a video"),
         ([clip, "--out", tmp_path / "out.mp4", "--max_pixels", "9"], "expected at most 9"),
         ([clip, "--out", tmp_path / "out.mp4", "--opacity", "2"], "opacity: got 2"),
+        ([clip, "--out", other], f"{other} would be written over, expected nothing there, or an earlier result"),
+        ([clip, "--out", tmp_path / "b"], f"{tmp_path / 'b' / 'clip.mp4'} would be written over"),
+        ([clip, "--out", tmp_path / "new.mp4"], f"{tmp_path / 'new_legend.png'} would be written over"),
     ]
     for arguments, message in cases:
         assert message in fails(capsys, model, *arguments), arguments
-        assert sorted(tmp_path.iterdir()) == before
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
 def test_a_damaged_video_ends_with_status_1(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -162,6 +162,15 @@ def test_wrong_options_end_in_one_line(
     assert not (tmp_path / "run" / "plan.yaml").exists()
 
 
+def test_the_photos_folder_is_no_run(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(photos.rglob("*"))
+    with pytest.raises(SystemExit) as stop:
+        train(photos, photos / ".." / photos.name, "--want", "flower")
+    assert stop.value.code == 2
+    assert "the folder of the photos. Name another." in capsys.readouterr().err
+    assert sorted(photos.rglob("*")) == before
+
+
 def test_a_folder_with_a_run_is_not_written_over(
     photos: Path, ran: tuple[Path, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

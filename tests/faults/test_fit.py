@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -142,6 +143,13 @@ def test_full_disks_ctrl_c_and_damage_on_the_way_change_nothing_of_the_end(
     before = signal.getsignal(signal.SIGINT)
     message = stops(capsys, config, run, "--resume", callbacks=(At(4, interrupt),))
     signal.signal(signal.SIGINT, before)  # the trainer ignores it from there on
+    assert "stopped: the same command with --resume goes on from" in message
+
+    # A scheduler does.
+    def terminate() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    message = stops(capsys, config, run, "--resume", callbacks=(At(4, terminate),))
     assert "stopped: the same command with --resume goes on from" in message
 
     # A loss of power: the last checkpoint is cut, the settings are lost; the new settings name another student.

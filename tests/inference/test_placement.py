@@ -1,8 +1,10 @@
 """Sizes and windows: against tables written by hand and against mmseg's rule written out."""
 
+from dataclasses import replace
+
 import pytest
 
-from clipteacher.inference.placement import OWN_SIZE, resized_size, windows
+from clipteacher.inference.placement import OWN_SIZE, bounded_note, input_size, resized_size, windows
 from clipteacher.protocols.protocol import TestPipeline
 
 
@@ -28,6 +30,37 @@ def test_the_shorter_side_is_met_and_the_ratio_kept(size: tuple[int, int], short
     height, width = resized_size(*size, short_side)
     assert height == short_side
     assert abs(width - size[1] * short_side / size[0]) <= 0.5
+
+
+WINDOWS = TestPipeline(short_side=None, mode="slide", crop=512, stride=426)
+
+
+@pytest.mark.parametrize(
+    ("size", "pipeline", "expected"),
+    [
+        ((2048, 2048), OWN_SIZE, (2048, 2048)),
+        ((1024, 4096), OWN_SIZE, (1024, 4096)),
+        ((2049, 2048), OWN_SIZE, (2048, 2047)),
+        ((4096, 4096), OWN_SIZE, (2048, 2048)),
+        ((9000, 9000), OWN_SIZE, (2048, 2048)),
+        ((3024, 4032), replace(OWN_SIZE, short_side=256), (256, 341)),
+        ((3024, 4032), replace(OWN_SIZE, short_side=3024), (1773, 2364)),
+        ((9000, 9000), WINDOWS, (9000, 9000)),
+        ((600, 800), replace(WINDOWS, short_side=4096), (1773, 2364)),
+        ((3000, 3000), replace(WINDOWS, short_side=4096), (3000, 3000)),
+        ((1, 10_000), OWN_SIZE, (1, 10_000)),
+        ((1, 10_000), replace(OWN_SIZE, short_side=512), (6, 65_536)),
+        ((10_000, 1), replace(WINDOWS, short_side=512), (65_536, 6)),
+        ((1, 80_000_000), OWN_SIZE, (1, 65_536)),
+    ],
+)
+def test_what_a_network_sees_at_once_is_bounded(
+    size: tuple[int, int], pipeline: TestPipeline, expected: tuple[int, int]
+) -> None:
+    assert input_size(*size, pipeline) == expected
+    bounded = expected != resized_size(*size, pipeline.short_side)
+    said = f"{size[1]}x{size[0]} seen as {expected[1]}x{expected[0]}"
+    assert bounded_note(*size, pipeline) == (said if bounded else "")
 
 
 def mmseg_windows(height: int, width: int, crop: int, stride: int) -> list[tuple[int, int, int, int]]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from clipteacher.inference import DensePrediction, TestSettings
-from clipteacher.onnx.prediction import image_array, predicted_logits
+from clipteacher.onnx.prediction import best_class, image_array, predicted_logits
 from clipteacher.onnx.resizing import resized
 from clipteacher.protocols.protocol import TestPipeline
 
@@ -58,13 +58,17 @@ def test_windows_are_those_of_dense_prediction(pipeline: TestPipeline, size: tup
         seen.append(image.shape)
         return np.concatenate([image, image.mean(axis=(1, 2), keepdims=True) - image]).astype(np.float32)
 
-    found = predicted_logits(network, image_array(photo), pipeline)
+    logits = predicted_logits(network, image_array(photo), pipeline)
+    found = resized(logits, size)
     images = torch.from_numpy(photo).permute(2, 0, 1)[None]
     expected = DensePrediction(
         lambda part: torch.from_numpy(network(part[0].numpy()))[None], images, TestSettings(pipeline, pad_multiple=1)
     ).logits()[0]
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
     assert seen[: len(seen) // 2] == seen[len(seen) // 2 :], "the same windows"
+    ids, values = best_class(logits, size)
+    assert np.array_equal(ids, found.argmax(axis=0))
+    assert np.array_equal(values, found.max(axis=0))
 
 
 def test_8_bits_are_divided_as_for_pytorch() -> None:

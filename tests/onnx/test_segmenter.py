@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 from tests.onnx.models import NAMES, WIDTH, photo, segmenter, vectors
 
-from clipteacher.inference import TestSettings
+from clipteacher.inference import TestSettings, placement
 from clipteacher.onnx.export import export_onnx
 from clipteacher.onnx.metadata import OnnxMetadata
 from clipteacher.onnx.segmenter import OnnxSegmenter
@@ -54,6 +54,15 @@ def test_it_answers_as_the_segmenter_does(pipeline: TestPipeline, text_input: bo
         assert expected.logits is not None
         np.testing.assert_allclose(found.logits, expected.logits, atol=1e-4)
         assert same(other.segment(image).labels, expected.labels)
+
+
+def test_a_large_photo_is_seen_smaller_as_the_segmenter_sees_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement, "MOST_PIXELS", 2450)
+    image, model, other = photo(70, 91), segmenter(), OnnxSegmenter(folder / "text.onnx")
+    expected = segmenter(pipeline=TestPipeline(short_side=43, mode="whole")).segment(image, threshold=0.1)
+    assert (other.settings, expected.labels.shape) == (TestSettings(), (70, 91))
+    assert np.array_equal(model.segment(image, threshold=0.1).labels, expected.labels)
+    assert same(other.segment(image, threshold=0.1).labels, expected.labels)
 
 
 @pytest.mark.parametrize("file", ["compiled.onnx", "text.onnx"])

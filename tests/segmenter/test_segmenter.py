@@ -502,6 +502,20 @@ def test_a_batch_of_many_sizes_is_each_photo_by_itself() -> None:
     assert model.segment_batch([]) == []
 
 
+def test_large_photos_go_through_the_network_a_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipteacher.segmenter.photo_batches.MOST_PIXELS", 2 * 20 * 30 + 1)
+    model, shapes = segmenter(), list[tuple[int, ...]]()
+    model.student.register_forward_hook(lambda _, images, __: shapes.append(tuple(images[0].shape)))
+    photos = [photo_of(20, 30, seed=i) for i in range(5)]
+    found = model.segment_batch(photos)
+    assert [shape[0] for shape in shapes] == [2, 2, 1]
+    for each, photo in zip(found, photos, strict=True):
+        assert np.array_equal(each.labels, model.segment(photo).labels)
+    shapes.clear()
+    model.with_settings(pipeline=TestPipeline(short_side=40, mode="whole")).segment_batch(photos)
+    assert shapes == [(1, 3, 48, 64)] * 5, "the size that the network sees counts, where it is larger"
+
+
 def test_a_batch_that_is_one_photo_or_has_no_size() -> None:
     ones: list[Any] = [
         photo_of(4, 5),

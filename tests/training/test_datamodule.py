@@ -1,6 +1,7 @@
 """Folder data for the trainer: what each argument does, resuming, and shares of several devices."""
 
 import inspect
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -111,10 +112,19 @@ def test_words_in_a_configuration_are_those_that_were_typed(
     assert listed_words(typed.data.wanted, "wanted") == ("no", "1")
 
 
-def test_unseen_names_of_a_file(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "held.txt").write_text("sun\nhouse\n")
-    assert make(folder, unseen=str(tmp_path / "held.txt")).class_split.unseen == ("sun", "house")
-    assert make(folder, unseen=None, wanted=None).class_split.unseen == ()
+def test_names_of_a_file_are_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("held.txt").write_text("sun\nhouse\n")
+    Path("words.txt").write_text("old chair\n")
+    with caplog.at_level(logging.INFO):
+        data = make(folder, unseen="held.txt", wanted="words.txt")
+        assert (data.class_split.unseen, data.wanted) == (("sun", "house"), ("old chair",))
+        said = ["unseen: 2 words of held.txt, one a line", "wanted: 1 word of words.txt, one a line"]
+        assert caplog.messages == said
+        assert make(folder, unseen=None, wanted=None).class_split.unseen == ()
+        assert caplog.messages == said
 
 
 def test_unseen_names_in_a_string_are_checked(folder: Path) -> None:

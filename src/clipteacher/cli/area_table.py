@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from clipteacher.cli.out_files import check_free, is_area_table
 from clipteacher.utils.atomic_files import write_atomically, write_json
 from clipteacher.utils.printable import printable
 
@@ -20,7 +21,8 @@ def check_table(path: Path | None, taken: Sequence[Path]) -> None:
         taken: Photos and results, which it may not be.
 
     Raises:
-        ValueError: It ends in neither .csv nor .json, is a folder, or one of those that are taken.
+        ValueError: It ends in neither .csv nor .json, is a folder, one of those that are taken, or a file of something
+            else.
     """
     if path is None:
         return
@@ -28,6 +30,7 @@ def check_table(path: Path | None, taken: Sequence[Path]) -> None:
         raise ValueError(f"areas: got {str(path)!r}, expected a file .csv or .json. Call it areas.csv.")
     if os.path.realpath(path) in {os.path.realpath(other) for other in taken}:
         raise ValueError(f"areas: {printable(path)} is one of the photos or pictures; name another file")
+    check_free("areas", path, is_area_table)
 
 
 def write_table(

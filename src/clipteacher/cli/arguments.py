@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from jsonargparse import ArgumentParser, Namespace
 
-from clipteacher.data.class_list import listed_words
+from clipteacher.data.class_list import listed_words, words_of_file
 from clipteacher.protocols.named import PROTOCOLS, known_protocol
 from clipteacher.protocols.protocol import TRANSDUCTIVE, Protocol
 from clipteacher.protocols.wanted import with_wanted
-from clipteacher.protocols.words import folded, named_file
+from clipteacher.protocols.words import folded
 
 if TYPE_CHECKING:
     import torch
@@ -43,8 +43,8 @@ def names(given: Sequence[str] | str | None, field: str = "classes") -> tuple[st
     if given is None:
         return None
     words = listed_words(given, field)
-    if isinstance(given, str) and named_file(given):
-        print(f"{field}: {len(words)} words of {given.strip()}, one a line")
+    if said := words_of_file(given, words, field):
+        print(said)
     return words
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from clipteacher.cli.arguments import NAMES, add_device, device, names, tracked
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.out_files import check_json
 from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import numbers
 from clipteacher.data.opened import open_data
@@ -52,6 +53,7 @@ def calibrate(arguments: Sequence[str]) -> None:
         given.calibrations = list(CALIBRATIONS)
     calibrations, models = given.calibrations, []
     with user_errors():
+        check_json("out", given.out, ("calibration", "models"))
         if not calibrations:
             raise ValueError("calibrations: got none, expected one number or more. Leave the option out for 0 to 1.")
         given.unseen = names(given.unseen, "unseen") or ()

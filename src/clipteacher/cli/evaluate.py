@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from clipteacher.cli.arguments import add_test_data, open_test_data, tracked
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.out_files import check_json
 from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import print_scores
 from clipteacher.utils.atomic_files import write_json
@@ -30,6 +31,7 @@ def evaluate(arguments: Sequence[str]) -> None:
     from clipteacher.segmenter.segmenter import Segmenter
 
     with user_errors():
+        check_json("out", given.out, ("protocol", "hIoU"))
         segmenter = Segmenter.from_pretrained(given.model)
         if given.calibration is not None:
             segmenter = segmenter.with_settings(calibration=given.calibration)

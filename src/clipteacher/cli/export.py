@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clipteacher.cli.arguments import NAMES, names
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.out_files import check_place
 from clipteacher.cli.parser import CommandParser
 from clipteacher.onnx.opsets import OPSET, OPSETS
 
@@ -26,6 +27,7 @@ def export(arguments: Sequence[str]) -> None:
     from clipteacher.segmenter.segmenter import Segmenter
 
     with user_errors():
+        check_place("onnx", given.onnx)
         segmenter = Segmenter.from_pretrained(given.model)
         if (classes := names(given.classes)) is not None:
             segmenter = segmenter.with_names(classes)

@@ -10,12 +10,9 @@ from pathlib import Path, PurePath
 from typing import Final, NamedTuple
 
 from clipteacher.data.photo_search import FoundPhoto
-from clipteacher.pictures.saving import png_software
+from clipteacher.pictures.saving import MADE_BY, png_software
 from clipteacher.protocols.splits import composed
 from clipteacher.utils.printable import printable
-
-MADE_BY: Final = "clipteacher segment"
-"""What results name as their software: by it they are known later."""
 
 _LONGEST: Final = 200  # bytes of a name: file systems take 255, and what is being written has a longer one
 _PLAIN, _WITH_SUFFIX, _WITH_NUMBER = range(3)

@@ -13,12 +13,13 @@ from clipteacher.cli.area_table import check_table, write_table
 from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import plain_warnings, user_errors
 from clipteacher.cli.parser import CommandParser
-from clipteacher.cli.result_files import MADE_BY, ResultFiles, is_result, make_folder, result_files
-from clipteacher.cli.segment_photos import Done, say_left_out, say_stopped, segment_all
+from clipteacher.cli.result_files import ResultFiles, is_result, make_folder, result_files
+from clipteacher.cli.segment_photos import Done, say_bounded, say_left_out, say_stopped, segment_all
 from clipteacher.cli.segment_video import segment_one_video, video_job
 from clipteacher.data.photo import MAX_PIXELS
 from clipteacher.data.photo_search import find_photos
 from clipteacher.pictures import overlay, save_id_png, save_picture
+from clipteacher.pictures.saving import MADE_BY
 from clipteacher.protocols.splits import ignore_id
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.utils.printable import printable
@@ -58,10 +59,10 @@ def segment(arguments: Sequence[str]) -> None:
         save_picture(picture, to.drawn, software=MADE_BY)
         save_id_png(np.where(result.labels == NONE, none, result.labels), to.ids, software=MADE_BY)
 
-    done = Done({}, [])
+    done, pipeline = Done({}, [], {}), segmenter.settings.pipeline
     try:
         with plain_warnings():
-            segment_all(found, files, segmented, save, done, max_pixels=given.max_pixels)
+            segment_all(found, files, segmented, save, done, max_pixels=given.max_pixels, pipeline=pipeline)
         if given.areas is not None:
             write_table(done.areas, segmenter.class_names, given.areas)
     except (KeyboardInterrupt, OSError) as error:
@@ -70,6 +71,7 @@ def segment(arguments: Sequence[str]) -> None:
     none_too = given.threshold is not None or any(name not in segmenter.class_names for name in background)
     print(printable(f"Ids: {listed}" + (f", {none} none of these" if none_too else "")))
     print(printable(f"Written: {2 * len(done.areas)} pictures in {given.out}"))
+    say_bounded(done.bounded)
     say_left_out(found, done.failed)
 
 

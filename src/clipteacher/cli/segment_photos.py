@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -17,6 +17,8 @@ from clipteacher.cli.result_files import ResultFiles
 from clipteacher.data.files import DataError
 from clipteacher.data.photo import eight_bits, read_photo
 from clipteacher.data.photo_search import FoundPhotos, described
+from clipteacher.inference.placement import bounded_note
+from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmentation import Segmentation
 from clipteacher.utils.printable import printable
 
@@ -33,10 +35,12 @@ class Done(NamedTuple):
     Attributes:
         areas: For each photo whose files are written, shares by name and the share of none, 0..1.
         failed: A fault for each photo that could not be read.
+        bounded: For each photo that is too large for the network, in which size it was seen.
     """
 
     areas: dict[Path, tuple[dict[str, float], float]]
     failed: list[DataError]
+    bounded: dict[Path, str]
 
 
 def segment_all(
@@ -47,6 +51,7 @@ def segment_all(
     done: Done,
     *,
     max_pixels: int,
+    pipeline: TestPipeline,
 ) -> None:
     """Segment photo after photo, with a bar; one that cannot be read does not stop the others.
 
@@ -57,6 +62,7 @@ def segment_all(
         save: Writes its files.
         done: What came of each is noted here, so that it is known when something stops this.
         max_pixels: Photos of more pixels are not read.
+        pipeline: In which size the network sees photos.
 
     Raises:
         KeyboardInterrupt: The user stopped it.
@@ -76,6 +82,8 @@ def segment_all(
                 continue
             save(eight_bits(photo), result, to)
             done.areas[path] = result.areas, result.none_area
+            if note := bounded_note(photo.shape[0], photo.shape[1], pipeline):
+                done.bounded[path] = note
 
 
 def _too_large(path: Path, error: Exception) -> DataError:
@@ -105,6 +113,18 @@ def say_stopped(error: KeyboardInterrupt | OSError, done: Done, out: Path, table
         raise SystemExit(1) from error
     print(printable(f"clipteacher: stopped. {written}{without}."), file=sys.stderr)
     raise SystemExit(INTERRUPTED) from None
+
+
+def say_bounded(bounded: Mapping[Path, str]) -> None:
+    """Say which photos the network saw in a smaller size, with one example.
+
+    Args:
+        bounded: For each of them, in which size it was seen.
+    """
+    if bounded:
+        path, note = next(iter(bounded.items()))
+        count = f"{len(bounded)} photos, such as" if len(bounded) > 1 else "1 photo,"
+        print(printable(f"Large: {count} {path} ({note}); the ids have the photo's own size"))
 
 
 def say_left_out(found: FoundPhotos, failed: Sequence[DataError]) -> None:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from jsonargparse import Namespace
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from clipteacher.cli.out_files import check_free
+from clipteacher.cli.result_files import is_result
+from clipteacher.inference.placement import bounded_note
 from clipteacher.utils.packages import needed
 from clipteacher.video.reading import VIDEO_SUFFIXES
-from clipteacher.video.segment import check_video_file, save_legend, segment_video
+from clipteacher.video.segment import check_video_file, is_segmented, save_legend, segment_video
 from clipteacher.video.writing import CODECS
 
 if TYPE_CHECKING:
@@ -21,10 +24,11 @@ if TYPE_CHECKING:
 
 
 class VideoJob(NamedTuple):
-    """A video, and the file that it becomes."""
+    """A video, and the files that it becomes."""
 
     video: Path
     out: Path
+    legend: Path
 
 
 def video_job(given: Namespace) -> VideoJob | None:
@@ -35,7 +39,7 @@ def video_job(given: Namespace) -> VideoJob | None:
     Raises:
         ImportError: PyAV is not installed.
         ValueError: There is more than one video, or an option that does not go with it; `--out` is a video and there is
-            none, or cannot be written.
+            none, or cannot be written; or there is a file that is no earlier result.
     """
     paths, out = given.photos, given.out
     film = out.suffix.lower() in VIDEO_SUFFIXES and not out.is_dir()
@@ -55,7 +59,10 @@ def video_job(given: Namespace) -> VideoJob | None:
     if not video.is_file():
         raise FileNotFoundError(f"video: no file {video}")
     needed("av", "av", "video")
-    return VideoJob(video, check_video_file(out, video))
+    job = VideoJob(video, check_video_file(out, video), out.with_name(f"{out.stem}_legend.png"))
+    check_free("out", job.out, is_segmented)
+    check_free("out", job.legend, is_result)
+    return job
 
 
 def segment_one_video(
@@ -90,12 +97,13 @@ def segment_one_video(
         except KeyboardInterrupt:
             print(f"clipteacher: stopped: nothing is written to {job.out}", file=sys.stderr)
             raise SystemExit(130) from None
-    legend = job.out.with_name(f"{job.out.stem}_legend.png")
-    save_legend(segmenter.class_names, legend)
+    save_legend(segmenter.class_names, job.legend)
     frames = f"{found.frames} frame{'' if found.frames == 1 else 's'}"
     print(
         f"Written: {job.out}, {frames} of {found.width}x{found.height}, {found.frames_per_second:.1f} a "
-        f"second. {legend} names its colours."
+        f"second. {job.legend} names its colours."
     )
+    if note := bounded_note(found.height, found.width, segmenter.settings.pipeline):
+        print(f"Large: frames of {note}")
     if found.damaged:
         raise SystemExit(1)

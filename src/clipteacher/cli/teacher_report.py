@@ -22,6 +22,7 @@ from clipteacher.analysis.wanted.photos import TrainingPhotos, open_training_pho
 from clipteacher.analysis.wanted.report import WantedReport, report_wanted
 from clipteacher.cli.arguments import device, names
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.out_files import check_json
 from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import numbers
 from clipteacher.cli.wanted_table import advice_lines, print_wanted
@@ -45,6 +46,7 @@ def check_names(parser: CommandParser, given: Namespace) -> None:
     """
     console = Console()
     with user_errors():
+        check_json("out", given.out, ("teacher", "names"))
         unseen, given.classes = names(given.unseen, "unseen") or (), names(given.classes)
         for name in ("teacher", "data"):
             if given[name] is None:

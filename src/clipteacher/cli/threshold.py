@@ -11,6 +11,7 @@ from rich.table import Table
 
 from clipteacher.cli.arguments import NAMES, add_device, device, names, tracked
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.out_files import check_json
 from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.table import numbers
 from clipteacher.utils.atomic_files import write_json
@@ -41,6 +42,7 @@ def threshold(arguments: Sequence[str]) -> None:
     from clipteacher.segmenter.segmenter import Segmenter
 
     with user_errors():
+        check_json("out", given.out, ("classes", "threshold"))
         asked = names(given.classes) or ()
         segmenter = Segmenter.from_pretrained(given.model).to(device(given.device))
         source = open_data(given.data, given.split, None, ()).source

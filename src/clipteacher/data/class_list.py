@@ -10,6 +10,7 @@ from typing import Final
 from clipteacher.data.files import DataError
 from clipteacher.protocols.splits import IGNORE
 from clipteacher.protocols.words import folded, named_file, read_words, tidy, word_fault
+from clipteacher.utils.printable import printable
 
 _FIX: Final = "Write one name a line and nothing else; a name's line decides its id, the first is 0."
 _NUMBERED: Final = re.compile(r"(\d+)\s*[\s:;,.=)|-]\s*\S")
@@ -62,6 +63,23 @@ def listed_words(given: str | Iterable[str], field: str) -> tuple[str, ...]:
     if faults := class_list_faults(words) or class_list_warnings(words):
         raise DataError(f"{field}: {faults[0].replace('classes.txt', str(path), 1)}")
     return read_words(words, field)
+
+
+def words_of_file(given: object, words: Sequence[str], field: str) -> str:
+    """Say that words come from a file; nothing where they do not.
+
+    Args:
+        given: What `listed_words` was given.
+        words: What it returned.
+        field: What the words are for.
+
+    Example:
+        >>> words_of_file("words.txt", ["sky", "sea"], "classes"), words_of_file("sky, sea", ["sky", "sea"], "classes")
+        ('classes: 2 words of words.txt, one a line', '')
+    """
+    if not (isinstance(given, str) and named_file(given)):
+        return ""
+    return f"{field}: {len(words)} word{'' if len(words) == 1 else 's'} of {printable(given.strip())}, one a line"
 
 
 def _lines(path: Path) -> tuple[str, ...]:

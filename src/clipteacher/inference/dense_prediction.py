@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.inference.image import float_images
-from clipteacher.inference.placement import resized_size, windows
+from clipteacher.inference.placement import input_size, windows
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 
@@ -62,8 +62,8 @@ def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
 class DensePrediction:
     """What a network predicts for images of one size: it runs once, and its output can be used for any number of calls.
 
-    The network sees the images in the size and windows of the settings. Only class logits are brought to full size, a
-    few classes at a time, and never features.
+    The network sees the images in the size and windows of the settings, within the bound of `placement.input_size`.
+    Only class logits are brought to full size, a few classes at a time, and never features.
 
     Source: the test rule of arXiv 2310.02296, argmax over c of Rᵀ T_c; resizing and windows as mmseg 0.x.
 
@@ -86,7 +86,7 @@ class DensePrediction:
         self.settings = settings
         self._count = len(images)
         self._own_size = (images.shape[2], images.shape[3])
-        self._input_size = resized_size(*self._own_size, pipeline.short_side)
+        self._input_size = input_size(*self._own_size, pipeline)
         if self._input_size != self._own_size:
             images = F.interpolate(images, size=self._input_size, mode="bilinear", align_corners=False, antialias=True)
         self._windows: list[_Window] = []

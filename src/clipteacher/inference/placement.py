@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from clipteacher.protocols.protocol import TestPipeline
@@ -9,6 +10,11 @@ from clipteacher.utils.spans import spans
 
 OWN_SIZE: Final = TestPipeline(short_side=None, mode="whole")
 """The whole photo at its own size."""
+
+MOST_PIXELS: Final = 2**22
+"""Pixels that a network is given at once, such as 2048 x 2048: activations take some 0.4 GB a megapixel, or more."""
+
+_LONGEST: Final = 2**16  # pixels of a side: a photo of one row is padded to 32 of them or more
 
 
 def resized_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
@@ -25,6 +31,41 @@ def resized_size(height: int, width: int, short_side: int | None) -> tuple[int, 
     shorter = min(height, width)
     new_height, new_width = ((2 * side * short_side + shorter) // (2 * shorter) for side in (height, width))
     return new_height, new_width
+
+
+def input_size(height: int, width: int, pipeline: TestPipeline) -> tuple[int, int]:
+    """Return the size to which a photo is brought for the network, the ratio kept.
+
+    That is `resized_size`, within a bound, so that no photo takes all memory: a photo that the network sees whole has
+    at most `MOST_PIXELS`. One that it sees in windows keeps the size that it has, and is not enlarged beyond as many.
+
+    Args:
+        height: Of the photo, in pixels.
+        width: Likewise.
+        pipeline: Shorter side and mode.
+
+    Example:
+        >>> whole = TestPipeline(short_side=None, mode="whole")
+        >>> input_size(1080, 1920, whole), input_size(3000, 4000, whole)
+        ((1080, 1920), (1773, 2364))
+    """
+    size = resized_size(height, width, pipeline.short_side)
+    most = MOST_PIXELS if pipeline.mode == "whole" else max(MOST_PIXELS, height * width)
+    scale = min(math.sqrt(most / math.prod(size)), _LONGEST / max(size))
+    return size if scale >= 1 else (max(int(scale * size[0]), 1), max(int(scale * size[1]), 1))
+
+
+def bounded_note(height: int, width: int, pipeline: TestPipeline) -> str:
+    """Say in which size a photo is seen that is too large for the network; nothing where it is not.
+
+    Example:
+        >>> bounded_note(3000, 4000, OWN_SIZE), bounded_note(1080, 1920, OWN_SIZE)
+        ('4000x3000 seen as 2364x1773', '')
+    """
+    size = input_size(height, width, pipeline)
+    if size == resized_size(height, width, pipeline.short_side):
+        return ""
+    return f"{width}x{height} seen as {size[1]}x{size[0]}"
 
 
 def windows(height: int, width: int, pipeline: TestPipeline) -> list[tuple[int, int, int, int]]:

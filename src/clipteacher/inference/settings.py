@@ -25,6 +25,7 @@ class TestSettings:
 
     Attributes:
         pipeline: Size and windows in which the network sees a photo; the default is the whole photo at its own size.
+            One that is too large to be seen whole is made smaller, see `clipteacher.inference.placement.input_size`.
         pad_multiple: What the network is given is padded with black at the right and bottom to a multiple of this,
             which most encoders require; the padding is cut off again.
         max_logits: Class logits that are brought to full size at once: memory against speed. It changes no label, but

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clipteacher.inference.placement import resized_size, windows
+from clipteacher.inference.placement import input_size, windows
 from clipteacher.onnx.resizing import resized
 from clipteacher.protocols.protocol import TestPipeline
 
@@ -23,7 +23,7 @@ def image_array(photo: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def predicted_logits(network: ArrayNetwork, image: NDArray[np.float32], pipeline: TestPipeline) -> NDArray[np.float32]:
-    """Predict the logits of every class at every pixel: what `DensePrediction` gives for such a network, to rounding.
+    """Predict the logits of every class, what `DensePrediction` gives for such a network, before they are resized.
 
     Args:
         network: It does its own padding.
@@ -31,25 +31,49 @@ def predicted_logits(network: ArrayNetwork, image: NDArray[np.float32], pipeline
         pipeline: Size and windows in which the network sees the image.
 
     Returns:
-        (N, H, W), float32: where windows overlap, their mean.
+        (N, h, w), float32, at the size of `clipteacher.inference.placement.input_size`: where windows overlap, their
+        mean.
 
     Example:
         >>> image = np.ones((3, 5, 7), dtype=np.float32)
         >>> pipeline = TestPipeline(short_side=20, mode="slide", crop=12, stride=9)
         >>> predicted_logits(lambda part: part[:2] / 2, image, pipeline).shape
-        (2, 5, 7)
+        (2, 20, 28)
     """
-    own_size = image.shape[1], image.shape[2]
-    input_size = resized_size(*own_size, pipeline.short_side)
-    given = resized(image, input_size, antialias=True)
-    placed = windows(*input_size, pipeline)
+    size = input_size(image.shape[1], image.shape[2], pipeline)
+    given = resized(image, size, antialias=True)
+    placed = windows(*size, pipeline)
     if len(placed) == 1:
-        return resized(network(given), own_size)
+        return network(given)
     totals: list[NDArray[np.float32]] = []
-    counts = np.zeros(input_size, dtype=np.float32)
+    counts = np.zeros(size, dtype=np.float32)
     for top, left, bottom, right in placed:
         logits = network(np.ascontiguousarray(given[:, top:bottom, left:right]))
-        totals = totals or [np.zeros((len(logits), *input_size), dtype=np.float32)]
+        totals = totals or [np.zeros((len(logits), *size), dtype=np.float32)]
         totals[0][:, top:bottom, left:right] += logits
         counts[top:bottom, left:right] += 1
-    return resized(totals[0] / counts, own_size)
+    return totals[0] / counts
+
+
+def best_class(logits: NDArray[np.float32], size: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Find the best class of each pixel at a size, one class after the other: never all of them in full size.
+
+    Args:
+        logits: (N, h, w), float32, of one class at least.
+        size: Height and width H, W in pixels.
+
+    Returns:
+        Its id (H, W), int64, 0..N-1, the first of several that are equal; and its logit (H, W), float32.
+
+    Example:
+        >>> ids, values = best_class(np.array([[[0.0]], [[2.0]]], dtype=np.float32), (1, 3))
+        >>> ids.tolist(), values.tolist()
+        ([[1, 1, 1]], [[2.0, 2.0, 2.0]])
+    """
+    best = resized(logits[:1], size)[0].copy()
+    ids = np.zeros(size, dtype=np.int64)
+    for number in range(1, len(logits)):
+        (values,) = resized(logits[number : number + 1], size)
+        ids[values > best] = number
+        np.maximum(best, values, out=best)
+    return ids, best

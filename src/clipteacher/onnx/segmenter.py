@@ -14,7 +14,8 @@ from clipteacher.data.photo import Photo, eight_bits, read_photo
 from clipteacher.inference.calibration import calibration_array
 from clipteacher.inference.threshold import check_threshold
 from clipteacher.onnx.metadata import OnnxMetadata, first_line
-from clipteacher.onnx.prediction import ArrayNetwork, image_array, predicted_logits
+from clipteacher.onnx.prediction import ArrayNetwork, best_class, image_array, predicted_logits
+from clipteacher.onnx.resizing import resized
 from clipteacher.protocols.words import read_words
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.vocabulary import check_names
@@ -32,6 +33,7 @@ class OnnxSegmenter:
     Attributes:
         class_names: Names that it answers to; a name's position is its id.
         unseen: Those of them that training had no masks of.
+        settings: How photos are tested.
         metadata: All that the file says of itself.
 
     Raises:
@@ -73,6 +75,7 @@ class OnnxSegmenter:
         _check_graph(self._session, path, self.metadata)
         self.class_names = self.metadata.class_names
         self.unseen = self.metadata.unseen
+        self.settings = self.metadata.settings
 
     def segment(
         self,
@@ -108,22 +111,23 @@ class OnnxSegmenter:
         others = tuple(name for name in read_words(background_prompts, "background_prompts") if name not in wanted)
         text, read = self._text(wanted, others, text_features), read_photo(photo)
         about = self.metadata
-        logits = predicted_logits(self._network(text), image_array(read), about.settings.pipeline)
+        logits = predicted_logits(self._network(text), image_array(read), self.settings.pipeline)
+        size = (read.shape[0], read.shape[1])
         if text is None:  # the graph has subtracted the calibration
             order = [about.class_names.index(name) for name in (*wanted, *others)]
             maps, lengths = logits if order == list(range(len(logits))) else logits[order], None
         else:
             maps, lengths = logits[:-1], logits[-1]
-            bias = calibration_array((*wanted, *others), about.seen, about.settings.calibration)
+            bias = calibration_array((*wanted, *others), about.seen, self.settings.calibration)
             maps = maps if bias is None else maps + bias[:, np.newaxis, np.newaxis]
-        labels = maps.argmax(axis=0)
-        none = labels >= len(wanted)
+        labels, best = best_class(maps, size)
+        labels[labels >= len(wanted)] = NONE
         if threshold is not None and lengths is not None:
-            none |= maps.max(axis=0) < threshold * lengths
+            labels[best < threshold * resized(lengths[np.newaxis], size)[0]] = NONE
         return Segmentation(
-            np.where(none, NONE, labels),
+            labels,
             wanted,
-            maps[: len(wanted)] if return_logits else None,
+            resized(maps[: len(wanted)], size) if return_logits else None,
             eight_bits(read),
         )
 

@@ -13,6 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from clipteacher.utils.atomic_files import write_atomically
 
+MADE_BY: Final = "clipteacher segment"
+"""What results name as their software: by it they are known later."""
+
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _SOFTWARE: Final = b"Software\0"  # keyword of the PNG specification, 11.3.3.2
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from torch import nn
 
 from clipteacher.convert.layouts import LayoutOptions
-from clipteacher.data.class_list import listed_words
+from clipteacher.data.class_list import listed_words, words_of_file
 from clipteacher.planning.data import prepare_data
 from clipteacher.planning.plan import Decision
 from clipteacher.planning.run import CALIBRATION, PLAN, RunPlan, ask_teacher, plan_run, train_plan
@@ -26,6 +26,7 @@ from clipteacher.training.session import TrainingResult
 from clipteacher.training.staged import quiet_trainer, train_in_stage
 from clipteacher.training.train import default_out
 from clipteacher.training.train import train as train_given
+from clipteacher.utils.printable import printable
 from clipteacher.utils.stages import Stages
 
 
@@ -81,14 +82,22 @@ def train_photos(
         run,
         console,
         layout or LayoutOptions(),
-        wanted=listed_words(wanted, "wanted"),
-        hold_out=listed_words(unseen, "unseen"),
+        wanted=_told(wanted, "wanted", console),
+        hold_out=_told(unseen, "unseen", console),
         minutes=minutes,
         teacher=teacher,
         device=device,
         seed=seed,
     )
     return carry_out(plan, console)
+
+
+def _told(given: Sequence[str] | str, field: str, console: Console) -> tuple[str, ...]:
+    """Read words, and say how many of them come from a file."""
+    words = listed_words(given, field)
+    if said := words_of_file(given, words, field):
+        console.print(Text(said), soft_wrap=True)
+    return words
 
 
 def planned(run: RunFolder) -> bool:
@@ -119,6 +128,8 @@ def plan_photos(
         raise ValueError(
             f"out: {run.path} already holds a run. Resume it (--resume; resume=True), or name another folder."
         )
+    if run.path.resolve() == data.resolve():
+        raise ValueError(f"out: got {printable(run.path)}, the folder of the photos. Name another.")
     photos = prepare_data(data, run.path, layout, console)
     with quiet_trainer():
         plan = plan_run(photos.root, run.path, layout=photos.layout, **options)

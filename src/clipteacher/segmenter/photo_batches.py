@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
+from math import prod
 from os import PathLike
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from clipteacher.data.photo import Photo, eight_bits, read_photo
 from clipteacher.inference.dense_prediction import DensePrediction, Network
 from clipteacher.inference.image import float_images, image_tensor
+from clipteacher.inference.placement import MOST_PIXELS, input_size
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.segmenter.segmentation import NONE, Segmentation
@@ -59,7 +61,7 @@ def segment_photos(
     like: Tensor,
     return_logits: bool = False,
 ) -> list[Segmentation]:
-    """Segment photos of one size together.
+    """Segment photos of one size together, as many at once as `clipteacher.inference.placement.MOST_PIXELS` are.
 
     Args:
         network: In eval mode, see `clipteacher.inference.dense_prediction.Network`.
@@ -74,13 +76,19 @@ def segment_photos(
     Returns:
         The segmentation of each: ids (H, W), int64, 0..N-1 or `NONE`.
     """
-    images = torch.stack([image_tensor(photo) for photo in photos]).to(like.device)
-    prediction = DensePrediction(network, float_images(images).to(like), settings)
-    logits = prediction.logits(classifier) if return_logits else None
-    ids = prediction.labels(classifier) if logits is None else logits.argmax(dim=1)
-    labels = ids.masked_fill(ids >= len(class_names), NONE).cpu().numpy()
-    kept = [None] * len(photos) if logits is None else logits[:, : len(class_names)].float().cpu().numpy()
-    return [
-        Segmentation(each, class_names, own, eight_bits(photo))
-        for each, own, photo in zip(labels, kept, photos, strict=True)
-    ]
+    size = photos[0].shape[0], photos[0].shape[1]
+    at_once = max(MOST_PIXELS // max(prod(size), prod(input_size(*size, settings.pipeline))), 1)
+    found: list[Segmentation] = []
+    for first in range(0, len(photos), at_once):
+        some = photos[first : first + at_once]
+        images = torch.stack([image_tensor(photo) for photo in some]).to(like.device)
+        prediction = DensePrediction(network, float_images(images).to(like), settings)
+        logits = prediction.logits(classifier) if return_logits else None
+        ids = prediction.labels(classifier) if logits is None else logits.argmax(dim=1)
+        labels = ids.masked_fill(ids >= len(class_names), NONE).cpu().numpy()
+        kept = [None] * len(some) if logits is None else logits[:, : len(class_names)].float().cpu().numpy()
+        found += [
+            Segmentation(each, class_names, own, eight_bits(photo))
+            for each, own, photo in zip(labels, kept, some, strict=True)
+        ]
+    return found

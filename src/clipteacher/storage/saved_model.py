@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -226,8 +227,9 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
     try:
         student.load_state_dict(_read_tensors(folder / _STUDENT))
     except RuntimeError as error:
+        said = shorten(str(error), 300, placeholder=" …").rstrip(". ")  # it lists each of hundreds of tensors
         raise ValueError(
-            f"model: {folder / _STUDENT} does not fit {type(student).__name__}: {error}. Hand over the network that "
+            f"model: {folder / _STUDENT} does not fit {type(student).__name__}: {said}. Hand over the network that "
             f"was trained ({config.get('student_class')})."
         ) from error
     student.eval()

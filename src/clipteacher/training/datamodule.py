@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch.utils.data import DataLoader, Subset
 
 from clipteacher.data.audit import audit_labels, check_audit
 from clipteacher.data.augment import Augment
-from clipteacher.data.class_list import listed_words
+from clipteacher.data.class_list import listed_words, words_of_file
 from clipteacher.data.crop_box import NOWHERE
 from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.opened import open_data
@@ -73,6 +73,9 @@ class FolderDataModule(LightningDataModule):
             raise ValueError(f"batch_size: got {batch_size}, expected 1 or more. Give 8 to 16.")
         self.root = Path(root)
         given, words = listed_words(unseen or (), "unseen") or None, listed_words(wanted or (), "wanted")
+        for said in (words_of_file(unseen, given or (), "unseen"), words_of_file(wanted, words, "wanted")):
+            if said:
+                rank_zero_info(said)
         train, val = (open_data(root, split, protocol, given, wanted=words) for split in (train_split, val_split))
         self.class_split, self.wanted, self.protocol = train.class_split, train.wanted, train.protocol
         self.train_set = SegmentationDataset(

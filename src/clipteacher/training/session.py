@@ -12,6 +12,7 @@ import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from clipteacher.evaluation.metrics import Scores
@@ -150,7 +151,7 @@ class Session:
 
         Raises:
             DataError: A photo went or changed.
-            KeyboardInterrupt: The run was stopped; it can go on.
+            KeyboardInterrupt: The run was stopped, by the user or SIGTERM; it can go on.
             NonFiniteLossError: The loss is no number any more.
             OSError: The disk refuses a file.
         """
@@ -165,8 +166,8 @@ class Session:
         try:
             self.trainer.fit(self.module, self.data, ckpt_path=self._checkpoint, weights_only=True)
         except SystemExit as end:
-            # Lightning turns Ctrl-C into an exit.
-            if isinstance(end.__context__, KeyboardInterrupt):
+            # Lightning turns Ctrl-C into an exit, and SIGTERM into one of status 0, as if the run had come to its end.
+            if isinstance(end, SIGTERMException) or isinstance(end.__context__, KeyboardInterrupt):
                 raise KeyboardInterrupt from end
             raise
         if not self.trainer.is_global_zero:

@@ -18,6 +18,9 @@ from clipteacher.utils.packages import needed
 VIDEO_SUFFIXES: Final = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv")
 """Suffixes of videos, in upper or lower case. Others that PyAV opens can be read, too, such as an animated GIF."""
 
+OPENING: Final[dict[str, Any]] = {"metadata_errors": "replace", "options": {"protocol_whitelist": "file"}}
+"""Options of PyAV's `open` for a file of others: a playlist that calls itself a video must not fetch anything."""
+
 _CUT = 1.0  # seconds that the end of a file may lie before the end that its header says
 
 
@@ -139,8 +142,7 @@ class VideoReader:
             what = "a folder" if self._path.is_dir() else "no such file"
             raise DataError(f"{self._path}: cannot be read: {what}, expected a video. Check the path.")
         try:
-            # A playlist that calls itself a video must not fetch anything.
-            return self._av.open(str(self._path), metadata_errors="replace", options={"protocol_whitelist": "file"})
+            return self._av.open(str(self._path), **OPENING)
         except (self._av.error.FFmpegError, OSError, ValueError) as error:
             raise DataError(
                 f"{self._path}: cannot be read as a video ({_reason(error)}), expected an intact one. Copy it again, "

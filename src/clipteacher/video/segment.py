@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from clipteacher.data.photo import MAX_PIXELS
 from clipteacher.pictures import class_colours, paint, save_picture
 from clipteacher.pictures.legend import LegendEntry, draw_legend
+from clipteacher.pictures.saving import MADE_BY
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.utils.atomic_files import write_atomically
 from clipteacher.utils.packages import needed
-from clipteacher.video.reading import Frame, VideoReader
+from clipteacher.video.reading import OPENING, Frame, VideoReader
 from clipteacher.video.writing import CODECS, VideoWriter
 
 _TYPE = 16  # pixels, of the legend
@@ -165,6 +166,21 @@ def check_video_file(out: str | Path, video: str | Path) -> Path:
     return out
 
 
+def is_segmented(path: str | Path) -> bool:
+    """Return whether a video is a result of `segment_video`, as it says of itself.
+
+    Raises:
+        ImportError: PyAV is not installed.
+    """
+    av = needed("av", "av", "video")
+    try:
+        with av.open(str(path), **OPENING) as container:
+            said = {name.lower(): value for name, value in container.metadata.items()}
+    except (av.error.FFmpegError, OSError, ValueError):
+        return False
+    return said.get("comment") == MADE_BY
+
+
 def save_legend(class_names: Sequence[str], path: str | Path) -> None:
     """Write a picture of the names' colours, the same as in every video and picture, whole or not at all.
 
@@ -176,7 +192,7 @@ def save_legend(class_names: Sequence[str], path: str | Path) -> None:
         LegendEntry(name, colour.tolist(), fallback=f"class {number}")
         for number, (name, colour) in enumerate(zip(class_names, class_colours(class_names), strict=True))
     ]
-    save_picture(draw_legend(entries, 40 * _TYPE, _TYPE), path)
+    save_picture(draw_legend(entries, 40 * _TYPE, _TYPE), path, software=MADE_BY)
 
 
 def _warn(video: Path, out: Path, written: SegmentedVideo) -> None:

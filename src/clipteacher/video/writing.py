@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from clipteacher.pictures.saving import MADE_BY
 from clipteacher.utils.packages import needed
 from clipteacher.video.reading import Frame, VideoInfo
 
@@ -42,6 +43,7 @@ class VideoWriter:
     def __init__(self, path: Path, info: VideoInfo, sound: Sequence[Any] = ()) -> None:
         self._av = needed("av", "av", "video")
         self._container = self._av.open(str(path), "w")
+        self._container.metadata["comment"] = MADE_BY
         codec, options = CODECS[path.suffix.lower()]
         self._stream = self._container.add_stream(codec, rate=info.rate, options=dict(options))
         self._stream.width, self._stream.height = info.width + info.width % 2, info.height + info.height % 2

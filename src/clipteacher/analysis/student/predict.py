@@ -13,7 +13,7 @@ from clipteacher.analysis.student.cosines import ClassCosines, CosineSums
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.metrics import confusion_matrix
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.placement import resized_size, windows
+from clipteacher.inference.placement import input_size, windows
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.splits import ClassSplit
@@ -80,7 +80,7 @@ def window_labels(mask: Tensor, sizes: Sequence[tuple[int, int]], settings: Test
         Labels (h, w), int64, of each window.
     """
     pipeline, multiple = settings.pipeline, settings.pad_multiple
-    size = resized_size(mask.shape[0], mask.shape[1], pipeline.short_side)
+    size = input_size(mask.shape[0], mask.shape[1], pipeline)
     resized = resize_labels(mask, size)
     labels = []
     for (top, left, bottom, right), own in zip(windows(*size, pipeline), sizes, strict=True):

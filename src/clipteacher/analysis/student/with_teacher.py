@@ -22,7 +22,7 @@ from clipteacher.analysis.student.run_options import RunOptions
 from clipteacher.data.dataset import Sample
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import float_images
-from clipteacher.inference.placement import OWN_SIZE, resized_size
+from clipteacher.inference.placement import OWN_SIZE, input_size
 from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
@@ -78,7 +78,7 @@ def diagnose_photo(
     """
     images = float_images(sample.image.unsqueeze(0).to(segmenter.text_features.device))
     whole = TestSettings(TestPipeline(segmenter.settings.pipeline.short_side, "whole"), segmenter.settings.pad_multiple)
-    size = resized_size(images.shape[2], images.shape[3], whole.pipeline.short_side)
+    size = input_size(images.shape[2], images.shape[3], whole.pipeline)
     if size != tuple(images.shape[2:]):
         images = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
     (features,) = DensePrediction(segmenter.eval().student, images, replace(whole, pipeline=OWN_SIZE)).features
