@@ -128,9 +128,10 @@ def fuse_latent(
         The fused labels.
     """
     latent = latent_masks(dense, config, ranks=ranks)
+    num_masks = latent[0].numel()  # each mask has one token at least
     if images is not None and refinement:
         latent = refined_latent(latent, images, (labels.shape[1], labels.shape[2]), refinement)
-    return fuse_labels(labels, latent, num_seen, ignore_index=ignore_index)
+    return fuse_labels(labels, latent, num_seen, ignore_index=ignore_index, num_masks=num_masks)
 
 
 def region_tokens(dense: Tensor, labels: Tensor, num_seen: int, num_latent: int) -> Tensor:
