@@ -96,7 +96,7 @@ def latent_masks(dense: Tensor, config: PLMConfig, *, ranks: Ranks = ALONE) -> T
             tokens = tokens - ranks.mean(mean, tokens[:, 0].numel())
         seeds = window_seeds(tokens, config.windows, config.overlap)
         centroids, labels = kmeans(tokens.flatten(2).transpose(1, 2), seeds, config.iterations)
-        sizes = F.one_hot(labels, centroids.shape[1]).sum(dim=1)
+        sizes = torch.zeros_like(centroids[:, :, 0], dtype=torch.int64).scatter_add(1, labels, torch.ones_like(labels))
         fused = fuse_masks(centroids, sizes, config.fusion_threshold)
     return fused.gather(1, labels).view(len(dense), *dense.shape[2:])
 

@@ -86,7 +86,8 @@ def refined_latent(latent: Tensor, images: Tensor, size: tuple[int, int], iterat
     """
     with torch.autocast(images.device.type, enabled=False):
         # This waits for a GPU: a map for each seed of K-means, of which most would be empty, costs far more.
-        masks = F.one_hot(latent, read_number(latent.max()) + 1).permute(0, 3, 1, 2).float()
+        ids = torch.arange(read_number(latent.max()) + 1, device=latent.device)
+        masks = (latent.unsqueeze(3) == ids).float().permute(0, 3, 1, 2)
         masks = F.interpolate(masks, size=size, mode="bilinear", align_corners=False)
         small = F.interpolate(images.float(), size=size, mode="area")
         return refine_masks(small, masks, iterations).argmax(dim=1)
