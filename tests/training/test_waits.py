@@ -36,10 +36,8 @@ SPLIT = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
 PLM = PLMConfig(windows=(2, 4))
 RECOMMENDED = replace(MethodConfig.recommended(), plm=PLM)
 PAPER = replace(MethodConfig.paper(), plm=replace(PLM, prototypes="synthesizer"))
-READS = {
-    "_local_scalar_dense": "a number is read",
-    **dict.fromkeys(("nonzero", "masked_select", "_unique2", "unique_consecutive", "bincount", "equal"), "a size is read"),
-}
+SIZES = ("nonzero", "masked_select", "_unique2", "unique_consecutive", "bincount", "equal")
+READS = {"_local_scalar_dense": "a number is read", **dict.fromkeys(SIZES, "a size is read")}
 FROM_PYTHON = {torch.tensor: "tensor", torch.as_tensor: "as_tensor", Tensor.new_tensor: "new_tensor"}
 TO_PYTHON = {Tensor.tolist: "tolist", Tensor.numpy: "numpy", Tensor.cpu: "cpu"}
 
