@@ -49,6 +49,7 @@ from clipteacher.training.module import TrainingModule
 from machine import provenance
 
 ROOT = Path(__file__).parents[1]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Sizes:
         width: Channels of its joint space.
         tokens: Side of the maps that K-means clusters.
         workers: Numbers of data workers.
+        precisions: Of the networks at test; training is in bf16 where it is among them.
     """
 
     batch: int = 16
@@ -80,9 +82,14 @@ class Sizes:
     width: int = 512
     tokens: int = 32
     workers: tuple[int, ...] = (2, 4, 8)
+    precisions: tuple[str, ...] = ("bf16", "fp32")
 
 
-TINY = Sizes(2, 64, 64, (3,), 1, ("SegNeXt-T",), ("tiny",), "package:clipteacher.demo.tiny_clip", 128, 16, (0,))
+# Most CPUs have no bf16 and take minutes.
+TINY = Sizes(
+    *(2, 64, 64, (3,), 1, ("SegNeXt-T",), ("tiny",), "package:clipteacher.demo.tiny_clip", 128, 16, (0,)),
+    precisions=("fp32",),
+)
 
 
 @dataclass(frozen=True)
@@ -188,7 +195,7 @@ def argmax(prediction: DensePrediction, classifier: TextClassifier) -> Tensor:
 
 def at_test(run: Run, student: str, kind: str) -> Iterator[dict[str, Any]]:
     """A student, the network of a closed set, CLIP read densely, and student and CLIP: images a second."""
-    sizes, dtype = run.sizes, {"fp32": torch.float32, "bf16": torch.bfloat16}[kind]
+    sizes, dtype = run.sizes, DTYPES[kind]
     clip = ZeroShotTeacher(run.teacher(kind).to(run.device)).eval()
     for batch in sorted({1, sizes.batch}):
         images = torch.rand(batch, 3, sizes.side, sizes.side, device=run.device, dtype=dtype)
@@ -212,7 +219,8 @@ def clipseg(run: Run) -> Iterator[dict[str, Any]]:
         config.decoder_intermediate_size, config.projection_dim, config.vision_config.image_size = 16, 32, 64
     network: Any = transformers.CLIPSegForImageSegmentation(config).to(run.device).eval()
     side, count = config.vision_config.image_size, run.sizes.names[0]
-    for kind, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+    for kind in reversed(run.sizes.precisions):  # rounded weights do not come back
+        dtype = DTYPES[kind]
         network = network.to(dtype)
         images = torch.rand(1, 3, side, side, device=run.device, dtype=dtype).expand(count, -1, -1, -1)
         prompts = torch.rand(count, config.projection_dim, device=run.device, dtype=dtype)
@@ -239,9 +247,9 @@ def training(run: Run, job: str) -> Iterator[dict[str, Any]]:
     """A training step in bf16 and its parts: the supervised baseline, with the cache, and without it."""
     sizes = run.sizes
     given = argparse.Namespace(
-        job=job, seed=0, batch=sizes.batch, side=sizes.side, photo=sizes.photo, rounds=sizes.rounds, bf16=True
+        **{"job": job, "seed": 0, "device": str(run.device), "bf16": "bf16" in sizes.precisions},
+        **{name: getattr(sizes, name) for name in ("batch", "side", "photo", "rounds")},
     )
-    given.device = str(run.device)
     method = MethodConfig.recommended()
     with tempfile.TemporaryDirectory() as folder:
         found = train_step.measure(given, Path(folder), partial(build, run, method))
@@ -269,7 +277,7 @@ def parts_of(sizes: Sizes) -> dict[str, Part]:
         **{
             f"at test, {student}, {kind}": partial(at_test, student=student, kind=kind)
             for student in sizes.students
-            for kind in ("bf16", "fp32")
+            for kind in sizes.precisions
         },
         "at test, CLIPSeg": clipseg,
         "data workers": workers,
