@@ -209,8 +209,9 @@ def at_test(run: Run, student: str, kind: str) -> Iterator[dict[str, Any]]:
 
 def clipseg(run: Run) -> Iterator[dict[str, Any]]:
     """CLIPSeg as transformers has it, with random weights: a pass for each name, at 352², its own size."""
-    import transformers
+    import transformers as _untyped
 
+    transformers: Any = _untyped
     config = transformers.CLIPSegConfig()
     if run.sizes.side < 512:  # tiny
         for part in (config.vision_config, config.text_config):

@@ -50,11 +50,11 @@ def where_from() -> str:
     return frame.f_code.co_name if frame is not None else "outside"
 
 
-class Operations(TorchDispatchMode):
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes operations that read numbers back, index with masks, or make double precision."""
 
     def __init__(self, found: Counter[tuple[str, str]]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found = found
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
