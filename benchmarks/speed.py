@@ -50,11 +50,14 @@ RATIOS = {
 TITLES = ("student", "names", "fused, ms", *RATIOS)
 
 
-def ways_of(build: Callable[[int], nn.Module], count: int, clip: nn.Module, image: Tensor) -> dict[str, Any]:
-    """Return what is timed, by name; each labels the image (1, 3, H, W)."""
+def ways_of(
+    build: Callable[[int], nn.Module], count: int, clip: nn.Module, image: Tensor, width: int | None = None
+) -> dict[str, Any]:
+    """Return what is timed, by name; each labels the images (B, 3, H, W). None is CLIP ViT-B/16's width."""
+    width = width or WIDTH
     torch.manual_seed(0)
-    student, closed = build(WIDTH).eval().to(image.device), build(count).eval().to(image.device)
-    text_features = F.normalize(torch.randn(count, WIDTH), dim=1)
+    student, closed = build(width).eval().to(image.device), build(count).eval().to(image.device)
+    text_features = F.normalize(torch.randn(count, width), dim=1)
     model = Segmenter(student, [f"name {i}" for i in range(count)], text_features).to(image.device, image.dtype).eval()
     fused = model.to_closed_set().network.to(image.device, image.dtype)
     closed, settings = closed.to(image.dtype), model.settings

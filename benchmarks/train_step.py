@@ -16,11 +16,11 @@ import functools
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import yaml
@@ -50,6 +50,8 @@ from machine import provenance, wait
 from tables import Spread, spread_of_ratios, table
 
 PLAIN, CACHED, FULL = "supervised baseline", "with the cache", "without the cache"
+Builder: TypeAlias = Callable[..., TrainingModule]
+"""Builds the networks of a job: job, classes, the cache's folder or None, and whether GLM and PLM are left out."""
 
 
 class Stopwatch:
@@ -124,14 +126,22 @@ def watch_parts(module: TrainingModule, watch: Stopwatch) -> None:
         watch.watch(framework.plm, "forward", "PLM, prototypes")
 
 
-def take_step(module: TrainingModule, optimizer: torch.optim.Optimizer, batch: Sample, watch: Stopwatch) -> None:
-    """Take a step as the trainer does."""
+def take_step(
+    module: TrainingModule,
+    optimizer: torch.optim.Optimizer,
+    batch: Sample,
+    watch: Stopwatch,
+    precision: torch.dtype = torch.float32,
+) -> None:
+    """Take a step as the trainer does; a batch on a GPU's machine is in pinned memory."""
     device, tokens = next(module.parameters()).device, None
-    images = float_images(batch.image.to(device)).contiguous(memory_format=module.memory_format)
-    if module.teacher_cache is not None:
-        tokens = module.teacher_cache.tokens(images, separate(batch.crop_box))
-    with watch.part("losses"):
-        loss = torch.stack(list(module.framework(images, batch.mask.to(device), tokens).values())).sum()
+    pixels, labels = (each.to(device, non_blocking=True) for each in (batch.image, batch.mask))
+    images = float_images(pixels).contiguous(memory_format=module.memory_format)
+    with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        if module.teacher_cache is not None:
+            tokens = module.teacher_cache.tokens(images, separate(batch.crop_box))
+        with watch.part("losses"):
+            loss = torch.stack(list(module.framework(images, labels, tokens).values())).sum()
     with watch.part("backward"):
         loss.backward()  # type: ignore[no-untyped-call]
     with watch.part("optimizer"):
@@ -149,8 +159,20 @@ def photos(given: argparse.Namespace, root: Path) -> SegmentationDataset:
     return data
 
 
-def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
-    """Build the settings and time them in turn."""
+def collated(samples: list[Sample], device: torch.device) -> Sample:
+    """Make a batch as the trainer's loader does: beside a GPU, photos and labels are in pinned memory."""
+    batch: Sample = default_collate(samples)
+    if device.type == "cuda":
+        batch = batch._replace(image=batch.image.pin_memory(), mask=batch.mask.pin_memory())
+    return batch
+
+
+def measure(given: argparse.Namespace, root: Path, build: Builder = build) -> dict[str, Any]:
+    """Build the settings and time them in turn.
+
+    On a GPU the result holds the most MiB that a step needs above what was held before it, too.
+    """
+    precision = torch.bfloat16 if given.bf16 else torch.float32
     device, data = torch.device(given.device), photos(given, root / "world")
     watch = Stopwatch(device)
     for function, name in (("kmeans", "PLM, K-means"), ("fuse_masks", "PLM, fusion")):
@@ -167,28 +189,41 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
     totals: dict[str, list[float]] = {name: [] for name in (*modules, "teacher", "data")}
     wall: dict[str, list[float]] = {name: [] for name in modules}
     parts: dict[str, list[dict[str, float]]] = {name: [] for name in modules}
+    memory = dict.fromkeys(modules, 0.0)
     sampler = StepBatchSampler(len(data), given.batch, steps=2 * given.rounds + 2, seed=given.seed)
     for number, keys in enumerate(sampler):
         begun = watch.now()
-        batch: Sample = default_collate([data[key] for key in keys])
+        batch = collated([data[key] for key in keys], device)
         fetched = watch.now() - begun
         # Two steps to warm up, which fill the cache too; then whole steps and steps by parts take turns.
         watch.runs = number >= 2 and number % 2 == 1
         for name, module in modules.items():
-            watch.seconds = {}
+            watch.seconds, held = {}, held_memory(device)
             begun, on_the_wall = watch.now(), time.perf_counter()
-            take_step(module, optimizers[name], batch, watch)
+            take_step(module, optimizers[name], batch, watch, precision)
             if number >= 2 and not watch.runs:
                 totals[name].append(watch.now() - begun)
                 wall[name].append(time.perf_counter() - on_the_wall)
             elif watch.runs:
                 parts[name].append(watch.seconds)
+            if number >= 2 and device.type == "cuda":
+                memory[name] = max(memory[name], (torch.cuda.max_memory_allocated(device) - held) / 2**20)
         if number >= 2 and not watch.runs:
             begun = watch.now()
-            modules[FULL].framework.teacher.encode_image(float_images(batch.image.to(device)))
+            with torch.autocast(device.type, precision, enabled=given.bf16):
+                modules[FULL].framework.teacher.encode_image(float_images(batch.image.to(device)))
             totals["teacher"].append(watch.now() - begun)
             totals["data"].append(fetched)
-    return {"seconds": totals, "seconds_on_the_wall": wall, "parts": parts, "ratios": ratios(totals, wall)}
+    found = {"seconds": totals, "seconds_on_the_wall": wall, "parts": parts, "ratios": ratios(totals, wall)}
+    return found | ({"peak_mib": memory} if device.type == "cuda" else {})
+
+
+def held_memory(device: torch.device) -> int:
+    """Bytes that tensors hold on a GPU; its peak is counted from here on."""
+    if device.type != "cuda":
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    return torch.cuda.memory_allocated(device)
 
 
 def ratios(totals: dict[str, list[float]], wall: dict[str, list[float]]) -> dict[str, Spread]:
@@ -229,6 +264,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--bf16", action="store_true", help="mixed precision")
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)

@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol, get_args
@@ -134,6 +135,54 @@ def test_train_step(run: Run, tmp_path: Path) -> None:
     found = read(out, "train_step")
     assert found["seed"] == 0
     assert {"GLM", "PLM, K-means", "teacher or cache"} <= set(found["parts"]["without the cache"][0])
+
+
+def test_data_workers(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "workers.json"
+    options = ["--workers", 0, "--batch", 2, "--crop", 64, "--photo", 64, "--photos", 2, "--rounds", 2, "--steps", 1]
+    shown = run("data_workers", *options, "--threads", 1, "--out", out)
+    assert "| 0 | " in shown
+    found = read(out, "data_workers")
+    (row,) = found["rows"]
+    assert row["crops_a_second"] == pytest.approx(2 / row["seconds"])
+    low, middle, high = row["of_step"]
+    assert low == middle == high == pytest.approx(row["seconds"] / found["network_seconds"][0])
+
+
+def test_gpu_in_the_smallest_sizes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every part leaves a line, and one that fails leaves the others alone."""
+
+    def fails(_: object) -> Iterator[dict[str, Any]]:
+        raise OSError("no such card")
+        yield {}
+
+    def process(command: list[str], **_: object) -> SimpleNamespace:
+        assert command[-1] == "tests/gpu"
+        return SimpleNamespace(returncode=0, stdout="12 passed in 3.00s\n", stderr="")
+
+    monkeypatch.setattr("subprocess.run", process)
+    out = tmp_path / "gpu.jsonl"
+    shown = run("gpu", "--tiny", "--device", "cpu", "--out", out, clipseg=fails)
+    assert 'tests: {"summary": "12 passed in 3.00s"}' in shown
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    found = {line["part"]: line for line in lines}
+    assert [line["part"] for line in lines if "error" in line] == ["at test, CLIPSeg"]
+    assert found["at test, CLIPSeg"]["error"] == "OSError: no such card"
+    assert found["K-means"]["labels_as_cpu"] == 1
+    assert found["labels"]["same"] > 0.999
+    rates = found["training, SegNeXt tiny"]["images_a_second"]
+    assert set(rates) == {"supervised baseline", "with the cache", "without the cache"}
+    assert {"fused", "closed-set", "clip", "both"} <= set(found["at test, SegNeXt-T, fp32"]["images_a_second"])
+    assert found["data workers"]["rows"][0]["seconds"] > 0
+    assert all(line["command"].startswith("python benchmarks/gpu.py --tiny") for line in lines)
+
+
+def test_gpu_names_the_parts_that_the_time_does_not_reach(run: Run, tmp_path: Path) -> None:
+    gpu, out = importlib.import_module("gpu"), tmp_path / "gpu.jsonl"
+    run("gpu", "--device", "cpu", "--seconds", 0, "--out", out)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["part"] for line in lines] == list(gpu.parts_of(gpu.Sizes()))
+    assert {line["not_run"] for line in lines} == {"no time was left of 0 s"}
 
 
 def test_none_of_these(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from clipteacher.students.student import check_student
 from clipteacher.teachers.teacher import Teacher, TeacherTokens, check_teacher
 from clipteacher.utils.distributed import ALONE, TOGETHER, Ranks
 from clipteacher.utils.nearest import resize_labels
+from clipteacher.utils.waits import read_number, read_places, waits
 
 # Inside the framework ids may pass 255 (seen and latent ones together), so ignored pixels get an id that none can have.
 IGNORE_INDEX = -1
@@ -212,8 +213,8 @@ class CLIPTeacher(nn.Module):
         labels = resize_labels(labels, size).long()
         labels = labels.masked_fill(labels == IGNORE, IGNORE_INDEX)
         # Looking at a number waits for a GPU: there the first batch alone is looked at.
-        if labels.device.type == "cpu" or not self._labels_checked:
-            highest = int(labels.max())
+        if not waits(labels) or not self._labels_checked:
+            highest = read_number(labels.max())
             if highest >= len(self.seen):
                 raise ValueError(
                     f"labels: got id {highest}, expected 0..{len(self.seen) - 1} (the seen classes, renumbered) or "
@@ -250,8 +251,9 @@ class CLIPTeacher(nn.Module):
         self, features: Tensor, labels: Tensor, pseudo: Tensor, valid_mask: Tensor, ranks: Ranks
     ) -> Tensor:
         """Logits (B, K, h, w) of the latent prototypes of all ranks' images; -inf where they are no negatives."""
-        image, _ = valid_mask.nonzero(as_tuple=True)
-        prototypes, first = ranks.gather(F.normalize(pseudo[valid_mask].detach(), dim=1))
+        # This waits for a GPU: logits of all (B, M) ids, present or not, cost more.
+        image, latent = read_places(valid_mask)
+        prototypes, first = ranks.gather(F.normalize(pseudo[image, latent].detach(), dim=1))
         # Those of other ranks belong to no image here.
         image = F.pad(image, (first, len(prototypes) - first - len(image)), value=-1)
         others = self.method.losses.beta * cross_image_similarity(features, prototypes, image)

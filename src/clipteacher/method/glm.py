@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.method.grid_tokens import grid_cells
 from clipteacher.method.losses.infonce import info_nce
 from clipteacher.method.losses.loss_sum import LossSum
 from clipteacher.method.norms import inverse_norm
+from clipteacher.utils.counts import Counting
 from clipteacher.utils.distributed import ALONE, Gathered, Ranks
 
 
@@ -103,7 +104,7 @@ def global_attention(
     return torch.einsum("bl,bcl->bc", shares, dense), weights.view(features.shape[0], *features.shape[2:])
 
 
-class CLSBank(nn.Module):
+class CLSBank(Counting):
     """A ring of CLS tokens of earlier batches, V in the paper. It is saved with a checkpoint, so runs resume exactly.
 
     Args:
@@ -125,7 +126,7 @@ class CLSBank(nn.Module):
 
     def read(self) -> Tensor:
         """Return the rows written so far, (m, C) with m ≤ M."""
-        return self.tokens[: min(int(self.written), len(self.tokens))]
+        return self.tokens[: min(self.count("written"), len(self.tokens))]
 
     @torch.no_grad()
     def enqueue(self, cls: Tensor) -> None:
@@ -136,10 +137,10 @@ class CLSBank(nn.Module):
         cls = cls[-rows:].to(self.tokens)
         places = (self.written + torch.arange(len(cls), device=cls.device)) % rows
         self.tokens[places] = cls
-        self.written += len(cls)
+        self.count_up("written", len(cls))
 
 
-class GLM(nn.Module):
+class GLM(Counting):
     """Attention pooling by the CLS token, then InfoNCE against the batch and the bank.
 
     Args:
@@ -202,7 +203,7 @@ class GLM(nn.Module):
         """Share of the positions at this step; a step of training is counted."""
         if self.steps is None:
             return 1.0
-        share = self.config.kept_share(int(self.steps))
+        share = self.config.kept_share(self.count("steps"))
         if self.training:
-            self.steps += 1
+            self.count_up("steps")
         return share

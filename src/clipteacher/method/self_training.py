@@ -58,7 +58,8 @@ def name_moments(logits: Tensor, labels: Tensor, first_wanted: int) -> Tensor:
     wanted = labels - first_wanted
     inside = (wanted >= 0) & (wanted < names)
     own = logits.gather(1, labels.clamp(0, logits.shape[1] - 1).unsqueeze(1))[:, 0]
-    name, value = wanted.where(inside, names).flatten(), own.where(inside, 0).flatten()
+    # Filled, not chosen: `where` with a number would wait for a GPU.
+    name, value = wanted.masked_fill(~inside, names).flatten(), own.masked_fill(~inside, 0.0).flatten()
     agreed = (inside & (logits.argmax(dim=1) == labels)).flatten().to(logits)
     sums = [torch.zeros(names + 1, dtype=logits.dtype, device=logits.device) for _ in range(3)]
     for total, each in zip(sums, (inside.flatten().to(logits), value, agreed), strict=True):

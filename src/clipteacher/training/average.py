@@ -6,7 +6,9 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import PARAM_LIST, AveragedModel
+from torch.optim.swa_utils import AveragedModel
+
+from clipteacher.utils.counts import Counting
 
 WARMUP: Final = 9
 """Until a step t the average looks back over about t / (`WARMUP` + 1) steps: TensorFlow's (1 + n) / (10 + n)."""
@@ -43,7 +45,7 @@ def decay_at(step: int, ema: float) -> float:
     return 0.0 if step == 1 else min(ema, step / (step + WARMUP))
 
 
-class StudentAverage(AveragedModel):
+class StudentAverage(Counting, AveragedModel):
     """A copy of the student whose weights are the average of the student's: a_t = d_t·a_{t-1} + (1 - d_t)·w_t.
 
     d_t is `decay_at`, so a_1 = w_1: the initial weights have no part in it. Buffers of floating point, such as
@@ -68,15 +70,30 @@ class StudentAverage(AveragedModel):
 
     def __init__(self, student: nn.Module, ema: float) -> None:
         check_ema(ema)
-
-        @torch.no_grad()
-        def average(kept: PARAM_LIST, current: PARAM_LIST, count: Tensor | int) -> None:
-            if not kept[0].is_floating_point():
-                for old, new in zip(kept, current, strict=True):
-                    old.copy_(new)
-                return
-            # In Python's floats: the same number on every device and in every process.
-            torch._foreach_lerp_(kept, current, 1 - decay_at(int(count) + 1, ema))
-
-        super().__init__(student, multi_avg_fn=average, use_buffers=True)
+        super().__init__(student, use_buffers=True)
+        self.ema = ema
         self.requires_grad_(False)  # else processes would wait for its gradients
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take a step of the student's into the average.
+
+        The parent's own reads its count off the device at each step, and so waits for a GPU.
+
+        Args:
+            model: The student after an optimiser's step, with the tensors of the one that was copied.
+        """
+        self.count_up("n_averaged")
+        moves = 1 - decay_at(self.count("n_averaged"), self.ema)  # of Python's: the same number in every process
+        pairs = list(zip(_tensors(self.module), _tensors(model), strict=True))
+        averaged = [pair for pair in pairs if pair[0].is_floating_point() and moves < 1]
+        for kept, current in pairs:
+            if not kept.is_floating_point() or moves == 1:
+                kept.copy_(current)
+        if averaged:
+            torch._foreach_lerp_([kept for kept, _ in averaged], [current for _, current in averaged], moves)
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    """List the parameters and buffers of a network."""
+    return [each.detach() for each in (*network.parameters(), *network.buffers())]

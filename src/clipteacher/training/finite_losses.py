@@ -52,7 +52,7 @@ class FiniteLosses(Callback):
         if self._step is None or self._terms is None or self._terms.shape != terms.shape:
             self._step, self._terms = torch.full((), -1, device=terms.device), torch.zeros_like(terms)
         news = (self._step < 0) & ~torch.isfinite(terms).all()
-        self._step = torch.where(news, step, self._step)
+        self._step = self._step.masked_fill(news, step)  # `where` with a number would wait for a GPU
         self._terms = torch.where(news, terms, self._terms)
 
     def look(self, trainer: Trainer) -> None:

@@ -66,7 +66,7 @@ class Ranks:
         rank = distributed.get_rank()
         counts = torch.zeros(self.number, dtype=torch.int64, device=rows.device)
         counts[rank] = len(rows)
-        numbers = sum_over_ranks(counts).tolist()
+        numbers = sum_over_ranks(counts).tolist()  # this waits for a GPU: a rank does not know the others' n
         first = sum(numbers[:rank])
         # Each row is added to zeros, so that it arrives to the bit; gloo has no all_gather for GPUs.
         everyone = rows.new_zeros(sum(numbers), *rows.shape[1:])
@@ -83,7 +83,7 @@ class Ranks:
         """
         if self.number == 1:
             return values.detach()
-        weighted = torch.cat([values.detach().flatten() * weight, values.new_tensor([weight])])
+        weighted = torch.cat([values.detach().flatten() * weight, values.new_full((1,), weight)])
         total = sum_over_ranks(weighted)
         return (total[:-1] / total[-1]).view_as(values)
 

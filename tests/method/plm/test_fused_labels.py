@@ -96,3 +96,19 @@ def test_the_inputs_are_left_as_they_were() -> None:
 def test_batches_that_differ() -> None:
     with pytest.raises(ValueError, match="fuse_labels: got 2 seen and 3 latent maps, expected as many"):
         fuse_labels(torch.zeros(2, 4, 4).long(), torch.zeros(3, 2, 2).long(), num_seen=1, ignore_index=-1)
+
+
+def test_a_bound_on_the_masks_changes_nothing() -> None:
+    """With it the number of masks is not read; the latent ids are the same, however far above it lies."""
+    generator = torch.Generator().manual_seed(3)
+    seen = torch.randint(3, (3, 6, 6), generator=generator)
+    seen[torch.rand(seen.shape, generator=generator) < 0.4] = -1
+    latent = torch.randint(7, (3, 6, 6), generator=generator)
+    expected = fuse_labels(seen, latent, num_seen=3, ignore_index=-1)
+    for bound in (7, 36):
+        found = fuse_labels(seen, latent, num_seen=3, ignore_index=-1, num_masks=bound)
+        assert torch.equal(found.labels, expected.labels)
+        assert torch.equal(found.valid_mask, expected.valid_mask)
+    nothing = fuse_labels(seen.clamp(min=0), latent, num_seen=3, ignore_index=-1, num_masks=36)
+    assert torch.equal(nothing.labels, seen.clamp(min=0))
+    assert nothing.valid_mask.shape == (3, 0)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.method.losses.loss_sum import LossSum
+from clipteacher.utils.waits import waits
 
 
 def pixel_cross_entropy(
@@ -34,7 +35,11 @@ def pixel_cross_entropy(
         return LossSum(total, labelled.sum())
     weights = F.pad(class_weights.to(logits), (0, logits.shape[1] - len(class_weights)), value=1.0)
     total = F.cross_entropy(logits, labels, weights, ignore_index=ignore_index, reduction="sum")
-    return LossSum(total, weights[labels[labelled]].sum())
+    if waits(labels):  # for the number of labelled pixels, which picking them out asks for
+        of_pixels = weights[labels.masked_fill(~labelled, 0)].masked_fill(~labelled, 0.0)
+    else:
+        of_pixels = weights[labels[labelled]]
+    return LossSum(total, of_pixels.sum())
 
 
 def prototype_bce(prototypes: Tensor, text_features: Tensor, present: Tensor) -> LossSum:

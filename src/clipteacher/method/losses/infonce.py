@@ -44,4 +44,5 @@ def info_nce(queries: Tensor, positives: Tensor, bank: Tensor | None = None, *, 
     similarity = F.normalize(queries, dim=1) @ F.normalize(candidates, dim=1).T
     own = torch.arange(len(queries), device=queries.device)
     total = F.cross_entropy(similarity / temperature, own, reduction="sum")
-    return LossSum(total, torch.tensor(len(queries), device=queries.device))
+    # Not `torch.tensor`, which would wait for a GPU.
+    return LossSum(total, torch.full((), len(queries), device=queries.device))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from clipteacher.utils.nearest import resize_labels
+from clipteacher.utils.waits import read_number
 
 
 class FusedLabels(NamedTuple):
@@ -22,7 +23,9 @@ class FusedLabels(NamedTuple):
     valid_mask: Tensor
 
 
-def fuse_labels(seen: Tensor, latent: Tensor, num_seen: int, *, ignore_index: int) -> FusedLabels:
+def fuse_labels(
+    seen: Tensor, latent: Tensor, num_seen: int, *, ignore_index: int, num_masks: int | None = None
+) -> FusedLabels:
     """Fill the ignored pixels with the image's latent masks.
 
     Args:
@@ -31,6 +34,7 @@ def fuse_labels(seen: Tensor, latent: Tensor, num_seen: int, *, ignore_index: in
             to (H, W) by nearest neighbour.
         num_seen: N_s.
         ignore_index: Id of pixels without a label; outside 0..N_s+M-1.
+        num_masks: A number that all latent mask ids are below; None reads it off the map, which waits for a GPU.
 
     Returns:
         The fused labels. Latent ids that cover no ignored pixel are dropped and the others closed up.
@@ -47,13 +51,15 @@ def fuse_labels(seen: Tensor, latent: Tensor, num_seen: int, *, ignore_index: in
         raise ValueError(f"fuse_labels: got {len(seen)} seen and {len(latent)} latent maps, expected as many")
     latent = resize_labels(latent, (seen.shape[1], seen.shape[2]))
     latent = latent.masked_fill(seen != ignore_index, -1)
-    num_latent = int(latent.max()) + 1
-    occurs = torch.zeros(len(seen), num_latent + 1, dtype=torch.int64, device=seen.device)
+    if num_masks is None:
+        num_masks = read_number(latent.max()) + 1
+    occurs = torch.zeros(len(seen), num_masks + 1, dtype=torch.int64, device=seen.device)
     occurs = occurs.scatter(1, latent.flatten(1) + 1, 1)[:, 1:]  # column 0 is "none"
     rank = occurs.cumsum(dim=1) - 1
     counts = occurs.sum(dim=1)
-    valid_mask = torch.arange(int(counts.max()), device=seen.device) < counts.unsqueeze(1)
-    if num_latent == 0:
+    # This waits for a GPU: the size of every tensor of latent ids depends on it, and bounds known before are far above.
+    valid_mask = torch.arange(read_number(counts.max()), device=seen.device) < counts.unsqueeze(1)
+    if num_masks == 0:
         return FusedLabels(seen, valid_mask)
     renumbered = rank.gather(1, latent.flatten(1).clamp(min=0)).view_as(latent)
     return FusedLabels(torch.where(latent >= 0, num_seen + renumbered, seen), valid_mask)

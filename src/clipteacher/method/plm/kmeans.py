@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.utils.waits import waits
+
 _NO_DIRECTION = 1e-6  # vectors shorter than this, among points of length about 1, are rounding noise
 
 
@@ -84,7 +86,7 @@ def kmeans(points: Tensor, seeds: Tensor, iterations: int) -> tuple[Tensor, Tens
         # No points, or points that cancel out: there is no direction to move to.
         empty = sums.norm(dim=2, keepdim=True) < _NO_DIRECTION
         moved = torch.where(empty, centroids, F.normalize(sums, dim=2))
-        if points.device.type == "cpu":
+        if not waits(points):
             which = _moved(centroids, moved)
             if which.shape[1] == 0:
                 break

@@ -96,7 +96,7 @@ def latent_masks(dense: Tensor, config: PLMConfig, *, ranks: Ranks = ALONE) -> T
             tokens = tokens - ranks.mean(mean, tokens[:, 0].numel())
         seeds = window_seeds(tokens, config.windows, config.overlap)
         centroids, labels = kmeans(tokens.flatten(2).transpose(1, 2), seeds, config.iterations)
-        sizes = F.one_hot(labels, centroids.shape[1]).sum(dim=1)
+        sizes = torch.zeros_like(centroids[:, :, 0], dtype=torch.int64).scatter_add(1, labels, torch.ones_like(labels))
         fused = fuse_masks(centroids, sizes, config.fusion_threshold)
     return fused.gather(1, labels).view(len(dense), *dense.shape[2:])
 
@@ -128,9 +128,10 @@ def fuse_latent(
         The fused labels.
     """
     latent = latent_masks(dense, config, ranks=ranks)
+    num_masks = latent[0].numel()  # each mask has one token at least
     if images is not None and refinement:
         latent = refined_latent(latent, images, (labels.shape[1], labels.shape[2]), refinement)
-    return fuse_labels(labels, latent, num_seen, ignore_index=ignore_index)
+    return fuse_labels(labels, latent, num_seen, ignore_index=ignore_index, num_masks=num_masks)
 
 
 def region_tokens(dense: Tensor, labels: Tensor, num_seen: int, num_latent: int) -> Tensor:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.utils.waits import read_number
+
 DILATIONS: Final = (1, 2, 4, 8)
 """Distances to the neighbours of a pixel that it is compared with, in pixels."""
 
@@ -83,7 +85,9 @@ def refined_latent(latent: Tensor, images: Tensor, size: tuple[int, int], iterat
         (B, h, w) int64, 0..M-1.
     """
     with torch.autocast(images.device.type, enabled=False):
-        masks = F.one_hot(latent, int(latent.max()) + 1).permute(0, 3, 1, 2).float()
+        # This waits for a GPU: a map for each seed of K-means, of which most would be empty, costs far more.
+        ids = torch.arange(read_number(latent.max()) + 1, device=latent.device)
+        masks = (latent.unsqueeze(3) == ids).float().permute(0, 3, 1, 2)
         masks = F.interpolate(masks, size=size, mode="bilinear", align_corners=False)
         small = F.interpolate(images.float(), size=size, mode="area")
         return refine_masks(small, masks, iterations).argmax(dim=1)
