@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -99,7 +100,9 @@ class TransformersText(nn.Module):
             if len(self._tokenizer(prompt, truncation=True, max_length=context + 1).input_ids) > context:
                 raise too_long(prompt, context)
         padding = "max_length" if hasattr(network.text_model, "head") else "longest"
-        return dict(self._tokenizer(prompts, padding=padding, max_length=context, return_tensors="pt"))
+        tokens = self._tokenizer(prompts, padding=padding, max_length=context, return_tensors="pt")
+        taken = signature(network.get_text_features).parameters  # some tokenizers also give types of tokens
+        return {name: ids for name, ids in tokens.items() if name in taken}
 
 
 class TransformersTeacher(TransformersText):
