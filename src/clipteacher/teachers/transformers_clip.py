@@ -108,8 +108,8 @@ class TransformersText(nn.Module):
 class TransformersTeacher(TransformersText):
     """A frozen CLIP of the transformers library, from the hub or a folder.
 
-    Its CLS token is the library's `get_image_features`, its text features are `get_text_features`; dense tokens come
-    from the same forward. Taken are models with a vision transformer as CLIP's or SigLIP's and a text tower: CLIP,
+    Its CLS token (B, C) is the library's `get_image_features`, its text features (N, C) are `get_text_features`; dense
+    tokens (B, C, h, w) come from the same forward. Taken are models with a vision transformer as CLIP's or SigLIP's and a text tower: CLIP,
     MetaCLIP 2, AltCLIP, Chinese-CLIP, SigLIP, SigLIP 2 (NaFlex too).
 
     Args:
