@@ -109,8 +109,8 @@ class TransformersTeacher(TransformersText):
     """A frozen CLIP of the transformers library, from the hub or a folder.
 
     Its CLS token (B, C) is the library's `get_image_features`, its text features (N, C) are `get_text_features`; dense
-    tokens (B, C, h, w) come from the same forward. Taken are models with a vision transformer as CLIP's or SigLIP's and a text tower: CLIP,
-    MetaCLIP 2, AltCLIP, Chinese-CLIP, SigLIP, SigLIP 2 (NaFlex too).
+    tokens (B, C, h, w) come from the same forward. Taken are models with a vision transformer as CLIP's or SigLIP's and
+    a text tower: CLIP, MetaCLIP 2, AltCLIP, Chinese-CLIP, SigLIP, SigLIP 2 (NaFlex too).
 
     Args:
         model: Hub id, `org/name`, or the path of a folder that `save_pretrained` wrote, with the processor's files.
