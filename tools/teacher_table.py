@@ -192,9 +192,9 @@ def main(arguments: list[str]) -> int:
 
 PAGE: Final = """# Every CLIP of open_clip
 
-Written by `python tools/teacher_table.py docs/guides/teacher_table.md`: {count} models of `open_clip.list_models()`,
-each built as `OpenClipTeacher` builds it, with random weights and no download. How to choose and load one:
-[teachers](teachers.md).
+Written in a clone by `python tools/teacher_table.py docs/guides/teacher_table.md`: {count} models of
+`open_clip.list_models()`, each built as `OpenClipTeacher` builds it, with random weights and no download. How to choose
+and load one: [teachers](teachers.md).
 
 - **CLS**: the largest difference of the teacher's CLS token from open_clip's own `encode_image`, not normalised, on an
   image of the tower's own size. At most {close:.0e} is asked for.

@@ -60,6 +60,7 @@ def test_nothing_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ViT-B-16-quickgelu:/disk/clip.pt", {"model": "ViT-B-16-quickgelu", "pretrained": "/disk/clip.pt"}),
         ("hf-hub:org/name", {"model": "hf-hub:org/name", "pretrained": None}),
         ("package:some.clip", {"model": "package:some.clip", "pretrained": None}),
+        ("transformers:org/name", {"model": "org/name"}),
     ],
 )
 def test_a_named_teacher(given: str, arguments: dict[str, object]) -> None:

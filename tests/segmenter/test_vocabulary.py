@@ -69,7 +69,7 @@ def test_no_tower_left() -> None:
 
 @pytest.mark.parametrize(("spec", "got"), [({"kind": "word2vec"}, "'word2vec'"), ({}, "None")])
 def test_unknown_kind(spec: dict[str, Any], got: str) -> None:
-    message = rf"text encoder: got kind {got}, expected 'minilm' or 'openclip'\. .*with_names"
+    message = rf"text encoder: got kind {got}, expected 'minilm', 'openclip' or 'transformers'\. .*with_names"
     with pytest.raises(ValueError, match=message):
         build_text_encoder(spec)
     with pytest.raises(ValueError, match=message):

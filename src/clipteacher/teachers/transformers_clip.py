@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -99,15 +100,17 @@ class TransformersText(nn.Module):
             if len(self._tokenizer(prompt, truncation=True, max_length=context + 1).input_ids) > context:
                 raise too_long(prompt, context)
         padding = "max_length" if hasattr(network.text_model, "head") else "longest"
-        return dict(self._tokenizer(prompts, padding=padding, max_length=context, return_tensors="pt"))
+        tokens = self._tokenizer(prompts, padding=padding, max_length=context, return_tensors="pt")
+        taken = signature(network.get_text_features).parameters  # some tokenizers also give types of tokens
+        return {name: ids for name, ids in tokens.items() if name in taken}
 
 
 class TransformersTeacher(TransformersText):
     """A frozen CLIP of the transformers library, from the hub or a folder.
 
-    Its CLS token is the library's `get_image_features`, its text features are `get_text_features`; dense tokens come
-    from the same forward. Taken are models with a vision transformer as CLIP's or SigLIP's and a text tower: CLIP,
-    MetaCLIP 2, AltCLIP, Chinese-CLIP, SigLIP, SigLIP 2 (NaFlex too).
+    Its CLS token (B, C) is the library's `get_image_features`, its text features (N, C) are `get_text_features`; dense
+    tokens (B, C, h, w) come from the same forward. Taken are models with a vision transformer as CLIP's or SigLIP's and
+    a text tower: CLIP, MetaCLIP 2, AltCLIP, Chinese-CLIP, SigLIP, SigLIP 2 (NaFlex too).
 
     Args:
         model: Hub id, `org/name`, or the path of a folder that `save_pretrained` wrote, with the processor's files.
