@@ -9,7 +9,8 @@ from clipteacher.method.norms import inverse_norm
 
 
 def by_formula(features: Tensor) -> Tensor:
-    return 1 / torch.linalg.vector_norm(features, dim=1, keepdim=True).clamp(min=1e-12)
+    norm: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return 1 / norm.clamp(min=1e-12)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
