@@ -260,7 +260,7 @@ def training(run: Run, job: str) -> Iterator[dict[str, Any]]:
 
 def workers(run: Run) -> Iterator[dict[str, Any]]:
     """Whether data workers keep up with this device."""
-    tiny = ["--photos", "2", "--rounds", "1", "--steps", "1"] if run.sizes.side < 512 else []
+    tiny = ["--photos", "2", "--batch", "2", "--rounds", "1", "--steps", "1"] if run.sizes.side < 512 else []
     options = ["--workers", *map(str, run.sizes.workers), "--device", str(run.device), *tiny]
     options += ["--crop", str(run.sizes.side), "--photo", str(run.sizes.side)]
     given = data_workers.arguments().parse_args(options)

@@ -160,9 +160,13 @@ def test_gpu_in_the_smallest_sizes(run: Run, tmp_path: Path, monkeypatch: pytest
         assert command[-1] == "tests/gpu"
         return SimpleNamespace(returncode=0, stdout="12 passed in 3.00s\n", stderr="")
 
+    def small(channels: int) -> nn.Module:
+        return nn.Conv2d(3, channels, 4, stride=4)
+
     monkeypatch.setattr("subprocess.run", process)
-    out = tmp_path / "gpu.jsonl"
-    shown = run("gpu", "--tiny", "--device", "cpu", "--out", out, clipseg=fails)
+    monkeypatch.setattr(importlib.import_module("speed"), "STUDENTS", {"SegNeXt-T": small})
+    out, replaced = tmp_path / "gpu.jsonl", {"clipseg": fails, "SegNeXtStudent": lambda size, channels: small(channels)}
+    shown = run("gpu", "--tiny", "--device", "cpu", "--out", out, **replaced)
     assert 'tests: {"summary": "12 passed in 3.00s"}' in shown
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     found = {line["part"]: line for line in lines}

@@ -36,9 +36,11 @@ from clipteacher.training.module import TrainingModule
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer
 
 DEVICE = torch.device(os.environ.get("CLIPTEACHER_TEST_DEVICE", "cuda"))
-pytestmark = pytest.mark.skipif(
-    DEVICE.type == "cuda" and not torch.cuda.is_available(), reason="there is no GPU; benchmarks/gpu.py runs it on one"
-)
+NO_GPU = DEVICE.type == "cuda" and not torch.cuda.is_available()
+pytestmark = [
+    pytest.mark.skipif(NO_GPU, reason="there is no GPU; benchmarks/gpu.py runs these tests on one"),
+    pytest.mark.filterwarnings("ignore:.*barebones"),
+]
 
 SPLIT = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
 RECOMMENDED = replace(MethodConfig.recommended(), plm=PLMConfig(windows=(2, 4)))

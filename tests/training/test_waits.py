@@ -31,6 +31,8 @@ from clipteacher.teachers.openclip import OpenClipTeacher
 from clipteacher.training.finite_losses import FiniteLosses
 from clipteacher.training.module import TrainingModule
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*barebones")
+
 ROOT = str(Path(clipteacher.__file__).parent)
 SPLIT = ClassSplit(names=("sky", "grass", "sun", "house"), unseen=("sun",))
 PLM = PLMConfig(windows=(2, 4))

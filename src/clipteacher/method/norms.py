@@ -27,7 +27,7 @@ def inverse_norm(features: Tensor) -> Tensor:
         >>> inverse_norm(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)).item()
         0.20000000298023224
     """
-    inverse: Tensor = _InverseNorm.apply(features)  # type: ignore[no-untyped-call]
+    inverse: Tensor = _InverseNorm.apply(features)
     return inverse
 
 

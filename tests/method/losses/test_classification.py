@@ -69,6 +69,16 @@ def test_weighted_cross_entropy_as_a_loop_computes_it(weights: list[float]) -> N
     assert nothing.mean().item() == 0
 
 
+def test_on_a_gpu_the_weights_are_summed_without_picking_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits, labels, weights = torch.randn(2, 4, 3, 5), torch.randint(-1, 4, (2, 3, 5)), torch.tensor([2.0, 1.0, 0.5])
+    here = pixel_cross_entropy(logits, labels, ignore_index=-1, class_weights=weights)
+    monkeypatch.setattr("clipteacher.method.losses.classification.waits", lambda values: True)
+    there = pixel_cross_entropy(logits, labels, ignore_index=-1, class_weights=weights)
+    assert here.count > 0
+    torch.testing.assert_close(there.count, here.count)
+    assert torch.equal(there.total, here.total)
+
+
 def test_cross_entropy_is_a_mean_over_the_labelled_pixels_of_the_batch() -> None:
     logits = torch.zeros(2, 2, 1, 4)
     logits[1, 0] = 5.0
