@@ -28,11 +28,17 @@ from clipteacher.inference.cells import Side, parts, rounding
 LogitsAt: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Rows (r,) and columns (c,) of positions, int64, ascending, to their logits (N, r, c), floating point."""
 
-_MOST_CANDIDATES: Final = 0.25
-"""Share of all classes in all cells beyond which it is faster to enlarge everything, as measured on CPUs."""
+_FEWEST: Final = 64
+_LEAST: Final = 2**20
+_PER_CORNER: Final = 40
+"""Fewest classes, and fewest logits at full size in all and for each corner of each cell, from which on labels by cells were
+clearly faster on CPUs (`benchmarks/labels.py`)."""
 
-_MOST_CORNERS: Final = 4.0
-"""Corners of cells for each pixel of the photo, beyond which it is faster to enlarge everything."""
+_MOST_CANDIDATES: Final = 0.25
+"""Share of all classes in all cells beyond which it is faster to enlarge every class."""
+
+_AT_ONCE: Final = 512
+"""Cells whose candidates are found at once: few enough to notice early that there are too many."""
 
 
 class CellLabels(NamedTuple):
@@ -95,13 +101,15 @@ class _Decided(NamedTuple):
 
 
 def serves(rows: Side, columns: Side, classes: int, max_logits: int) -> bool:
-    """Return whether a photo can be labelled by cells within `max_logits`, and its cells are worth it.
+    """Return whether labels by cells are worth it, and possible within `max_logits`.
 
-    Where windows overlap much, cells have many corners and few pixels: then it is faster to enlarge all classes.
+    They are not for few classes or on a small photo, nor where cells have many corners and few pixels, as where windows
+    overlap much.
     """
     corners = rows.corners.shape[1] * columns.corners.shape[1]
-    cells = len(rows.corners) * len(columns.corners)
-    return corners * classes <= max_logits and corners * cells <= _MOST_CORNERS * len(rows.run) * len(columns.run)
+    cells, logits = len(rows.corners) * len(columns.corners), classes * len(rows.run) * len(columns.run)
+    worth = classes >= _FEWEST and logits >= max(_LEAST, _PER_CORNER * corners * cells)
+    return worth and corners * classes <= max_logits
 
 
 @torch.no_grad()
@@ -121,7 +129,7 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
     """
     best = torch.zeros(len(rows.corners), len(columns.corners), dtype=torch.int64, device=rows.run.device)
     share, some = rounding(rows, columns), max(max_logits // classes, 1)
-    seen, pairs, decided = 0, 0, list[_Decided]()
+    decided = list[_Decided]()
     for down, across in parts(rows, columns, some):
         some_rows, at_rows = rows.corners[down].unique(return_inverse=True)
         some_columns, at_columns = columns.corners[across].unique(return_inverse=True)
@@ -132,13 +140,11 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
         winners = part.ids[corners]
         settled = ((winners == winners[0, 0]) & part.clear[corners]).flatten(0, 1).all(dim=0)
         best[down, across] = winners[0, 0]
-        seen += settled.numel()
-        remaining = (~settled).nonzero()
-        for cells in remaining.split(some) if len(remaining) else ():
+        unsettled = (~settled).nonzero()
+        for cells in unsettled.split(min(some, _AT_ONCE)) if len(unsettled) else ():
             top, left = cells.unbind(dim=1)
             cell, ids = _candidates(part, corners[:, :, top, left])
-            pairs += len(cell)
-            if pairs > _MOST_CANDIDATES * classes * seen:
+            if len(cell) / len(cells) * len(unsettled) > _MOST_CANDIDATES * classes * settled.numel():
                 return None
             opened = _open(corners[:, :, top, left], rows, columns, top + down.start, left + across.start)
             decided += _decide(part, opened, cell, ids, max_logits)

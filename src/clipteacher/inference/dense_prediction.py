@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,9 +22,6 @@ from clipteacher.inference.text_classifier import TextClassifier
 Network: TypeAlias = Callable[[Tensor], Tensor]
 """Images (B, 3, H, W), float in [0, 1], to features (B, C, h, w) or class logits (B, N, h, w): a student, a teacher's
 dense tokens, a closed-set network, or an ONNX session."""
-
-_FEWEST: Final = 2
-"""Classes from which on labels by cells are faster on CPUs, as measured by `benchmarks/labels.py`."""
 
 
 class Best(NamedTuple):
@@ -162,7 +159,7 @@ class DensePrediction:
     def _labels_by_cells(self, stride: StrideLogits) -> Tensor | None:
         """Label by cells, an image at a time; None where all classes should be enlarged."""
         device, classes, most = self._windows[0].output.device, stride.num_classes, self.settings.max_logits
-        if device.type != "cpu" or classes < _FEWEST or torch.compiler.is_compiling():
+        if device.type != "cpu" or not classes or torch.compiler.is_compiling():
             return None
         rows, columns = self._sides()
         if not serves(rows, columns, classes, most):
@@ -225,7 +222,10 @@ class DensePrediction:
         """
         sides = (self._own_size, self._input_size, *(window.padded for window in self._windows))
         pixels = self._count * max(height * width for height, width in sides)
-        step, count = max(self.settings.max_logits // pixels, 1), stride.num_classes if classes is None else len(classes)
+        step, count = (
+            max(self.settings.max_logits // pixels, 1),
+            stride.num_classes if classes is None else len(classes),
+        )
         for first in range(0, count, step):
             last = min(first + step, count)
             parts = stride.of(slice(first, last) if classes is None else classes[first:last])

@@ -60,7 +60,9 @@ class StrideLogits:
             (N, r, c), float32; it may be a view.
         """
         lines = []
-        for line, own_rows in enumerate(_by_window(rows, self._outputs[0].shape[2], len(self._outputs) // self._across)):
+        for line, own_rows in enumerate(
+            _by_window(rows, self._outputs[0].shape[2], len(self._outputs) // self._across)
+        ):
             windows = self._outputs[line * self._across :]
             across = _by_window(columns, self._outputs[0].shape[3], self._across)
             cuts = [
