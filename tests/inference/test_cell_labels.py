@@ -1,12 +1,14 @@
 """Labels by cells are the labels of the logits at full size, to the bit, whatever the network gives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fuzz.settings import MORE
+from tests.inference.test_dense_prediction import PIPELINES, Largest
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,8 +17,6 @@ from clipteacher.inference.bilinear import shares
 from clipteacher.inference.cells import Side, cells_along
 from clipteacher.inference.settings import MAX_LOGITS
 from clipteacher.protocols.protocol import TestPipeline
-from tests.fuzz.settings import MORE
-from tests.inference.test_dense_prediction import PIPELINES, Largest
 
 KINDS = ("noise", "smooth", "patches", "tied", "constant", "large", "small", "one far out")
 
@@ -46,11 +46,11 @@ def maps(kind: str, shape: tuple[int, int, int, int], seed: int) -> Tensor:
 
 
 @pytest.fixture(autouse=True)
-def always(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Label by cells whatever it costs."""
+    monkeypatch.setattr(dense_prediction, "worthwhile", lambda *_: True)
     monkeypatch.setattr(dense_prediction, "serves", lambda *_: True)
     monkeypatch.setattr(cell_labels, "_MOST_CANDIDATES", float("inf"))
-    yield
 
 
 def given_maps(outputs: Tensor) -> Callable[[Tensor], Tensor]:

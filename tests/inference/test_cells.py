@@ -1,4 +1,4 @@
-"""The cells of a photo: shares that are those of `F.interpolate` to the bit, and runs of pixels with the same corners."""
+"""The cells of a photo: the shares that resizing makes, and runs of pixels with the same corners."""
 
 from itertools import product
 
@@ -80,7 +80,7 @@ def enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 @pytest.mark.parametrize(("padded", "own"), [((64, 96), (64, 96)), ((72, 100), (61, 93)), ((40, 80), (200, 333))])
 def test_rounding_is_bounded(padded: tuple[int, int], own: tuple[int, int]) -> None:
-    """Of float32's sums, the ones here included: a quarter of the bound for two logits that both ways may turn around."""
+    """Enlarging a map errs by less than half of what is allowed for a logit; the sum over corners may have the rest."""
     maps = torch.randn(50, 1, 16, 20, generator=torch.Generator().manual_seed(0))
     weights = [
         shares([(0, size)], n, size, end, device=CPU) for n, size, end in zip((16, 20), padded, own, strict=True)

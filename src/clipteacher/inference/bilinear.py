@@ -20,8 +20,8 @@ def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
 def shares(spans: Sequence[tuple[int, int]], positions: int, padded: int, own: int, *, device: torch.device) -> Tensor:
     """Return how the pixels along one side of a photo are mixed from the positions of the windows on it.
 
-    Each window's positions are brought to its padded size, cut to its span; where windows overlap, their mean is taken;
-    the whole is brought to the photo's own size. `resized` itself does this to unit vectors, so that shares have its bits.
+    Each window's positions are brought to its padded size and cut to its span; where windows overlap, their mean is
+    taken; the whole is brought to the photo's own size. Shares are what `resized` makes of unit vectors.
 
     Args:
         spans: First pixel and one after the last of each window, in the size that the network is given.

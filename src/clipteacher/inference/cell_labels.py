@@ -1,17 +1,17 @@
 """Labels at full size from logits at the network's stride, without enlarging the logits of every class.
 
 All classes are enlarged alike: the logit of class c at a pixel is a mean of a few positions k of the network's output,
-z_c = Σ_k w_k s_c(k) with w_k ≥ 0 and Σ_k w_k = 1. That holds for a bilinear interpolation, for two in a row, and for the mean
-over windows. Pixels that are mixed from the same positions are a cell, and those positions are its corners:
+z_c = Σ_k w_k s_c(k) with w_k ≥ 0 and Σ_k w_k = 1. That holds for one bilinear interpolation, for two in a row, and for
+the mean over windows. Pixels that are mixed from the same positions are a cell, and those positions are its corners:
 
     min_k (s_n(k) - s_m(k))  ≤  z_n - z_m  ≤  max_k (s_n(k) - s_m(k))    everywhere in the cell.
 
 - A class that is the best at all corners is the best in the whole cell. This settles most cells of a photo.
 - Elsewhere a class can win only if max_k s_c(k) ≥ min_k s_n(k) for every n. These candidates alone are enlarged.
 
-Rounding: two ways to add the same numbers differ by no more than `cells.rounding` times the largest logit, so that every
-comparison leaves this margin. A pixel where two classes come closer, of which a photo has a few, is in doubt. The caller
-enlarges the classes in question whole, and has the labels of the logits at full size to the bit.
+Rounding: two ways to add the same numbers differ by less than `cells.rounding` times the largest logit, so that every
+comparison leaves this margin. A pixel where two classes come closer is in doubt; a photo has a few. The caller enlarges
+the classes in question whole, and so has the labels of the logits at full size to the bit.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LogitsAt: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 _FEWEST: Final = 64
 _LEAST: Final = 2**20
 _PER_CORNER: Final = 40
-"""Fewest classes, and fewest logits at full size in all and for each corner of each cell, from which on labels by cells were
-clearly faster on CPUs (`benchmarks/labels.py`)."""
+"""Fewest classes, and fewest logits at full size, in all and for each corner of each cell, from which on labels by
+cells were clearly faster on CPUs."""
 
 _MOST_CANDIDATES: Final = 0.25
 """Share of all classes in all cells beyond which it is faster to enlarge every class."""
@@ -100,16 +100,19 @@ class _Decided(NamedTuple):
     classes: Tensor
 
 
-def serves(rows: Side, columns: Side, classes: int, max_logits: int) -> bool:
-    """Return whether labels by cells are worth it, and possible within `max_logits`.
+def worthwhile(classes: int, pixels: int) -> bool:
+    """Return whether there are enough classes on a photo of enough pixels for labels by cells to be faster."""
+    return classes >= _FEWEST and classes * pixels >= _LEAST
 
-    They are not for few classes or on a small photo, nor where cells have many corners and few pixels, as where windows
-    overlap much.
+
+def serves(rows: Side, columns: Side, classes: int, max_logits: int) -> bool:
+    """Return whether the corners of a cell are within `max_logits`, and few for its pixels.
+
+    They are many where windows overlap much.
     """
     corners = rows.corners.shape[1] * columns.corners.shape[1]
-    cells, logits = len(rows.corners) * len(columns.corners), classes * len(rows.run) * len(columns.run)
-    worth = classes >= _FEWEST and logits >= max(_LEAST, _PER_CORNER * corners * cells)
-    return worth and corners * classes <= max_logits
+    cells, pixels = len(rows.corners) * len(columns.corners), len(rows.run) * len(columns.run)
+    return corners * classes <= max_logits and _PER_CORNER * corners * cells <= classes * pixels
 
 
 @torch.no_grad()
@@ -160,7 +163,7 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
 def _part(logits: Tensor, share: float) -> _Part | None:
     """Find the best class at each position, (N, p); None where logits are not finite or not float32.
 
-    The largest of each group of about √N classes shows where to look, for the best and for candidates: one pass over all.
+    The largest of each group of about √N classes shows where to look, for the best and for candidates.
     """
     if logits.dtype != torch.float32:
         return None
@@ -183,7 +186,7 @@ def _part(logits: Tensor, share: float) -> _Part | None:
 
 
 def _members(logits: Tensor, group: Tensor, positions: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Return the classes of groups (q,) and their logits at positions (q,), both (size, q); -inf past the last class."""
+    """Return the classes of groups (q,), and their logits at positions (q,): (size, q); -inf past the last class."""
     ids = group * size + torch.arange(size, device=group.device)[:, None]
     found = logits[ids.clamp(max=len(logits) - 1), positions]
     return ids, found.masked_fill_(ids >= len(logits), -torch.inf)
@@ -196,7 +199,7 @@ def _candidates(part: _Part, corners: Tensor) -> tuple[Tensor, Tensor]:
         Cells 0..U-1, (q,), ascending, and for each of them a class, (q,), ascending in a cell.
     """
     extreme, corners = corners[[0, 0, -1, -1], [0, -1, 0, -1]], corners.flatten(0, 1)
-    # The smallest logit of each corner's winner: one of them is, or is hardly below, the largest of all classes' smallest.
+    # Any class's smallest logit is a bound, and the winners of the outer corners have high ones.
     least = part.logits[part.ids[extreme][:, None], corners].amin(dim=1).amax(dim=0) - part.margin
     high = part.groups[:, corners[0]]
     for corner in corners[1:]:

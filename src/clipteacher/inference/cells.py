@@ -54,9 +54,9 @@ def cells_along(shares: Tensor) -> Side:
 def rounding(rows: Side, columns: Side) -> float:
     """Return by how much two classes may differ and still change places by rounding, as a share of the largest logit.
 
-    With u = 2^-24 and R · C corners, a logit errs by (8 + R + C) u at most as a sum over corners, the rounding of shares
-    included. Where all maps are enlarged, each bilinear resizing errs by 4 u, and there are two at most; the mean over
-    windows, R · C at most, by R · C u. The difference of two logits errs twice as much.
+    With u = 2^-24 and R · C corners, a logit errs by (8 + R + C) u at most as a sum over corners, the rounding of
+    shares included. Where whole maps are enlarged, each bilinear resizing errs by 4 u, and there are two at most; the
+    mean over windows, R · C at most, by R · C u. The difference of two logits errs twice as much.
     """
     tall, wide = rows.corners.shape[1], columns.corners.shape[1]
     return 2 * (16 + tall + wide + tall * wide) * 2.0**-24

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.inference.bilinear import resized, shares
-from clipteacher.inference.cell_labels import cell_labels, serves
+from clipteacher.inference.cell_labels import cell_labels, serves, worthwhile
 from clipteacher.inference.cells import Side, cells_along
 from clipteacher.inference.image import float_images
 from clipteacher.inference.placement import resized_size, windows
@@ -159,7 +159,9 @@ class DensePrediction:
     def _labels_by_cells(self, stride: StrideLogits) -> Tensor | None:
         """Label by cells, an image at a time; None where all classes should be enlarged."""
         device, classes, most = self._windows[0].output.device, stride.num_classes, self.settings.max_logits
-        if device.type != "cpu" or not classes or torch.compiler.is_compiling():
+        pixels = self._own_size[0] * self._own_size[1]
+        # A GPU enlarges maps fast and waits for each of the many small steps here.
+        if device.type != "cpu" or not worthwhile(classes, pixels) or torch.compiler.is_compiling():
             return None
         rows, columns = self._sides()
         if not serves(rows, columns, classes, most):
