@@ -191,7 +191,7 @@ def test_what_is_in_doubt_is_enlarged_and_nothing_else(monkeypatch: pytest.Monke
     labels = prediction.labels()
     ((classes, pixels),) = asked
     assert classes.tolist() == [40, 60]
-    assert torch.equal(labels.flatten()[pixels].unique(), torch.tensor([40])), "the first of equal classes"
+    assert torch.equal(torch.unique(labels.flatten()[pixels]), torch.tensor([40])), "the first of equal classes"
     assert set(pixels.tolist()) == set((labels == 40).flatten().nonzero()[:, 0].tolist())
     assert (labels == 7).any()
 
@@ -221,7 +221,7 @@ def test_half_precision_is_left_to_the_tiles() -> None:
 
 def test_where_cells_serve_and_where_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    cases = {
+    cases: dict[str, tuple[Tensor, int, dict[str, Any], bool]] = {
         "many names": (plain(64), 256, {}, True),
         "a map of noise": (maps("noise", (1, 70, 64, 64), 0), 256, {}, False),
         "few names": (plain(64, 21), 256, {}, False),
@@ -255,6 +255,16 @@ def test_a_gradient_does_not_stand_in_the_way() -> None:
     logits = plain(8).requires_grad_()
     prediction = DensePrediction(given_maps(logits), torch.zeros(1, 3, 32, 32))
     check(prediction)
-    prediction.logits().sum().backward()
+    prediction.logits().sum().backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert float(logits.grad.sum()) == pytest.approx(70 * 32 * 32, rel=1e-4)
+
+
+@pytest.mark.parametrize("bias", [None, torch.linspace(-1, 1, 6)])
+@pytest.mark.parametrize("ids", [[0], [2, 5], [1, 6], [6]])
+def test_some_classes_of_a_classifier(ids: list[int], bias: Tensor | None) -> None:
+    features, text = maps("noise", (2, 4, 3, 5), 0), maps("noise", (1, 1, 6, 4), 1)[0, 0]
+    classifier = TextClassifier(text, bias, threshold=0.1)
+    chosen = classifier.chosen(torch.tensor(ids))
+    assert chosen.num_classes == len(ids)
+    torch.testing.assert_close(chosen.logits(features), classifier.logits(features)[:, ids])

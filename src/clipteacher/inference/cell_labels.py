@@ -134,8 +134,8 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
     share, some = rounding(rows, columns), max(max_logits // classes, 1)
     decided = list[_Decided]()
     for down, across in parts(rows, columns, some):
-        some_rows, at_rows = rows.corners[down].unique(return_inverse=True)
-        some_columns, at_columns = columns.corners[across].unique(return_inverse=True)
+        some_rows, at_rows = torch.unique(rows.corners[down], return_inverse=True)
+        some_columns, at_columns = torch.unique(columns.corners[across], return_inverse=True)
         part = _part(logits_at(some_rows, some_columns).flatten(1), share)
         if part is None:
             return None
@@ -144,7 +144,7 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
         settled = ((winners == winners[0, 0]) & part.clear[corners]).flatten(0, 1).all(dim=0)
         best[down, across] = winners[0, 0]
         unsettled = (~settled).nonzero()
-        for cells in unsettled.split(min(some, _AT_ONCE)) if len(unsettled) else ():
+        for cells in torch.split(unsettled, min(some, _AT_ONCE)) if len(unsettled) else ():
             top, left = cells.unbind(dim=1)
             cell, ids = _candidates(part, corners[:, :, top, left])
             if len(cell) / len(cells) * len(unsettled) > _MOST_CANDIDATES * classes * settled.numel():
@@ -157,7 +157,7 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
     if not decided:
         return CellLabels(labels, *labels.new_empty(2, 0))
     doubt, in_question = torch.cat([each.doubt for each in decided]), torch.cat([each.classes for each in decided])
-    return CellLabels(labels, doubt, in_question.unique())
+    return CellLabels(labels, doubt, torch.unique(in_question))
 
 
 def _part(logits: Tensor, share: float) -> _Part | None:
@@ -169,7 +169,7 @@ def _part(logits: Tensor, share: float) -> _Part | None:
         return None
     size = round(math.sqrt(len(logits)))
     whole = len(logits) // size * size
-    groups = logits[:whole].unflatten(0, (-1, size)).amax(dim=1)
+    groups = torch.unflatten(logits[:whole], 0, (-1, size)).amax(dim=1)
     if whole < len(logits):
         groups = torch.cat([groups, logits[whole:].amax(dim=0, keepdim=True)])
     largest = max(-float(logits.amin()), float(groups.amax()))
@@ -240,7 +240,7 @@ def _decide_some(part: _Part, opened: _Open, cell: Tensor, ids: Tensor) -> _Deci
     labels = torch.zeros_like(opened.pixels).flatten()
     labels[at] = ids[pair]
     several = at.bincount(minlength=len(labels)) > 1
-    doubt, classes = opened.pixels.flatten()[several], ids[pair[several[at]]].unique()
+    doubt, classes = opened.pixels.flatten()[several], torch.unique(ids[pair[several[at]]])
     return _Decided(opened.pixels, labels.view_as(opened.pixels), doubt, classes)
 
 

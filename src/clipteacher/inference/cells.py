@@ -70,7 +70,7 @@ def parts(rows: Side, columns: Side, most: int) -> Iterator[tuple[slice, slice]]
     """
     tall, wide = rows.corners.shape[1], columns.corners.shape[1]
     for across in _stretches(columns, max(most // tall, wide)):
-        width = len(columns.corners[across].unique())
+        width = len(torch.unique(columns.corners[across]))
         for down in _stretches(rows, most // width):
             yield down, across
 

@@ -116,23 +116,26 @@ class DensePrediction:
     def labels(self, classifier: TextClassifier | None = None) -> Tensor:
         """Label every pixel with its best class, without the logits of all classes in memory.
 
-        Most pixels get their labels from the network's own positions around them, see
-        `clipteacher.inference.cell_labels`, where that is faster: on CPUs, with some tens of names.
+        With many names on a CPU, most pixels are labelled by the positions of the network's output around them, and
+        only names that may win are brought to full size, see `clipteacher.inference.cell_labels`.
 
         Args:
             classifier: As `logits`.
 
         Returns:
-            Class ids (B, H, W), int64: the argmax of `logits`, the first of several that are equal. To the bit, but
-            with more names than channels: there a product of matrices rounds by its size, so that another label may be
-            given where two logits differ by no more.
+            Class ids (B, H, W), int64: the argmax of `logits`, the first of several that are equal. With more names
+            than channels, a product of matrices rounds by its size, so that the label may be another one where two
+            logits differ by no more than this.
+
+        Raises:
+            ValueError: There is no class.
         """
         stride = self._stride_logits(classifier)
         labels = self._labels_by_cells(stride)
         return self._enlarged_labels(stride) if labels is None else labels
 
     def best_of(self, groups: Sequence[Sequence[int]], classifier: TextClassifier | None = None) -> tuple[Best, ...]:
-        """Find the best class of each group at every pixel, by the same logits, to the bit, as `labels`.
+        """Find the best class of each group at every pixel, by the same logits, to the bit, as `logits`.
 
         Args:
             groups: Ids of the classes in each group, ascending, 0..N-1.
@@ -160,7 +163,7 @@ class DensePrediction:
         """Label by cells, an image at a time; None where all classes should be enlarged."""
         device, classes, most = self._windows[0].output.device, stride.num_classes, self.settings.max_logits
         pixels = self._own_size[0] * self._own_size[1]
-        # A GPU enlarges maps fast and waits for each of the many small steps here.
+        # Not measured on GPUs, which enlarge fast, and would wait for each of the many small steps.
         if device.type != "cpu" or not worthwhile(classes, pixels) or torch.compiler.is_compiling():
             return None
         rows, columns = self._sides()
@@ -174,8 +177,9 @@ class DensePrediction:
             found.append(one)
         labels = torch.stack([each.labels for each in found])
         doubt = torch.cat([each.doubt + number * each.labels.numel() for number, each in enumerate(found)])
+        doubt = torch.unique(doubt)
         if len(doubt):
-            in_question = torch.cat([each.classes for each in found]).unique()
+            in_question = torch.unique(torch.cat([each.classes for each in found]))
             labels.view(-1)[doubt] = self._enlarged_labels(stride, in_question, doubt)
         return labels
 
