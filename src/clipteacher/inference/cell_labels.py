@@ -37,7 +37,7 @@ cells were clearly faster on CPUs."""
 _MOST_CANDIDATES: Final = 0.25
 """Share of all classes in all cells beyond which it is faster to enlarge every class."""
 
-_AT_ONCE: Final = 512
+_AT_ONCE: Final = 1024
 """Cells whose candidates are found at once: few enough to notice early that there are too many."""
 
 
@@ -132,6 +132,7 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
     """
     best = torch.zeros(len(rows.corners), len(columns.corners), dtype=torch.int64, device=rows.run.device)
     share, some = rounding(rows, columns), max(max_logits // classes, 1)
+    at_once = max(min(some // (rows.corners.shape[1] * columns.corners.shape[1]), _AT_ONCE), 1)
     decided = list[_Decided]()
     for down, across in parts(rows, columns, some):
         some_rows, at_rows = torch.unique(rows.corners[down], return_inverse=True)
@@ -144,7 +145,7 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
         settled = ((winners == winners[0, 0]) & part.clear[corners]).flatten(0, 1).all(dim=0)
         best[down, across] = winners[0, 0]
         unsettled = (~settled).nonzero()
-        for cells in torch.split(unsettled, min(some, _AT_ONCE)) if len(unsettled) else ():
+        for cells in torch.split(unsettled, at_once) if len(unsettled) else ():
             top, left = cells.unbind(dim=1)
             cell, ids = _candidates(part, corners[:, :, top, left])
             if len(cell) / len(cells) * len(unsettled) > _MOST_CANDIDATES * classes * settled.numel():
@@ -201,15 +202,25 @@ def _candidates(part: _Part, corners: Tensor) -> tuple[Tensor, Tensor]:
     extreme, corners = corners[[0, 0, -1, -1], [0, -1, 0, -1]], corners.flatten(0, 1)
     # Any class's smallest logit is a bound, and the winners of the outer corners have high ones.
     least = part.logits[part.ids[extreme][:, None], corners].amin(dim=1).amax(dim=0) - part.margin
-    high = part.groups[:, corners[0]]
-    for corner in corners[1:]:
-        high = torch.maximum(high, part.groups[:, corner])
-    cell, group = (high >= least).T.nonzero(as_tuple=True)
-    ids, largest = _members(part.logits, group, corners[0, cell], part.size)
-    for corner in corners[1:]:
-        largest = torch.maximum(largest, _members(part.logits, group, corner[cell], part.size)[1])
-    row, member = (largest >= least[cell]).T.nonzero(as_tuple=True)
-    return cell[row], ids[member, row]
+    classes, spots = part.logits.shape
+    # Neighbours share corners: classes are looked up once for a position, by the lowest bound of its cells.
+    lowest = least.new_full((spots,), torch.inf)
+    lowest.scatter_reduce_(0, corners.flatten(), least.expand(len(corners), -1).flatten(), "amin")
+    position, group = (part.groups >= lowest).T.nonzero(as_tuple=True)
+    members, logits = _members(part.logits, group, position, part.size)
+    row, member = (logits >= lowest[position]).T.nonzero(as_tuple=True)
+    ids, logits, counts = members[member, row], logits[member, row], position[row].bincount(minlength=spots)
+    # Each corner of each cell, as often as its position has classes.
+    times = counts[corners.T].flatten()
+    corner = torch.repeat_interleave(times)
+    begin = (counts.cumsum(dim=0) - counts)[corners.T].flatten() - (times.cumsum(dim=0) - times)
+    place = begin[corner] + torch.arange(len(corner), device=corner.device)
+    cell = corner // len(corners)
+    may_win = torch.zeros(corners.shape[1], classes, dtype=torch.bool, device=cell.device)
+    enough = logits[place] >= least[cell]
+    may_win[cell[enough], ids[place[enough]]] = True
+    found, name = may_win.nonzero(as_tuple=True)
+    return found, name
 
 
 def _open(corners: Tensor, rows: Side, columns: Side, top: Tensor, left: Tensor) -> _Open:
