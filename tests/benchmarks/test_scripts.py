@@ -105,6 +105,20 @@ def test_a_teacher_under_each_of_its_readings(run: Run, folder: Path, tiny_clip:
         run("zero_shot_teacher", *options, "--data", folder, "--dense", "keys", "--out", out)
 
 
+def test_labels(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:
+    out, photos = tmp_path / "labels.json", trained[1] / "images" / "val"
+    options = ["--count", 1, "--threads", 1, "--pipelines", "own size", "windows of 192", "--out", out]
+    shown = run("labels", trained[0] / "model", photos, *options, LISTS={"two": ["cat", "owl, bird"]})
+    assert "| own size | 2 | features |" in shown
+    found = read(out, "labels")
+    assert len(found["steps"]) == 8
+    assert all(step["pixels_that_differ"] == 0 for step in found["steps"])
+    assert all(len(runs) == 5 for step in found["steps"] for runs in step["runs"].values())
+    for own, two in found["whole"].values():
+        assert own["ratios"]["wall"] == [1, 1, 1]
+        assert two["names"] == 2
+
+
 def test_step_cost_and_its_chart(run: Run, tmp_path: Path) -> None:
     out, picture = tmp_path / "step.json", tmp_path / "step.png"
     base = {"batch": 2, "image size": 64, "names": 3, "bank": 4}

@@ -193,7 +193,9 @@ def test_a_tile_of_names_is_within_the_bound(count: int) -> None:
     a_name = count * 16 * 32  # at the padded size, which is the largest
     for max_logits, step in ((3 * a_name, 3), (3 * a_name - 1, 2), (1, 1), (10**9, 10)):
         prediction = predict(StandInStudent(WIDTH), photos((15, 31), count), multiple=16, max_logits=max_logits)
-        tiles = [(first, last) for first, last, _ in prediction._tiles(TextClassifier(names(10)))]
+        tiles = [
+            (first, last) for first, last, _ in prediction._tiles(prediction._stride_logits(TextClassifier(names(10))))
+        ]
         assert tiles == [(first, min(first + step, 10)) for first in range(0, 10, step)]
 
 

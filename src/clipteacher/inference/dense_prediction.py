@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipteacher.inference.bilinear import resized, shares
+from clipteacher.inference.cell_labels import cell_labels, serves, worthwhile
+from clipteacher.inference.cells import Side, cells_along
 from clipteacher.inference.image import float_images
 from clipteacher.inference.placement import input_size, windows
 from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.stride_logits import StrideLogits
 from clipteacher.inference.text_classifier import TextClassifier
 
 Network: TypeAlias = Callable[[Tensor], Tensor]
@@ -48,15 +53,7 @@ class _Window(NamedTuple):
 
     def full_size(self, logits: Tensor) -> Tensor:
         """Bring logits (B, n, h, w) to the window's size, (B, n, height, width)."""
-        return _resized(logits, self.padded)[:, :, : self.height, : self.width]
-
-
-def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring maps (B, N, h, w) to a size, each by itself: PyTorch's kernels depend on N, and round differently."""
-    if (maps.shape[2], maps.shape[3]) == size:
-        return maps
-    single = maps.reshape(-1, 1, *maps.shape[2:])
-    return F.interpolate(single, size=size, mode="bilinear", align_corners=False).view(*maps.shape[:2], *size)
+        return resized(logits, self.padded)[:, :, : self.height, : self.width]
 
 
 class DensePrediction:
@@ -110,31 +107,35 @@ class DensePrediction:
         Returns:
             (B, N, H, W), float32; with a threshold N + 1, the last one for none of the names.
         """
-        logits = self._windows[0].output.new_empty(self._count, self._num_classes(classifier), *self._own_size)
-        for first, last, some in self._tiles(classifier):
+        stride = self._stride_logits(classifier)
+        logits = self._windows[0].output.new_empty(self._count, stride.num_classes, *self._own_size)
+        for first, last, some in self._tiles(stride):
             logits[:, first:last] = some
         return logits
 
     def labels(self, classifier: TextClassifier | None = None) -> Tensor:
         """Label every pixel with its best class, without the logits of all classes in memory.
 
+        With many names on a CPU, most pixels are labelled by the positions of the network's output around them, and
+        only names that may win are brought to full size, see `clipteacher.inference.cell_labels`.
+
         Args:
             classifier: As `logits`.
 
         Returns:
-            Class ids (B, H, W), int64: the argmax of `logits`, the first of several that are equal.
+            Class ids (B, H, W), int64: the argmax of `logits`, the first of several that are equal. With more names
+            than channels, a product of matrices rounds by its size, so that the label may be another one where two
+            logits differ by no more than this.
+
+        Raises:
+            ValueError: There is no class.
         """
-        best: Best | None = None
-        for first, _, logits in self._tiles(classifier):
-            values, ids = logits.max(dim=1)
-            found = Best(values, ids + first)
-            best = found if best is None else best.or_better(found)
-        if best is None:
-            raise ValueError("labels: got no class, expected at least one name")
-        return best.ids
+        stride = self._stride_logits(classifier)
+        labels = self._labels_by_cells(stride)
+        return self._enlarged_labels(stride) if labels is None else labels
 
     def best_of(self, groups: Sequence[Sequence[int]], classifier: TextClassifier | None = None) -> tuple[Best, ...]:
-        """Find the best class of each group at every pixel, by the same logits, to the bit, as `labels`.
+        """Find the best class of each group at every pixel, by the same logits, to the bit, as `logits`.
 
         Args:
             groups: Ids of the classes in each group, ascending, 0..N-1.
@@ -146,7 +147,7 @@ class DensePrediction:
         shape, like = (self._count, *self._own_size), self._windows[0].output
         nothing = Best(like.new_full(shape, -torch.inf), like.new_full(shape, -1, dtype=torch.int64))
         bests = [nothing] * len(groups)
-        for first, last, logits in self._tiles(classifier):
+        for first, last, logits in self._tiles(self._stride_logits(classifier)):
             for number, group in enumerate(groups):
                 columns = torch.tensor([each - first for each in group if first <= each < last], device=logits.device)
                 if len(columns):
@@ -154,30 +155,87 @@ class DensePrediction:
                     bests[number] = bests[number].or_better(Best(values, columns[places] + first))
         return tuple(bests)
 
-    def _num_classes(self, classifier: TextClassifier | None) -> int:
-        return self._windows[0].output.shape[1] if classifier is None else classifier.num_classes
+    def _stride_logits(self, classifier: TextClassifier | None) -> StrideLogits:
+        across = sum(window.top == self._windows[0].top for window in self._windows)
+        return StrideLogits(self.features, across, classifier)
 
-    def _tiles(self, classifier: TextClassifier | None) -> Iterator[tuple[int, int, Tensor]]:
+    def _labels_by_cells(self, stride: StrideLogits) -> Tensor | None:
+        """Label by cells, an image at a time; None where all classes should be enlarged."""
+        device, classes, most = self._windows[0].output.device, stride.num_classes, self.settings.max_logits
+        pixels = self._own_size[0] * self._own_size[1]
+        # Not measured on GPUs, which enlarge fast, and would wait for each of the many small steps.
+        if device.type != "cpu" or not worthwhile(classes, pixels) or torch.compiler.is_compiling():
+            return None
+        rows, columns = self._sides()
+        if not serves(rows, columns, classes, most):
+            return None
+        found = []
+        for image in range(self._count):
+            one = cell_labels(partial(stride.at, image), rows, columns, classes, most)
+            if one is None:
+                return None
+            found.append(one)
+        labels = torch.stack([each.labels for each in found])
+        doubt = torch.cat([each.doubt + number * each.labels.numel() for number, each in enumerate(found)])
+        doubt = torch.unique(doubt)
+        if len(doubt):
+            in_question = torch.unique(torch.cat([each.classes for each in found]))
+            labels.view(-1)[doubt] = self._enlarged_labels(stride, in_question, doubt)
+        return labels
+
+    def _sides(self) -> tuple[Side, Side]:
+        """The cells from top to bottom and from left to right."""
+        first = self._windows[0]
+        rows = [(window.top, window.top + window.height) for window in self._windows if window.left == first.left]
+        columns = [(window.left, window.left + window.width) for window in self._windows if window.top == first.top]
+        down, across = (
+            cells_along(shares(spans, positions, padded, own, device=first.output.device))
+            for spans, positions, padded, own in zip(
+                (rows, columns), first.output.shape[2:], first.padded, self._own_size, strict=True
+            )
+        )
+        return down, across
+
+    def _enlarged_labels(
+        self, stride: StrideLogits, classes: Tensor | None = None, pixels: Tensor | None = None
+    ) -> Tensor:
+        """Label pixels with the best of some classes, each of them enlarged.
+
+        Args:
+            stride: The logits at the network's stride.
+            classes: Ids (n,), int64, ascending, at least one; None is all.
+            pixels: b · H · W + y · W + x, (D,), int64; None is all.
+
+        Returns:
+            Class ids, int64: (D,), or (B, H, W) for all pixels.
+        """
+        best: Best | None = None
+        for first, _, logits in self._tiles(stride, classes):
+            if pixels is not None:
+                area = logits[0, 0].numel()
+                logits = logits.flatten(2)[pixels // area, :, pixels % area]
+            values, ids = logits.max(dim=1)
+            found = Best(values, ids + first)
+            best = found if best is None else best.or_better(found)
+        if best is None:
+            raise ValueError("labels: got no class, expected at least one name")
+        return best.ids if classes is None else classes[best.ids]
+
+    def _tiles(self, stride: StrideLogits, classes: Tensor | None = None) -> Iterator[tuple[int, int, Tensor]]:
         """Yield logits (B, last - first, H, W) at the photos' own size, of runs first..last-1 of the classes.
 
         Each run has at most `max_logits` numbers, but one class at least.
         """
         sides = (self._own_size, self._input_size, *(window.padded for window in self._windows))
         pixels = self._count * max(height * width for height, width in sides)
-        step, classes = max(self.settings.max_logits // pixels, 1), self._num_classes(classifier)
-        # Features do not grow with the number of names: with many, logits are made a few at a time.
-        at_once = classifier is not None and len(classifier.text_features) <= self._windows[0].output.shape[1]
-        small = [
-            classifier.logits(window.output) if classifier is not None and at_once else window.output
-            for window in self._windows
-        ]
-        for first in range(0, classes, step):
-            last = min(first + step, classes)
-            if classifier is None or at_once:
-                parts = [maps[:, first:last] for maps in small]
-            else:
-                parts = [classifier.logits(maps, first, last) for maps in small]
-            yield first, last, _resized(self._joined(parts), self._own_size)
+        step, count = (
+            max(self.settings.max_logits // pixels, 1),
+            stride.num_classes if classes is None else len(classes),
+        )
+        for first in range(0, count, step):
+            last = min(first + step, count)
+            parts = stride.of(slice(first, last) if classes is None else classes[first:last])
+            yield first, last, resized(self._joined(parts), self._own_size)
 
     def _joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Logits at the size that the network is given: the mean over the windows that hold a pixel."""

@@ -28,8 +28,8 @@ class TestSettings:
             One that is too large to be seen whole is made smaller, see `clipteacher.inference.placement.input_size`.
         pad_multiple: What the network is given is padded with black at the right and bottom to a multiple of this,
             which most encoders require; the padding is cut off again.
-        max_logits: Class logits that are brought to full size at once: memory against speed. It changes no label, but
-            for rounding where there are more names than channels.
+        max_logits: Class logits that are brought to full size, or looked at, at once: memory against speed. It changes
+            no label, but for rounding where there are more names than channels.
         calibration: γ of calibrated stacking, which is subtracted from the logits of the names that training saw, see
             `clipteacher.inference.calibration`. The best value differs between data sets: chosen on held-out classes,
             0.3 raises hIoU on MSRC-21 from 50.7 to 60.2, and nothing helps on the drawn world

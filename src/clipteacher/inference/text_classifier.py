@@ -42,6 +42,16 @@ class TextClassifier:
         """Number of classes, the rejection class included."""
         return len(self.text_features) + (self.threshold is not None)
 
+    def chosen(self, ids: Tensor) -> TextClassifier:
+        """Return a classifier of some of the classes.
+
+        Args:
+            ids: Their ids, (n,), int64, ascending, 0..num_classes-1.
+        """
+        names = ids[ids < len(self.text_features)]
+        bias = None if self.bias is None else self.bias[names.to(self.bias.device)]
+        return TextClassifier(self.text_features[names], bias, self.threshold if len(names) < len(ids) else None)
+
     def logits(self, features: Tensor, first: int = 0, last: int | None = None) -> Tensor:
         """Classify features at their own stride.
 
