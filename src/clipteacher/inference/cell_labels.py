@@ -227,7 +227,7 @@ def _candidates(part: _Part, corners: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _too_many(part: _Part, corners: Tensor, unsettled: Tensor, probe: int) -> bool:
-    """Return whether the unsettled cells (U, 2) among a part's (R, C, g, h) have too many candidates, by some of them."""
+    """Return whether unsettled cells (U, 2), among all of a part (R, C, g, h), have too many candidates."""
     if not len(unsettled):
         return False
     top, left = unsettled[:: -(-len(unsettled) // probe)].unbind(dim=1)
