@@ -38,7 +38,10 @@ _MOST_CANDIDATES: Final = 0.25
 """Share of all classes in all cells beyond which it is faster to enlarge every class."""
 
 _AT_ONCE: Final = 1024
-"""Cells whose candidates are found at once: few enough to notice early that there are too many."""
+"""Cells whose candidates are found at once."""
+
+_PROBE: Final = 64
+"""Cells, evenly over a part, by whose candidates it is judged whether there are too many."""
 
 
 class CellLabels(NamedTuple):
@@ -145,11 +148,11 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
         settled = ((winners == winners[0, 0]) & part.clear[corners]).flatten(0, 1).all(dim=0)
         best[down, across] = winners[0, 0]
         unsettled = (~settled).nonzero()
+        if _too_many(part, corners, unsettled, min(at_once, _PROBE)):
+            return None
         for cells in torch.split(unsettled, at_once) if len(unsettled) else ():
             top, left = cells.unbind(dim=1)
             cell, ids = _candidates(part, corners[:, :, top, left])
-            if len(cell) / len(cells) * len(unsettled) > _MOST_CANDIDATES * classes * settled.numel():
-                return None
             opened = _open(corners[:, :, top, left], rows, columns, top + down.start, left + across.start)
             decided += _decide(part, opened, cell, ids, max_logits)
     labels = best[rows.run[:, None], columns.run]
@@ -221,6 +224,15 @@ def _candidates(part: _Part, corners: Tensor) -> tuple[Tensor, Tensor]:
     may_win[cell[enough], ids[place[enough]]] = True
     found, name = may_win.nonzero(as_tuple=True)
     return found, name
+
+
+def _too_many(part: _Part, corners: Tensor, unsettled: Tensor, probe: int) -> bool:
+    """Return whether unsettled cells (U, 2), among all of a part (R, C, g, h), have too many candidates."""
+    if not len(unsettled):
+        return False
+    top, left = unsettled[:: -(-len(unsettled) // probe)].unbind(dim=1)
+    share = len(_candidates(part, corners[:, :, top, left])[0]) / len(top) / len(part.logits)
+    return share * len(unsettled) > _MOST_CANDIDATES * corners.shape[2] * corners.shape[3]
 
 
 def _open(corners: Tensor, rows: Side, columns: Side, top: Tensor, left: Tensor) -> _Open:
