@@ -71,6 +71,7 @@ def test_tables_are_known_by_their_form(name: str, content: str, own: bool, tmp_
         ["calibrate", "run", "--data", "data", "--unseen", "", "--out", "config.json"],
         ["threshold", "--model", "model", "--data", "data", "--classes", "sky", "--out", "config.json"],
         ["teacher-check", "--data", "data", "--out", "config.json"],
+        ["teacher-check", "--data", "data", "--compare", "dense=tokens", "--out", "config.json"],
     ],
 )
 def test_no_command_writes_over_the_file_of_a_model(

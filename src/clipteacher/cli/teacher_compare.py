@@ -18,6 +18,7 @@ from clipteacher.analysis.teacher.compare import TeacherResult, best_result, sco
 from clipteacher.analysis.teacher.photos import CheckPhotos, open_seen_photos
 from clipteacher.cli.arguments import device, names
 from clipteacher.cli.errors import user_errors
+from clipteacher.cli.out_files import check_json
 from clipteacher.cli.table import numbers
 from clipteacher.cli.teacher_alternatives import Alternative, read_alternatives
 from clipteacher.utils.atomic_files import write_json
@@ -37,6 +38,7 @@ def compare_teachers(given: Namespace) -> None:
     with user_errors():
         if given.data is None:
             raise ValueError("data: got none, expected --data, or --config with a configuration of `fit`")
+        check_json("out", given.out, ("teachers", "best"))
         where = device(given.device)
         teachers = read_alternatives(given.compare, None if given.teacher is None else given.teacher.as_dict())
         photos = open_seen_photos(
