@@ -239,7 +239,7 @@ def test_fifteen_templates_in_batches(tinies: dict[str, Tiny], monkeypatch: pyte
     tokenizer = open_clip.SimpleTokenizer(context_length=16)
     with torch.no_grad():
         rows = [tiny.clip.encode_text(tokenizer([t.replace("{}", name) for t in VILD_15])) for name in names]
-    monkeypatch.setattr("clipteacher.teachers.openclip._PROMPTS_AT_ONCE", 7)
+    monkeypatch.setattr("clipteacher.teachers.prompts.PROMPTS_AT_ONCE", 7)
     vectors = tiny.teacher(templates=VILD_15).encode_text(names)
     torch.testing.assert_close(vectors, ensemble(torch.stack(rows)), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))

@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from clipteacher.teachers.dense_readings import Dense
 from clipteacher.teachers.openclip_build import Built, Precision, build
 from clipteacher.teachers.openclip_source import anywhere, brings_weights, check_dense
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill
+from clipteacher.teachers.prompts import SINGLE, check_templates, encode_prompts, fill
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
 from clipteacher.teachers.towers.families import tower_of
 from clipteacher.teachers.towers.inputs import check_images, check_size, input_dtype
 from clipteacher.teachers.towers.tower import check_reading
-
-_PROMPTS_AT_ONCE = 256  # bounds memory: 847 classes with 15 templates are 12,705 prompts
 
 
 class TextTower(nn.Module):
@@ -64,13 +62,9 @@ class TextTower(nn.Module):
         prompts, device = fill(self.templates, names), self.tower.device
         self._tokenizer.check(prompts)
         encode: Any = self.tower.network.encode_text
-        features = []
-        # Vectors are made once and used everywhere: a trainer's autocast must not round them.
-        with torch.autocast(device.type, enabled=False):
-            for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
-                tokens = self._tokenizer(prompts[start : start + _PROMPTS_AT_ONCE])
-                features.append(encode(tokens.to(device)).float())
-        return ensemble(torch.cat(features).reshape(len(names), len(self.templates), -1))
+        return encode_prompts(
+            prompts, len(self.templates), lambda some: encode(self._tokenizer(some).to(device)), device
+        )
 
     def spec(self) -> dict[str, Any] | None:
         """Describe what builds `OpenClipText` again in JSON's terms, paths absolute; None for random weights."""

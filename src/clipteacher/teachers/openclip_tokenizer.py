@@ -10,12 +10,10 @@ import open_clip as _untyped
 import torch
 from torch import Tensor
 
-from clipteacher.teachers.prompts import knows_words, too_long
+from clipteacher.teachers.prompts import PROMPTS_AT_ONCE, knows_words, too_long
 from clipteacher.utils.packages import needed
 
 open_clip: Any = _untyped  # open_clip ships no types
-
-_PROMPTS_AT_ONCE = 256
 
 
 class Tokenizer(Protocol):
@@ -59,8 +57,8 @@ class OwnTokenizer:
             ValueError: A prompt is longer than the context.
         """
         (padding,) = self._tokenize([""], context_length=self.context + 1)[:, -1].tolist()
-        for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
-            part = list(prompts[start : start + _PROMPTS_AT_ONCE])
+        for start in range(0, len(prompts), PROMPTS_AT_ONCE):
+            part = list(prompts[start : start + PROMPTS_AT_ONCE])
             last = self._tokenize(part, context_length=self.context + 1)[:, -1].tolist()
             cut = [prompt for prompt, token in zip(part, last, strict=True) if token != padding]
             if cut:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from clipteacher.teachers.dense_readings import Dense, read_dense
 from clipteacher.teachers.openclip_block import open_clip_block, value_block
+from clipteacher.teachers.towers.tower import as_map
 
 
 def resize_positions(table: Tensor, native: tuple[int, int], grid: tuple[int, int]) -> Tensor:
@@ -49,6 +50,27 @@ def resize_positions(table: Tensor, native: tuple[int, int], grid: tuple[int, in
     return torch.cat([table[:1], cells[0].flatten(1).T.to(table.dtype)])
 
 
+def before_last_block(visual: Any, images: Tensor) -> tuple[Tensor, tuple[int, int]]:  # noqa: ANN401 (see `_pool`)
+    """Run a vision transformer up to its last block.
+
+    Args:
+        visual: open_clip's vision transformer with a class token.
+        images: Normalised images, (B, 3, H, W), floating point; H and W multiples of the patch size.
+
+    Returns:
+        The tokens that enter the last block, class token first, (B, 1 + h · w, D), and h and w.
+    """
+    maps = visual.conv1(images)
+    grid = (maps.shape[-2], maps.shape[-1])
+    cls = visual.class_embedding.to(maps.dtype).expand(len(maps), 1, -1)
+    positions = resize_positions(visual.positional_embedding, visual.grid_size, grid)
+    x = torch.cat([cls, maps.flatten(2).transpose(1, 2)], dim=1) + positions.to(maps.dtype)
+    x = visual.ln_pre(x)
+    for block in visual.transformer.resblocks[:-1]:
+        x = block(x)
+    return x, grid
+
+
 def vit_tokens(visual: VisionTransformer, images: Tensor, dense: Dense) -> tuple[Tensor, Tensor]:
     """Run a vision transformer once for its CLS token and its dense tokens.
 
@@ -61,15 +83,8 @@ def vit_tokens(visual: VisionTransformer, images: Tensor, dense: Dense) -> tuple
     Returns:
         CLS (B, C), as the tower's own forward gives it, and dense tokens (B, C, H / patch, W / patch).
     """
-    maps = visual.conv1(images)
-    grid = (maps.shape[-2], maps.shape[-1])
-    cls = visual.class_embedding.to(maps.dtype).expand(len(maps), 1, -1)
-    positions = resize_positions(visual.positional_embedding, visual.grid_size, grid)
-    x = torch.cat([cls, maps.flatten(2).transpose(1, 2)], dim=1) + positions.to(maps.dtype)
-    x = visual.ln_pre(x)
-    *blocks, last = visual.transformer.resblocks
-    for block in blocks:
-        x = block(x)
+    x, grid = before_last_block(visual, images)
+    last = visual.transformer.resblocks[-1]
     final = last(x)
     if dense == "tokens":
         local = final[:, 1:]
@@ -80,7 +95,7 @@ def vit_tokens(visual: VisionTransformer, images: Tensor, dense: Dense) -> tuple
     pooled, local = _pool(visual, final), visual.ln_post(local)
     if visual.proj is not None:
         pooled, local = pooled @ visual.proj, local @ visual.proj
-    return pooled, _as_map(local, grid)
+    return pooled, as_map(local, grid)
 
 
 def _pool(visual: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (mypy cannot infer the type of open_clip's `pool_type`)
@@ -90,11 +105,6 @@ def _pool(visual: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (mypy cannot infer 
     if visual.final_ln_after_pool:
         return visual.ln_post(x[:, 1:].mean(dim=1))  # type: ignore[no-any-return]
     return visual.ln_post(x[:, 1:]).mean(dim=1)  # type: ignore[no-any-return]
-
-
-def _as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Lay tokens (B, L, C) out as a map (B, C, *grid)."""
-    return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
 
 
 def resnet_tokens(visual: ModifiedResNet, images: Tensor, dense: Literal["tokens", "value"]) -> tuple[Tensor, Tensor]:
@@ -123,7 +133,7 @@ def resnet_tokens(visual: ModifiedResNet, images: Tensor, dense: Literal["tokens
         pooled, local = out[:, 0], out[:, 1:]
     else:
         pooled, local = _attend(pool, x[:, :1], x)[:, 0], pool.c_proj(pool.v_proj(cells))
-    return pooled, _as_map(local, grid)
+    return pooled, as_map(local, grid)
 
 
 def _attend(pool: AttentionPool2d, queries: Tensor, x: Tensor) -> Tensor:

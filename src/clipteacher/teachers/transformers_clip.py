@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from clipteacher.teachers.dense_readings import Dense
-from clipteacher.teachers.prompts import SINGLE, check_templates, ensemble, fill, knows_words, too_long
+from clipteacher.teachers.prompts import SINGLE, check_templates, encode_prompts, fill, knows_words, too_long
 from clipteacher.teachers.teacher import Frozen, TeacherTokens
 from clipteacher.teachers.towers.inputs import check_images, check_size, input_dtype
 from clipteacher.teachers.towers.transformers_vit import transformers_tower
@@ -21,7 +21,6 @@ Precision = Literal["fp32", "bf16", "fp16"]
 """Floating point type of a teacher's weights and of its arithmetic."""
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_PROMPTS_AT_ONCE = 256
 
 
 class TransformersText(nn.Module):
@@ -65,19 +64,19 @@ class TransformersText(nn.Module):
             ConnectionError, FileNotFoundError: The tokenizer, which is read now, cannot be had.
             TypeError, ValueError: As `fill`, or a prompt is longer than the text tower reads.
         """
-        prompts, device = fill(self.templates, names), self.tower.device
-        features = []
-        with torch.autocast(device.type, enabled=False):
-            for start in range(0, len(prompts), _PROMPTS_AT_ONCE):
-                tokens = self._tokenize(prompts[start : start + _PROMPTS_AT_ONCE])
-                network: Any = self.tower.network
-                found = network.get_text_features(**{name: ids.to(device) for name, ids in tokens.items()})
-                features.append((found if isinstance(found, Tensor) else found.pooler_output).float())
-        return ensemble(torch.cat(features).reshape(len(names), len(self.templates), -1))
+        return encode_prompts(fill(self.templates, names), len(self.templates), self._encode, self.tower.device)
 
     def spec(self) -> dict[str, Any] | None:
         """Describe what builds `TransformersText` again in JSON's terms, a folder by its absolute path."""
         return {"kind": "transformers", "model": self._source, "templates": list(self.templates)}
+
+    def _encode(self, prompts: list[str]) -> Tensor:
+        """Features of n prompts, (n, C)."""
+        network: Any = self.tower.network
+        tokens = self._tokenize(prompts)
+        found = network.get_text_features(**{name: ids.to(self.tower.device) for name, ids in tokens.items()})
+        features: Tensor = found if isinstance(found, Tensor) else found.pooler_output
+        return features
 
     def _tokenize(self, prompts: list[str]) -> dict[str, Tensor]:
         """Tokenize as the model was trained: SigLIP's text tower pools the last of all its places, so all are filled.

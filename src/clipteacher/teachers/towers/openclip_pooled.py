@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from clipteacher.teachers.dense_readings import Dense, read_dense
 from clipteacher.teachers.openclip_block import open_clip_block
-from clipteacher.teachers.openclip_trunk import resize_positions
+from clipteacher.teachers.openclip_trunk import before_last_block
 from clipteacher.teachers.towers.tower import as_map
 
 
@@ -29,14 +28,8 @@ def pooled_vit_tokens(visual: Any, images: Tensor, dense: Dense) -> tuple[Tensor
     Returns:
         CLS (B, C), as the tower's own forward gives it, and dense tokens (B, C, H / patch, W / patch).
     """
-    maps = visual.conv1(images)
-    grid = (maps.shape[-2], maps.shape[-1])
-    cls = visual.class_embedding.to(maps.dtype).expand(len(maps), 1, -1)
-    positions = resize_positions(visual.positional_embedding, visual.grid_size, grid)
-    x = visual.ln_pre(torch.cat([cls, maps.flatten(2).transpose(1, 2)], dim=1) + positions.to(maps.dtype))
-    *blocks, last = visual.transformer.resblocks
-    for block in blocks:
-        x = block(x)
+    x, grid = before_last_block(visual, images)
+    last = visual.transformer.resblocks[-1]
     final = last(x)
     if dense in ("tokens", "value"):
         local = final[:, 1:]
