@@ -119,6 +119,16 @@ def test_labels(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:
         assert two["names"] == 2
 
 
+def test_throughput(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:
+    out, photos = tmp_path / "throughput.json", trained[1] / "images" / "val"
+    options = ["--count", 3, "--rounds", 1, "--threads", 1, "--out", out]
+    shown = run("throughput", trained[0] / "model", photos, *options)
+    assert "| 3 photos of 96x96 |" in shown
+    for found in read(out, "throughput")["rows"]:
+        assert set(found["rounds"]) == {"network", "command", "in turn"}
+        assert all(len(runs) == 1 and runs[0]["wall"] > 0 for runs in found["rounds"].values())
+
+
 def test_step_cost_and_its_chart(run: Run, tmp_path: Path) -> None:
     out, picture = tmp_path / "step.json", tmp_path / "step.png"
     base = {"batch": 2, "image size": 64, "names": 3, "bank": 4}

@@ -235,15 +235,15 @@ def test_a_limit_that_the_system_sets(
 def test_a_photo_too_large_for_the_memory_does_not_stop_the_others(
     trained: tuple[Path, Path], photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, errors = Segmenter.segment, [RuntimeError("can't allocate memory: you tried"), MemoryError(), None, None]
-    errors += [torch.OutOfMemoryError("CUDA out of memory. Tried to"), RuntimeError("sizes do not match")]
+    whole, errors = Segmenter.segment_batch, [RuntimeError("can't allocate memory: you tried"), MemoryError()]
+    errors += [None, None, torch.OutOfMemoryError("CUDA out of memory. Tried to"), RuntimeError("sizes do not match")]
 
-    def short(self: Segmenter, photo: Any, **options: Any) -> Any:  # noqa: ANN401 (as `segment`)
+    def short(self: Segmenter, photos: Any, **options: Any) -> Any:  # noqa: ANN401 (as `segment_batch`)
         if (error := errors.pop(0)) is not None:
             raise error
-        return whole(self, photo, **options)
+        return whole(self, photos, **options)
 
-    monkeypatch.setattr(Segmenter, "segment", short)
+    monkeypatch.setattr(Segmenter, "segment_batch", short)
     said = ends(capsys, 1, trained, photos, "--out", "out")
     assert "2 of 4 photos could not be read" in said
     for name in ("a.png", "b.png"):

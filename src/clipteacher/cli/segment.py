@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from clipteacher.cli.arguments import NAMES, add_device, device, names
 from clipteacher.cli.errors import plain_warnings, user_errors
 from clipteacher.cli.parser import CommandParser
 from clipteacher.cli.result_files import ResultFiles, is_result, make_folder, result_files
-from clipteacher.cli.segment_photos import Done, say_bounded, say_left_out, say_stopped, segment_all
+from clipteacher.cli.segment_photos import Done, SegmentPhotos, say_bounded, say_left_out, say_stopped, segment_all
 from clipteacher.cli.segment_video import segment_one_video, video_job
 from clipteacher.data.photo import MAX_PIXELS
 from clipteacher.data.photo_search import find_photos
@@ -51,20 +52,21 @@ def segment(arguments: Sequence[str]) -> None:
             make_folder(option, folder)
     none = ignore_id(len(segmenter.class_names))
 
-    def segmented(photo: NDArray[Any]) -> Segmentation:
-        return segmenter.segment(photo, threshold=given.threshold, background_prompts=background)
-
     def save(photo: NDArray[np.uint8], result: Segmentation, to: ResultFiles) -> None:
         picture = overlay(photo, result.labels, segmenter.class_names, opacity=given.opacity, ignore=NONE)
         save_picture(picture, to.drawn, software=MADE_BY)
         save_id_png(np.where(result.labels == NONE, none, result.labels), to.ids, software=MADE_BY)
 
     done, pipeline = Done({}, [], {}), segmenter.settings.pipeline
+    segmented, at_once = _segmented(segmenter, background, given)
     try:
         with plain_warnings():
-            segment_all(found, files, segmented, save, done, max_pixels=given.max_pixels, pipeline=pipeline)
+            segment_all(
+                found, files, segmented, save, done, max_pixels=given.max_pixels, pipeline=pipeline, at_once=at_once
+            )
         if given.areas is not None:
-            write_table(done.areas, segmenter.class_names, given.areas)
+            areas = {photo.path: done.areas[photo.path] for photo in found.photos if photo.path in done.areas}
+            write_table(areas, segmenter.class_names, given.areas)
     except (KeyboardInterrupt, OSError) as error:
         say_stopped(error, done, given.out, given.areas)
     listed = ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.class_names))
@@ -132,3 +134,15 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
     if (classes := names(given.classes)) is not None:
         segmenter = segmenter.with_names(classes)
     return segmenter.to(device(given.device)) if isinstance(segmenter, Segmenter) else segmenter, background
+
+
+def _segmented(
+    segmenter: Segmenter | OnnxSegmenter, background: Sequence[str], given: Namespace
+) -> tuple[SegmentPhotos, int]:
+    """Return what segments photos, and how many it is given together: several are faster on a GPU alone."""
+    from clipteacher.segmenter.segmenter import Segmenter
+
+    options: dict[str, Any] = {"threshold": given.threshold, "background_prompts": background}
+    if isinstance(segmenter, Segmenter):
+        return partial(segmenter.segment_batch, **options), 1 if segmenter.text_features.device.type == "cpu" else 8
+    return lambda photos: [segmenter.segment(photo, **options) for photo in photos], 1

@@ -1,9 +1,11 @@
-"""Photo after photo: segmented and written, and what is said where something stops it or could not be read."""
+"""Photos read, segmented and written, and what is said where something stops it or could not be read."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -16,17 +18,21 @@ from clipteacher.cli.errors import DISK_ADVICE, INTERRUPTED
 from clipteacher.cli.result_files import ResultFiles
 from clipteacher.data.files import DataError
 from clipteacher.data.photo import eight_bits, read_photo
-from clipteacher.data.photo_search import FoundPhotos, described
+from clipteacher.data.photo_search import FoundPhoto, FoundPhotos, described
 from clipteacher.inference.placement import bounded_note
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmentation import Segmentation
+from clipteacher.utils.ahead import map_ahead
 from clipteacher.utils.printable import printable
 
-SegmentPhoto: TypeAlias = Callable[[NDArray[Any]], Segmentation]
-"""Segments a photo (H, W, 3), as `read_photo` gives it."""
+SegmentPhotos: TypeAlias = Callable[[list[NDArray[Any]]], list[Segmentation]]
+"""Segments photos (H, W, 3), as `read_photo` gives them."""
 
 Save: TypeAlias = Callable[[NDArray[np.uint8], Segmentation, ResultFiles], None]
 """Writes the files of a photo (H, W, 3), uint8."""
+
+_Job: TypeAlias = tuple[FoundPhoto, ResultFiles]
+_Result: TypeAlias = tuple[_Job, NDArray[Any] | DataError, Segmentation | DataError]
 
 
 class Done(NamedTuple):
@@ -46,48 +52,80 @@ class Done(NamedTuple):
 def segment_all(
     found: FoundPhotos,
     files: Sequence[ResultFiles],
-    segmented: SegmentPhoto,
+    segmented: SegmentPhotos,
     save: Save,
     done: Done,
     *,
     max_pixels: int,
     pipeline: TestPipeline,
+    at_once: int = 1,
 ) -> None:
-    """Segment photo after photo, with a bar; one that cannot be read does not stop the others.
+    """Segment all photos, with a bar; one that cannot be read does not stop the others.
+
+    The next photos are read and the ones before are written while the network has its turn.
 
     Args:
         found: The photos.
         files: The files of each, in the same order.
-        segmented: Segments one.
-        save: Writes its files.
+        segmented: Segments some.
+        save: Writes the files of one; called in another thread.
         done: What came of each is noted here, so that it is known when something stops this.
         max_pixels: Photos of more pixels are not read.
         pipeline: In which size the network sees photos.
+        at_once: Photos that are given to the network together; as many are read ahead and written behind.
 
     Raises:
         KeyboardInterrupt: The user stopped it.
         OSError: A file cannot be written.
     """
-    with Progress(console=Console(stderr=True)) as progress:
-        jobs = list(zip(found.photos, files, strict=True))
-        for (path, _), to in progress.track(jobs, description="Segmenting"):
-            try:
-                photo = read_photo(path, max_pixels=max_pixels)
-                result = segmented(photo)
-            except DataError as error:
-                done.failed.append(error)
-                continue
-            except (MemoryError, RuntimeError) as error:
-                done.failed.append(_too_large(path, error))
-                continue
-            save(eight_bits(photo), result, to)
-            done.areas[path] = result.areas, result.none_area
-            if note := bounded_note(photo.shape[0], photo.shape[1], pipeline):
-                done.bounded[path] = note
+
+    def read(job: _Job) -> tuple[_Job, NDArray[Any] | DataError]:
+        try:
+            return job, read_photo(job[0].path, max_pixels=max_pixels)
+        except (DataError, MemoryError, RuntimeError) as error:
+            return job, _fault(job[0].path, error)
+
+    def results() -> Iterator[_Result]:
+        with closing(map_ahead(read, jobs, at_once)) as photos:
+            while some := list(islice(photos, at_once)):
+                whole = [(job[0].path, photo) for job, photo in some if not isinstance(photo, DataError)]
+                answers = iter(_segmented(segmented, whole))
+                for job, photo in some:
+                    yield job, photo, photo if isinstance(photo, DataError) else next(answers)
+
+    def write(result: _Result) -> None:
+        ((path, _), to), photo, answer = result
+        if isinstance(photo, DataError) or isinstance(answer, DataError):
+            done.failed.append(answer)
+            return
+        save(eight_bits(photo), answer, to)
+        done.areas[path] = answer.areas, answer.none_area
+        if note := bounded_note(photo.shape[0], photo.shape[1], pipeline):
+            done.bounded[path] = note
+
+    jobs = list(zip(found.photos, files, strict=True))
+    with (
+        Progress(console=Console(stderr=True)) as progress,
+        closing(results()) as made,
+        closing(map_ahead(write, made, at_once)) as written,
+    ):
+        for _ in progress.track(written, total=len(jobs), description="Segmenting"):
+            pass
 
 
-def _too_large(path: Path, error: Exception) -> DataError:
-    """Return the fault of a photo for which there is no memory; other errors are raised again."""
+def _segmented(segmented: SegmentPhotos, photos: Sequence[tuple[Path, NDArray[Any]]]) -> list[Segmentation | DataError]:
+    """Segment photos together, or one after the other where there is no memory for all."""
+    try:
+        return [*segmented([photo for _, photo in photos])]
+    except (DataError, MemoryError, RuntimeError) as error:
+        faults = [_fault(path, error) for path, _ in photos]
+    return faults if len(photos) == 1 else [each for one in photos for each in _segmented(segmented, [one])]
+
+
+def _fault(path: Path, error: Exception) -> DataError:
+    """Return the fault of a photo that cannot be read, or for which there is no memory; others are raised again."""
+    if isinstance(error, DataError):
+        return error
     if not (isinstance(error, MemoryError) or "memory" in str(error)):
         raise error
     return DataError(f"{path}: too large for the memory that is free. Make it smaller; for a GPU, --device cpu may do.")

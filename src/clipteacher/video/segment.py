@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,15 @@ from clipteacher.pictures import class_colours, paint, save_picture
 from clipteacher.pictures.legend import LegendEntry, draw_legend
 from clipteacher.pictures.saving import MADE_BY
 from clipteacher.segmenter.segmentation import NONE, Segmentation
+from clipteacher.utils.ahead import iterate_ahead, map_ahead
 from clipteacher.utils.atomic_files import write_atomically
 from clipteacher.utils.packages import needed
 from clipteacher.video.reading import OPENING, Frame, VideoReader
 from clipteacher.video.writing import CODECS, VideoWriter
 
 _TYPE = 16  # pixels, of the legend
+
+_Part: TypeAlias = "tuple[Any, NDArray[np.int64] | None]"  # a frame and its labels, or a packet of sound and None
 
 
 class PhotoSegmenter(Protocol):
@@ -83,7 +87,8 @@ def segment_video(
     """Segment every frame of a video and write it with the classes in colour, whole or not at all.
 
     The result has the size, the frames and their times of the source, upright, in H.264 (VP9 for .webm), and its sound
-    where the format can hold it. A frame is in memory at a time. Warnings say what is not as in the source.
+    where the format can hold it. A few frames are in memory at a time: the next is decoded and the one before encoded
+    while the network has its turn. Warnings say what is not as in the source.
 
     Args:
         segmenter: Its `class_names` are drawn.
@@ -107,14 +112,18 @@ def segment_video(
     out = check_video_file(out, video)
     av, colours = needed("av", "av", "video"), class_colours(segmenter.class_names)
 
-    def painted(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        found = segmenter.segment(pixels, threshold=threshold, background_prompts=background_prompts)
-        return paint(pixels, found.labels, colours, opacity=opacity, ignore=NONE)
+    def segmented(part: Any) -> _Part:  # noqa: ANN401 (a frame, or PyAV's packet)
+        if not isinstance(part, Frame):
+            return part, None
+        return part, segmenter.segment(part.pixels, threshold=threshold, background_prompts=background_prompts).labels
+
+    def painted(frame: Frame, labels: NDArray[np.int64]) -> Frame:
+        return Frame(paint(frame.pixels, labels, colours, opacity=opacity, ignore=NONE), frame.time)
 
     written: list[SegmentedVideo] = []
     try:
         with VideoReader(video, max_pixels=max_pixels) as reader:
-            write_atomically(out, lambda path: written.append(_write(reader, path, painted, progress)))
+            write_atomically(out, lambda path: written.append(_write(reader, path, segmented, painted, progress)))
     except av.error.FFmpegError as error:  # what reads turns its own into DataError
         raise OSError(f"{out}: cannot be written ({getattr(error, 'strerror', None) or error}).") from error
     _warn(Path(video), out, written[0])
@@ -124,17 +133,27 @@ def segment_video(
 def _write(
     reader: VideoReader,
     path: Path,
-    painted: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    segmented: Callable[[Any], _Part],
+    painted: Callable[[Frame, NDArray[np.int64]], Frame],
     progress: Callable[[int, int | None], object] | None,
 ) -> SegmentedVideo:
-    """Read, paint and write frame after frame, and the sound between them."""
+    """Read, paint and write frame after frame, and the sound between them; each of the three in a thread of its own."""
     info, begin, frames = reader.info, time.perf_counter(), 0
-    with VideoWriter(path, info, reader.sound) as writer:
-        for part in reader.parts():
-            if not isinstance(part, Frame):
-                writer.copy(part)
-                continue
-            writer.write(Frame(painted(part.pixels), part.time))
+
+    def write(result: _Part) -> bool:
+        part, labels = result
+        if labels is None:
+            writer.copy(part)
+        else:
+            writer.write(painted(part, labels))
+        return labels is not None
+
+    with (
+        VideoWriter(path, info, reader.sound) as writer,
+        closing(iterate_ahead(reader.parts())) as parts,
+        closing(map_ahead(write, map(segmented, parts), count=1)) as written,
+    ):
+        for _ in filter(None, written):
             frames += 1
             if progress is not None:
                 progress(frames, info.frames)
