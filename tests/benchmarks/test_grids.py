@@ -16,8 +16,8 @@ from clipteacher.training.module import TrainingModule
 
 ROOT = Path(__file__).parents[2]
 GRIDS = sorted((ROOT / "benchmarks" / "grids").glob("*.yaml"))
-# Those of the transductive setting were run under today's names.
-OF_OLD = [path for path in GRIDS if "_wanted" not in path.stem]
+# Those of the transductive setting, and later ones, were run under today's names.
+OF_OLD = [path for path in GRIDS if not any(word in path.stem for word in ("_wanted", "_five_minutes", "_steady"))]
 PARTS = ("glm", "plm", "losses", "distillation")
 Values = dict[str, Any]
 

@@ -123,7 +123,7 @@ def test_throughput(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> Non
     out, photos = tmp_path / "throughput.json", trained[1] / "images" / "val"
     options = ["--count", 3, "--rounds", 1, "--threads", 1, "--out", out]
     shown = run("throughput", trained[0] / "model", photos, *options)
-    assert "| 3 photos of 96x96 |" in shown
+    assert "| 3 photos of 90x70 |" in shown
     for found in read(out, "throughput")["rows"]:
         assert set(found["rounds"]) == {"network", "command", "in turn"}
         assert all(len(runs) == 1 and runs[0]["wall"] > 0 for runs in found["rounds"].values())
