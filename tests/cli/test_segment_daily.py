@@ -235,7 +235,8 @@ def test_a_limit_that_the_system_sets(
 def test_a_photo_too_large_for_the_memory_does_not_stop_the_others(
     trained: tuple[Path, Path], photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, errors = Segmenter.segment_batch, [RuntimeError("can't allocate memory: you tried"), MemoryError()]
+    whole = Segmenter.segment_batch
+    errors: list[Exception | None] = [RuntimeError("can't allocate memory: you tried"), MemoryError()]
     errors += [None, None, torch.OutOfMemoryError("CUDA out of memory. Tried to"), RuntimeError("sizes do not match")]
 
     def short(self: Segmenter, photos: Any, **options: Any) -> Any:  # noqa: ANN401 (as `segment_batch`)

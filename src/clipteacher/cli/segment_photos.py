@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -32,7 +32,7 @@ Save: TypeAlias = Callable[[NDArray[np.uint8], Segmentation, ResultFiles], None]
 """Writes the files of a photo (H, W, 3), uint8."""
 
 _Job: TypeAlias = tuple[FoundPhoto, ResultFiles]
-_Result: TypeAlias = tuple[_Job, NDArray[Any] | DataError, Segmentation | DataError]
+_Result: TypeAlias = tuple[_Job, NDArray[Any], Segmentation]
 
 
 class Done(NamedTuple):
@@ -85,19 +85,21 @@ def segment_all(
         except (DataError, MemoryError, RuntimeError) as error:
             return job, _fault(job[0].path, error)
 
-    def results() -> Iterator[_Result]:
+    def results() -> Generator[_Result, None, None]:
         with closing(map_ahead(read, jobs, at_once)) as photos:
             while some := list(islice(photos, at_once)):
                 whole = [(job[0].path, photo) for job, photo in some if not isinstance(photo, DataError)]
                 answers = iter(_segmented(segmented, whole))
                 for job, photo in some:
-                    yield job, photo, photo if isinstance(photo, DataError) else next(answers)
+                    answer = photo if isinstance(photo, DataError) else next(answers)
+                    if not isinstance(photo, DataError) and not isinstance(answer, DataError):
+                        yield job, photo, answer
+                    elif isinstance(answer, DataError):
+                        done.failed.append(answer)
+                        progress.advance(task)
 
     def write(result: _Result) -> None:
         ((path, _), to), photo, answer = result
-        if isinstance(photo, DataError) or isinstance(answer, DataError):
-            done.failed.append(answer)
-            return
         save(eight_bits(photo), answer, to)
         done.areas[path] = answer.areas, answer.none_area
         if note := bounded_note(photo.shape[0], photo.shape[1], pipeline):
@@ -109,8 +111,9 @@ def segment_all(
         closing(results()) as made,
         closing(map_ahead(write, made, at_once)) as written,
     ):
-        for _ in progress.track(written, total=len(jobs), description="Segmenting"):
-            pass
+        task = progress.add_task("Segmenting", total=len(jobs))
+        for _ in written:
+            progress.advance(task)
 
 
 def _segmented(segmented: SegmentPhotos, photos: Sequence[tuple[Path, NDArray[Any]]]) -> list[Segmentation | DataError]:
@@ -118,7 +121,7 @@ def _segmented(segmented: SegmentPhotos, photos: Sequence[tuple[Path, NDArray[An
     try:
         return [*segmented([photo for _, photo in photos])]
     except (DataError, MemoryError, RuntimeError) as error:
-        faults = [_fault(path, error) for path, _ in photos]
+        faults: list[Segmentation | DataError] = [_fault(path, error) for path, _ in photos]
     return faults if len(photos) == 1 else [each for one in photos for each in _segmented(segmented, [one])]
 
 

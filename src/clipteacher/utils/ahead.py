@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import repeat
 from typing import Any, Final, TypeVar
@@ -14,7 +14,7 @@ R = TypeVar("R")
 _END: Final[Any] = object()
 
 
-def map_ahead(function: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
+def map_ahead(function: Callable[[T], R], items: Iterable[T], count: int) -> Generator[R, None, None]:
     """Call a function for each item in other threads, some items ahead of what is yielded.
 
     Items are drawn in the caller's thread, the next ones while the function runs for those before. So it reads ahead
@@ -49,7 +49,7 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], count: int) -> Ite
         threads.shutdown(cancel_futures=True)
 
 
-def iterate_ahead(items: Iterable[T]) -> Iterator[T]:
+def iterate_ahead(items: Iterable[T]) -> Generator[T, None, None]:
     """Draw from an iterable in another thread, one item ahead of what is yielded.
 
     Yields:
