@@ -9,11 +9,13 @@ from types import SimpleNamespace
 from typing import Any, Protocol, get_args
 
 import pytest
+import torch
 from PIL import Image
 from tests.conftest import NAMES
 from torch import nn
 
 import clipteacher.training.configured  # noqa: F401 (before any capture: the trainer's logger keeps its stream)
+from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.teachers.dense_readings import Dense
 
 ROOT = Path(__file__).parents[2]
@@ -68,13 +70,42 @@ def test_speed(run: Run, tmp_path: Path) -> None:
     def tiny(*_: object, **options: Any) -> Any:  # noqa: ANN401
         return teachers.OpenClipTeacher("package:clipteacher.demo.tiny_clip", None, **options)
 
-    options = ["--rounds", 5, "--side", 64, "--names", 3, "--students", "tiny", "--threads", 1, "--out", out]
-    shown = run("speed", *options, STUDENTS=students, OpenClipTeacher=tiny, WIDTH=128)
-    assert "| tiny | 3 |" in shown
+    seg = importlib.import_module("clipseg").clipseg_network(tiny=True)
+    options = ["--rounds", 5, "--side", 64, "--names", 3, "--students", "tiny", "--prompts", 2, "--threads", 1]
+    replaced = {"STUDENTS": students, "OpenClipTeacher": tiny, "WIDTH": 128, "MATRIX": 64}
+    shown = run("speed", *options, "--out", out, **replaced, clipseg_network=lambda: seg)
+    assert shown.count("| tiny | 3 |") == 3, "once while it runs, and in two tables"
     (row,) = read(out, "speed")["rows"]
-    assert set(row["ratios"]) == {"fused / closed-set", "fused / Segmenter", "CLIP / fused", "student + CLIP / fused"}
+    assert list(row["ratios"]) == list(importlib.import_module("speed").RATIOS)
     assert all(low <= middle <= high for low, middle, high in row["ratios"].values())
     assert len(row["rounds"]) == 5
+    assert row["flop"] == 2 * 3 * 3 * 4 * 4 * 16 * 16
+    fastest = min(each["matrix product"] for each in row["rounds"])
+    assert row["limit_flop_a_second"] == pytest.approx(2 * 64**3 / fastest)
+    rates = [row["flop"] / each["network"] / row["limit_flop_a_second"] for each in row["rounds"]]
+    assert [row["share_of_limit"][0], row["share_of_limit"][2]] == pytest.approx([min(rates), max(rates)])
+
+
+def test_the_ways_of_other_methods_label_as_they_should(run: Run) -> None:
+    speed, clipseg = (importlib.import_module(name) for name in ("speed", "clipseg"))
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(1, 3, 40, 56, generator=generator)
+    with torch.inference_mode():
+        text = nn.functional.normalize(torch.randn(5, 3, generator=generator), dim=1)
+        labels = speed.published_labels(lambda images: images[:, :, ::8, ::8], image, TextClassifier(text))
+        scores = torch.einsum("bchw,nc->bnhw", image[:, :, ::8, ::8], text)
+        expected = nn.functional.interpolate(scores, size=(40, 56), mode="bilinear").argmax(dim=1)
+        assert torch.equal(labels, expected)
+        network = clipseg.clipseg_network(tiny=True)
+        ways = clipseg.clipseg_ways(network, image, 6, 6)
+        shared, documented = ways["clipseg"](), ways["clipseg, documented"]()
+    assert shared.shape == (40, 56)
+    assert torch.equal(shared, documented), "the image encoder runs once, and the maps are the same"
+    assert len(shared.unique()) > 1
+    assert shared.max() > 3, "prompts of the second batch count too"
+    rounds = [{"clipseg, documented": 1.0, "fused": 2.0}]
+    assert speed.in_full(rounds, 10, 4) == [{"clipseg, documented": 2.5, "fused": 2.0}]
+    assert speed.in_full(rounds, 3, 4) == rounds
 
 
 def test_vocabulary_memory(run: Run, tmp_path: Path) -> None:
@@ -127,6 +158,31 @@ def test_throughput(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> Non
     for found in read(out, "throughput")["rows"]:
         assert set(found["rounds"]) == {"network", "command", "in turn"}
         assert all(len(runs) == 1 and runs[0]["wall"] > 0 for runs in found["rounds"].values())
+
+
+def test_runtimes(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """Processes of their own with PyTorch and ONNX Runtime; torch.compile takes minutes, OpenVINO is not installed."""
+    every, out = importlib.import_module("runtimes").files, tmp_path / "runtimes.json"
+
+    def some(*arguments: Any) -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 (the script's own)
+        kept = ("PyTorch", "ONNX Runtime, one size", "ONNX Runtime, int8, float: head")
+        yield from (way for way in every(*arguments) if way[0] in kept)
+        yield "gone", "onnxruntime", lambda: tmp_path / "gone.onnx"
+
+    photos, more = (trained[1] / "images" / split for split in ("val", "train"))
+    options = ["--calibration", more, "--count", 2, "--calibrated", 2, "--keep", "head", "--out", out]
+    shown = run("runtimes", trained[0] / "model", photos, *options, files=some)
+    assert "not run: gone: " in shown
+    assert "gone.onnx" in shown
+    found = read(out, "runtimes")
+    assert list(found["not_run"]) == ["gone"]
+    eager, single, small = found["runtimes"].values()
+    assert eager["same_labels"] == {"all": 1, "worst": 1}
+    assert single["same_labels"]["all"] > 0.999
+    assert small["same_labels"]["worst"] <= small["same_labels"]["all"] < 1, "int8 is another network"
+    assert single["ratios"]["processor / ONNX Runtime, one size"] == [1, 1, 1]
+    assert [len(each["runs"]) for each in (eager, single, small)] == [5, 5, 5]
+    assert single["peak_mib"] < 0.5 * eager["peak_mib"], "there is no PyTorch in it"
 
 
 def test_step_cost_and_its_chart(run: Run, tmp_path: Path) -> None:
