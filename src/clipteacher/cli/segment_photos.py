@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
@@ -79,25 +80,6 @@ def segment_all(
         OSError: A file cannot be written.
     """
 
-    def read(job: _Job) -> tuple[_Job, NDArray[Any] | DataError]:
-        try:
-            return job, read_photo(job[0].path, max_pixels=max_pixels)
-        except (DataError, MemoryError, RuntimeError) as error:
-            return job, _fault(job[0].path, error)
-
-    def results() -> Generator[_Result, None, None]:
-        with closing(map_ahead(read, jobs, at_once)) as photos:
-            while some := list(islice(photos, at_once)):
-                whole = [(job[0].path, photo) for job, photo in some if not isinstance(photo, DataError)]
-                answers = iter(_segmented(segmented, whole))
-                for job, photo in some:
-                    answer = photo if isinstance(photo, DataError) else next(answers)
-                    if not isinstance(photo, DataError) and not isinstance(answer, DataError):
-                        yield job, photo, answer
-                    elif isinstance(answer, DataError):
-                        done.failed.append(answer)
-                        progress.advance(task)
-
     def write(result: _Result) -> None:
         ((path, _), to), photo, answer = result
         save(eight_bits(photo), answer, to)
@@ -106,14 +88,43 @@ def segment_all(
             done.bounded[path] = note
 
     jobs = list(zip(found.photos, files, strict=True))
-    with (
-        Progress(console=Console(stderr=True)) as progress,
-        closing(results()) as made,
-        closing(map_ahead(write, made, at_once)) as written,
-    ):
+    with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("Segmenting", total=len(jobs))
-        for _ in written:
+
+        def note(fault: DataError) -> None:
+            done.failed.append(fault)
             progress.advance(task)
+
+        with (
+            closing(_results(jobs, segmented, note, max_pixels, at_once)) as results,
+            closing(map_ahead(write, results, at_once)) as written,
+        ):
+            for _ in written:
+                progress.advance(task)
+
+
+def _results(
+    jobs: Sequence[_Job], segmented: SegmentPhotos, note: Callable[[DataError], None], max_pixels: int, at_once: int
+) -> Generator[_Result, None, None]:
+    """Read photos ahead and segment them; faults are noted, and the others yielded."""
+    with closing(map_ahead(partial(_read, max_pixels), jobs, at_once)) as photos:
+        while some := list(islice(photos, at_once)):
+            whole = [(job[0].path, photo) for job, photo in some if not isinstance(photo, DataError)]
+            answers = iter(_segmented(segmented, whole))
+            for job, photo in some:
+                answer = photo if isinstance(photo, DataError) else next(answers)
+                if not isinstance(photo, DataError) and not isinstance(answer, DataError):
+                    yield job, photo, answer
+                elif isinstance(answer, DataError):
+                    note(answer)
+
+
+def _read(max_pixels: int, job: _Job) -> tuple[_Job, NDArray[Any] | DataError]:
+    """Read a photo, or say what is wrong with it."""
+    try:
+        return job, read_photo(job[0].path, max_pixels=max_pixels)
+    except (DataError, MemoryError, RuntimeError) as error:
+        return job, _fault(job[0].path, error)
 
 
 def _segmented(segmented: SegmentPhotos, photos: Sequence[tuple[Path, NDArray[Any]]]) -> list[Segmentation | DataError]:

@@ -81,7 +81,7 @@ class SegNeXtStudent(DescribedStudent):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, 3, H, W), float in [0, 1], to features (B, C, ⌈H/8⌉, ⌈W/8⌉)."""
-        # Its depthwise convolutions take a sixth less time so, on a CPU too.
+        # Depthwise convolutions are faster so, on a CPU too.
         maps = self.backbone(self.normalized(images).contiguous(memory_format=torch.channels_last))
         features: Tensor = self.last(self.dropout(self.decode_head(maps[1:])))
         return features
