@@ -51,5 +51,5 @@ def test_few_photos_need_no_more_steps_than_are_enough() -> None:
         for minutes in (5, 4)
     )
     assert (five.short, four.short) == (False, True)
-    few = choose_steps(seconds, minutes=4, photos=60, val_photos=0, batch_size=10, fewest=250)
-    assert (few.steps, few.short) == (EPOCHS * 60 // 10, False)
+    few = choose_steps(seconds, minutes=4, photos=20, val_photos=0, batch_size=10, fewest=250)
+    assert (few.steps, few.short) == (EPOCHS * 20 // 10, False)
