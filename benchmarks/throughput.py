@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipteacher.cli.arguments import device
-from clipteacher.cli.segment import segment
+from clipteacher.cli.segment import GPU_BATCH, segment
 from clipteacher.data.files import IMAGE_SUFFIXES
 from clipteacher.data.photo import eight_bits, read_photo
 from clipteacher.pictures import class_colours, overlay, paint, save_id_png, save_picture
@@ -87,7 +87,7 @@ def ways_of(
         frames = [part.pixels for part in reader.parts()]
 
     def network(pictures: Sequence[NDArray[Any]]) -> None:
-        at_once = 1 if segmenter.text_features.device.type == "cpu" else 8
+        at_once = 1 if segmenter.text_features.device.type == "cpu" else GPU_BATCH
         segmenter.segment_batch(pictures, batch_size=at_once)
         wait(segmenter.text_features.device)
 

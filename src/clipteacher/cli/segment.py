@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from jsonargparse import Namespace
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
     from clipteacher.onnx.segmenter import OnnxSegmenter
     from clipteacher.segmenter.segmenter import Segmenter
+
+
+GPU_BATCH: Final = 8
+"""Photos that a GPU is given together."""
 
 
 def segment(arguments: Sequence[str]) -> None:
@@ -144,5 +148,7 @@ def _segmented(
 
     options: dict[str, Any] = {"threshold": given.threshold, "background_prompts": background}
     if isinstance(segmenter, Segmenter):
-        return partial(segmenter.segment_batch, **options), 1 if segmenter.text_features.device.type == "cpu" else 8
+        return partial(
+            segmenter.segment_batch, **options
+        ), 1 if segmenter.text_features.device.type == "cpu" else GPU_BATCH
     return lambda photos: [segmenter.segment(photo, **options) for photo in photos], 1
