@@ -96,6 +96,10 @@ def test_scores_where_they_are_known() -> None:
             {"kind": "openclip", "model": "package:clipteacher.demo.tiny_clip", "pretrained": None},
             r"tiny CLIP \(Apache-2.0",
         ),
+        (
+            {"kind": "openclip", "model": "package:clipteacher.demo.tiny_clip_vit", "pretrained": None},
+            r"tiny CLIP \(Apache-2.0",
+        ),
         ({"kind": "minilm", "templates": ["a {}"]}, r"all-MiniLM-L6-v2 \(Apache-2.0\)"),
         ({"kind": "openclip", "model": "ViT-B-16", "pretrained": "laion2b"}, r"`ViT-B-16, laion2b`; licence not known"),
         ({"kind": "openclip", "model": "hf-hub:a/b", "pretrained": None}, r"`hf-hub:a/b`; licence not known here"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 _SCORES: Final = (("mIoU_unseen", "U"), ("hIoU", "hIoU"), ("mIoU_seen", "S"), ("pAcc", "pAcc"))
 _LISTED: Final = 300  # names in a card; config.json has all
+_TINY_CLIPS: Final = tuple(f"package:clipteacher.demo.{name}" for name in ("tiny_clip", "tiny_clip_vit"))
 
 _HOW: Final = """\
 ```python
@@ -108,7 +109,7 @@ def _teacher(spec: Mapping[str, Any] | None) -> str:
     if spec.get("kind") == "minilm":
         return "text tower all-MiniLM-L6-v2 (Apache-2.0)."
     model, pretrained = str(spec.get("model")), spec.get("pretrained")
-    if model == "package:clipteacher.demo.tiny_clip":
+    if model in _TINY_CLIPS:
         return "CLIPTeacher's own tiny CLIP (Apache-2.0), pretrained on drawn scenes alone."
     if pretrained == "openai":
         return f"OpenAI's CLIP, `{_plain(model)}` (MIT); its authors call untested deployment out of scope."
