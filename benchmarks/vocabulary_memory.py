@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -25,14 +24,10 @@ from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.students.segnext import SegNeXtStudent
 from clipteacher.utils.atomic_files import write_json
 from machine import provenance
+from runtime_worker import mebibytes
 from tables import spread, spread_of_ratios, table
 
 WAYS = ("tiles", "plain")
-
-
-def peak() -> float:
-    """Return the peak of the process's resident memory so far, in MiB (Linux counts KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(way: str, names: int, side: int, threads: int) -> dict[str, Any]:
@@ -44,7 +39,7 @@ def measure(way: str, names: int, side: int, threads: int) -> dict[str, Any]:
     small, image = torch.rand(1, 3, 64, 64), F.interpolate(torch.rand(1, 3, 24, 24), size=(side, side), mode="bilinear")
     with torch.inference_mode():
         DensePrediction(student, small).labels(classifier)
-        before, start = peak(), time.perf_counter()
+        before, start = mebibytes("VmHWM"), time.perf_counter()
         if way == "tiles":
             labels = DensePrediction(student, image).labels(classifier)
         else:
@@ -54,8 +49,8 @@ def measure(way: str, names: int, side: int, threads: int) -> dict[str, Any]:
     return {
         "way": way,
         "names": names,
-        "above_mib": peak() - before,
-        "process_mib": peak(),
+        "above_mib": mebibytes("VmHWM") - before,
+        "process_mib": mebibytes("VmHWM"),
         "seconds": seconds,
         "checksum": int((labels.flatten() * weights).sum()),
     }
