@@ -15,6 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -38,13 +39,16 @@ def photo(path: str | Path) -> NDArray[np.float32]:
 
 
 def eager(model: str, threads: int) -> Label:
-    """PyTorch as it is: the closed-set segmenter of a model's folder."""
+    """PyTorch as it is: the closed-set segmenter of a model's folder, on photos at their own size as all others."""
     import torch
 
+    from clipteacher.inference.placement import OWN_SIZE
     from clipteacher.segmenter.segmenter import Segmenter
 
     torch.set_num_threads(threads)
-    closed = Segmenter.from_pretrained(model).eval().to_closed_set()
+    segmenter = Segmenter.from_pretrained(model).eval()
+    segmenter.settings = replace(segmenter.settings, pipeline=OWN_SIZE)  # a model may have another size of its own
+    closed = segmenter.to_closed_set()
 
     def label(images: NDArray[np.float32]) -> NDArray[np.int64]:
         with torch.inference_mode():
