@@ -149,7 +149,7 @@ def region_tokens(dense: Tensor, labels: Tensor, num_seen: int, num_latent: int)
     Returns:
         P_pseudo, (B, M, C), zero where an id does not occur.
     """
-    # A CPU enlarges maps of many channels dozens of times faster where the channels of a position lie side by side.
+    # A CPU enlarges maps of many channels many times as fast where the channels of a position lie side by side.
     unit = F.normalize(dense.float().contiguous(memory_format=torch.channels_last), dim=1)
     maps = F.interpolate(unit, size=labels.shape[1:], mode="bilinear", align_corners=False)
     return mean_features(maps, labels - num_seen, num_latent)[0]
