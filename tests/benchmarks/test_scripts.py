@@ -15,6 +15,7 @@ from tests.conftest import NAMES
 from torch import nn
 
 import clipteacher.training.configured  # noqa: F401 (before any capture: the trainer's logger keeps its stream)
+from clipteacher.demo import write_world
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.teachers.dense_readings import Dense
 
@@ -60,6 +61,22 @@ def test_kmeans(run: Run, tmp_path: Path) -> None:
     rows = read(out, "kmeans")["rows"]
     assert rows["spherical, image by image"]["labels_as_ours"] > 0.99
     assert rows["ours"]["ratio_wall_processor"] == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_imagenet_teachers(run: Run, tmp_path: Path) -> None:
+    write_world(tmp_path / "world", seed=0, train=3, val=1, size=64)
+    out = tmp_path / "teachers.json"
+    options = ["--unseen", "boat, sand", "--sizes", 0, "--scales", 1, 2, "--copy", tmp_path / "copy", "--out", out]
+    shown = run("imagenet_teachers", tmp_path / "world", *options)
+    assert "| Lite0 | 2.0 |" in shown
+    assert [row["scale"] for row in read(out, "imagenet_teachers")["rows"]] == [1.0, 2.0]
+    assert not {"boat", "sand"} & set((tmp_path / "copy" / "classes.txt").read_text().splitlines())
+    again = importlib.import_module("imagenet_teachers").LiteTeacher(
+        0
+    )  # the towers are swapped in as the library does it
+    images = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(0))
+    ours = importlib.import_module("clipteacher.teachers.imagenet").ImageNetTeacher()
+    assert torch.equal(again.encode_image(images).dense, ours.encode_image(images).dense)
 
 
 def test_speed(run: Run, tmp_path: Path) -> None:

@@ -217,6 +217,17 @@ def test_a_region_is_the_mean_of_its_tokens() -> None:
             torch.testing.assert_close(found[image, latent], expected)
 
 
+def test_region_tokens_are_the_same_bits_however_the_tokens_lie_in_memory() -> None:
+    generator = torch.Generator().manual_seed(0)
+    dense = torch.randn(2, 8, 5, 7, generator=generator)
+    labels = torch.randint(0, 7, (2, 20, 28), generator=generator)
+    expected = region_tokens(dense, labels, 4, 3)
+    others = dense.contiguous(memory_format=torch.channels_last), dense.transpose(1, 2).contiguous().transpose(1, 2)
+    for other in others:
+        assert other.stride() != dense.stride()
+        assert torch.equal(region_tokens(other, labels, 4, 3), expected)
+
+
 def test_regions_need_no_synthesizer_and_give_no_seen_prototype() -> None:
     features, labels, dense, cls = batch()
     plm = PLM(16, config(prototypes="region_pooling"))
