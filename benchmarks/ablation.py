@@ -14,7 +14,7 @@ makes "λ 0.2" and "λ 0.6" (`with`: further options of all its points; `at`: th
 has already, for ablation_plot.py). `world: {seed: 0, ...}` instead of `data` draws scenes with the arguments of
 `clipteacher world`. `zero_shot_teacher: true` also scores the configuration's teacher.
 
-In a setting's options "{unseen}" stands for the run's unseen names, so that `--data.unseen "[]" --data.wanted {unseen}`
+In all options "{unseen}" stands for the run's unseen names, so that `--data.unseen "[]" --data.wanted {unseen}`
 says them before training, and "{unseen and absent}" for these and the names of the grid's `absent`. A run that holds
 nothing back, such as the supervised reference with `--data.unseen "[]"`, is scored with the run's names as the unseen
 ones.
@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -97,12 +98,18 @@ def grid_runs(grid: Mapping[str, Any], seeds: Sequence[int] | None = None) -> It
 
 
 def fit_options(run: Run, grid: Mapping[str, Any]) -> list[str]:
-    """Return the options of `clipteacher fit` for a run, without data and folder."""
-    common = [str(word) for word in grid.get("common") or []]
+    """Return the options of `clipteacher fit` for a run, without data and folder.
+
+    Raises:
+        ValueError: A word stands for a list that there is not.
+    """
     unseen = ["--data.unseen", json.dumps(run.unseen), "--seed_everything", str(run.seed)]
     lists = {"{unseen}": run.unseen, "{unseen and absent}": [*run.unseen, *(grid.get("absent") or [])]}
-    switches = [json.dumps(lists[word]) if word in lists else word for word in run.switches]
-    return ["--config", str(ROOT / grid["config"]), *unseen, *common, *switches]
+    words = [*map(str, grid.get("common") or []), *run.switches]
+    if strange := [word for word in words if re.fullmatch(r"\{[\w ]+\}", word) and word not in lists]:
+        raise ValueError(f"grid: got {strange}, expected {' or '.join(lists)}, or values")
+    options = [json.dumps(lists[word]) if word in lists else word for word in words]
+    return ["--config", str(ROOT / grid["config"]), *unseen, *options]
 
 
 def perform(run: Run, grid: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:

@@ -139,6 +139,22 @@ def test_trainings_in_one_process(ablation: Any, tmp_path: Path, monkeypatch: py
     assert json.loads((run / "metrics.json").read_text())["hIoU"] == base["hIoU"]
 
 
+def test_the_runs_unseen_names_stand_in_common_options_too(ablation: Any) -> None:  # noqa: ANN401
+    grid = {
+        "config": "configs/msrc21.yaml",
+        "seeds": [0],
+        "held_out": [["sheep", "water"]],
+        "common": ["--data.unseen", "[]", "--data.wanted", "{unseen}"],
+        "settings": {"base": ["--model.method.plm", "{windows: [2, 4]}"]},
+    }
+    (run,) = ablation.grid_runs(grid)
+    options = ablation.fit_options(run, grid)
+    assert options[options.index("--data.wanted") + 1] == '["sheep", "water"]'
+    assert options[-1] == "{windows: [2, 4]}"
+    with pytest.raises(ValueError, match=r"grid: got \['\{unsen\}'\], expected \{unseen\} or \{unseen and absent\}"):
+        ablation.fit_options(run, grid | {"common": ["--data.wanted", "{unsen}"]})
+
+
 def test_lines_of_before_are_read_in_todays_words(ablation: Any, tmp_path: Path) -> None:  # noqa: ANN401
     before = {
         "setting": "student alone, seen offset 0.3",
