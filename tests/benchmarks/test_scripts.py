@@ -71,9 +71,8 @@ def test_imagenet_teachers(run: Run, tmp_path: Path) -> None:
     assert "| Lite0 | 2.0 |" in shown
     assert [row["scale"] for row in read(out, "imagenet_teachers")["rows"]] == [1.0, 2.0]
     assert not {"boat", "sand"} & set((tmp_path / "copy" / "classes.txt").read_text().splitlines())
-    again = importlib.import_module("imagenet_teachers").LiteTeacher(
-        0
-    )  # the towers are swapped in as the library does it
+    # The towers are swapped in as the library does it.
+    again = importlib.import_module("imagenet_teachers").LiteTeacher(0)
     images = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(0))
     ours = importlib.import_module("clipteacher.teachers.imagenet").ImageNetTeacher()
     assert torch.equal(again.encode_image(images).dense, ours.encode_image(images).dense)

@@ -148,7 +148,6 @@ def _segmented(
 
     options: dict[str, Any] = {"threshold": given.threshold, "background_prompts": background}
     if isinstance(segmenter, Segmenter):
-        return partial(
-            segmenter.segment_batch, **options
-        ), 1 if segmenter.text_features.device.type == "cpu" else GPU_BATCH
+        together = 1 if segmenter.text_features.device.type == "cpu" else GPU_BATCH
+        return partial(segmenter.segment_batch, **options), together
     return lambda photos: [segmenter.segment(photo, **options) for photo in photos], 1
