@@ -421,6 +421,54 @@ def test_rare_classes(run: Run, tmp_path: Path) -> None:
         assert f"| {setting} | {row} | " in shown
 
 
+def test_seed_spread(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run has the first weights of one seed and the order of another; the training itself is made up."""
+    begun: list[tuple[int, int]] = []
+
+    def session(arguments: list[str]) -> Any:  # noqa: ANN401
+        seed, out = (arguments[arguments.index(word) + 1] for word in ("--seed_everything", "--out"))
+        student = nn.Linear(1, 1)
+        nn.init.constant_(student.weight, float(seed))
+
+        def start() -> None:
+            weights = int(student.weight)
+            begun.append((weights, int(seed)))
+            iou = {"a cat": 0.1 * weights, "car": 0.3}
+            scores = {"mIoU_unseen": 0.1 * weights, "hIoU": 0.5, "mIoU_seen": 0.5, "pAcc": 0.5, "IoU": iou}
+            Path(out, "metrics.json").write_text(json.dumps(scores))
+
+        return SimpleNamespace(module=SimpleNamespace(framework=SimpleNamespace(student=student)), start=start)
+
+    grid, lines = tmp_path / "grid.yaml", tmp_path / "lines.jsonl"
+    held_out = {"unseen": ["cow"], "settings": {"mine": [], "other": []}}
+    written = {"config": "configs/msrc21.yaml", "seeds": [5], **held_out, "held_out": [["x"], ["a cat", "car"]]}
+    grid.write_text(json.dumps(written))
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    options = [
+        grid,
+        "--setting",
+        "mine",
+        "--list",
+        1,
+        "--seeds",
+        1,
+        2,
+        3,
+        "--lines",
+        lines,
+        "--runs",
+        tmp_path / "runs",
+    ]
+    shown = run("seed_spread", *options, configured_session=session, data_of=lambda grid, data, runs: tmp_path)
+    assert begun == [(1, 1), (2, 1), (1, 2), (3, 1), (1, 3)]
+    assert "| weights | 3 | 20.0 ± 10.0 | 50.0 ± 0.0 | 50.0 ± 0.0 | 50.0 ± 0.0 | 20.0 ± 10.0 | 30.0 ± 0.0 |" in shown
+    assert "| order | 3 | 10.0 ± 0.0 |" in shown
+    line = json.loads(lines.read_text().splitlines()[1])
+    assert (line["grid"], line["setting"], line["weights"], line["order"]) == ("grid", "mine", 2, 1)
+    run("seed_spread", *options, configured_session=session, data_of=lambda grid, data, runs: tmp_path)
+    assert len(begun) == 5, "what has a line is not run again"
+
+
 def test_train_command(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command takes minutes: here it writes what a run leaves, and notes what was typed."""
     typed: list[list[str]] = []
