@@ -73,7 +73,7 @@ def test_one_command_trains_on_words(ran: tuple[Path, str]) -> None:
     for command in ("clipteacher segment ", "clipteacher app ", "clipteacher export "):
         assert command in said
     assert {each.name for each in out.iterdir()} >= {"plan.yaml", "config.yaml", "metrics.json", "report.png", "model"}
-    assert not (out / "calibration").exists(), "with words before training none is needed"
+    assert Segmenter.from_pretrained(out / "model").settings.calibration == 0, "words before training need none"
 
 
 def test_later_photos_are_brought_to_the_size_of_training(ran: tuple[Path, str], photos: Path) -> None:
@@ -97,17 +97,14 @@ def test_the_plan_repeats_the_run(ran: tuple[Path, str], tmp_path: Path) -> None
     assert same_bits(ran[0], tmp_path / "again")
 
 
-def test_held_out_classes_are_calibrated_for(photos: Path, tmp_path: Path) -> None:
+def test_words_said_later_get_a_calibration(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     metrics = train(photos, out, "--hold-out", "boat, sand")
-    assert metrics["protocol"] == "mine-18-2"
-    short, whole = (yaml.safe_load((folder / "plan.yaml").read_text()) for folder in (out / "calibration", out))
-    assert whole["data"]["unseen"] == ["sand", "boat"]
-    held = short["data"]["unseen"][2:]
-    assert held == ["sea", "road", "flower"]
-    assert short["data"]["unseen"][:2] == ["sand", "boat"]
-    assert not set(held) & {"boat", "sand"}
-    assert Segmenter.from_pretrained(out / "model").settings.calibration == whole["model"]["test"]["calibration"]
+    assert (metrics["protocol"], metrics["calibration"]) == ("mine-18-2", 0.25)
+    assert Segmenter.from_pretrained(out / "model").settings.calibration == 0.25
+    plan = yaml.safe_load((out / "plan.yaml").read_text())
+    assert plan["data"]["unseen"] == ["sand", "boat"]
+    assert "calibration" in capsys.readouterr().out
 
 
 def test_masks_of_wanted_names_change_no_bit(ran: tuple[Path, str], tmp_path: Path) -> None:

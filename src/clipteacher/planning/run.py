@@ -1,8 +1,7 @@
-"""A plan made, and carried out: look, decide, ask the teacher, calibrate, train."""
+"""A plan made, and carried out: look, decide, ask the teacher, train."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from clipteacher.method.config import MethodConfig
 from clipteacher.method.framework import CLIPTeacher
 from clipteacher.method.plm.module import PLMConfig
 from clipteacher.planning.budget import FEWEST, FEWEST_OF_USUAL_SIZE, Seconds, choose_steps
-from clipteacher.planning.calibration import choose_calibration, held_out_classes
 from clipteacher.planning.facts import DataFacts, MachineFacts, data_facts, machine_facts
 from clipteacher.planning.frame import Frame, choose_frame, windows_for
 from clipteacher.planning.measure import measure
@@ -33,16 +31,12 @@ from clipteacher.training.session import TrainingResult
 from clipteacher.utils.atomic_files import user_cache, write_atomically
 
 _ASKED: Final = 60  # photos on which the teacher is asked about wanted words
-_CALIBRATION_SHARE: Final = 0.35  # of the time, where a calibration is chosen
 
 PLAN: Final = "plan.yaml"
 """What was decided, with its reasons: a configuration of `clipteacher fit`, in the run's folder."""
 
-CALIBRATION: Final = "calibration"
-"""Folder of the run that chooses a calibration, in the run's folder."""
-
-Train = Callable[[Sequence[str], str], TrainingResult]
-"""Trains by the arguments of `clipteacher fit`, under a title, and shows the steps."""
+Train = Callable[[Sequence[str]], TrainingResult]
+"""Trains by the arguments of `clipteacher fit`, and shows the steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +49,6 @@ class RunPlan:
         decisions: Every decision with its reason.
         config: The configuration of `clipteacher fit`.
         teacher: The teacher, built.
-        calibration_steps: Steps of the run that chooses a calibration.
-        held_out: Classes with masks that this run holds back; none where no calibration is chosen.
     """
 
     out: Path
@@ -64,8 +56,6 @@ class RunPlan:
     decisions: tuple[Decision, ...]
     config: dict[str, Any]
     teacher: Teacher
-    calibration_steps: int
-    held_out: tuple[str, ...]
 
 
 def plan_run(
@@ -104,12 +94,9 @@ def plan_run(
     opened = {split: open_data(root, split, None, tuple(hold_out), wanted=tuple(wanted)) for split in ("train", "val")}
     _audit(opened)
     data = data_facts(*(_dataset(each, split == "train") for split, each in opened.items()))
-    spared = 1.0 if wanted else 1 - _CALIBRATION_SHARE
-    choices, built = _choose(opened["train"], data, machine_facts(device), teacher, minutes * spared)
-    held_out = () if wanted else held_out_classes(choices.seen, data.shares, seed)
-    steps = round(choices.steps.steps * _CALIBRATION_SHARE / (1 - _CALIBRATION_SHARE)) if held_out else 0
+    choices, built = _choose(opened["train"], data, machine_facts(device), teacher, minutes)
     config = configuration(choices, str(root), cache_folder=str(user_cache("teacher_tokens")), seed=seed)
-    return RunPlan(out, opened["train"], decisions(choices, layout), config, built, max(1, steps), held_out)
+    return RunPlan(out, opened["train"], decisions(choices, layout), config, built)
 
 
 def _choose(
@@ -206,37 +193,22 @@ def ask_teacher(plan: RunPlan) -> WantedReport | None:
 
 
 def train_plan(plan: RunPlan, train: Train) -> TrainingResult:
-    """Carry out a plan: write it down, choose the calibration where one is to be chosen, and train.
+    """Carry out a plan: write it down, and train.
 
     Args:
         plan: The plan.
         train: Trains.
 
     Returns:
-        The finished run. Its folder holds `plan.yaml` too, what was decided, and `calibration/` where one was chosen.
+        The finished run. Its folder holds `plan.yaml` too, what was decided.
 
     Raises:
         KeyboardInterrupt: The user stopped it.
         DataError, NonFiniteLossError, OSError: As `Session.start`.
     """
-    config = copy.deepcopy(plan.config)
-
-    def trained(settings: Mapping[str, Any], out: Path, title: str) -> TrainingResult:
-        text = _comments(plan) + yaml.safe_dump(dict(settings), sort_keys=False)
-        path = out / PLAN
-        write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-        return train(["--config", str(path), "--out", str(out)], title)
-
-    if plan.held_out:
-
-        def calibrating(settings: Mapping[str, Any], out: Path) -> TrainingResult:
-            return trained(settings, out, "Choosing a calibration on classes held back")
-
-        calibration = choose_calibration(
-            config, plan.out / CALIBRATION, plan.calibration_steps, plan.held_out, calibrating
-        )
-        config["model"].setdefault("test", {})["calibration"] = calibration
-    return trained(config, plan.out, "Training")
+    text, path = _comments(plan) + yaml.safe_dump(plan.config, sort_keys=False), plan.out / PLAN
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return train(["--config", str(path), "--out", str(plan.out)])
 
 
 def _comments(plan: RunPlan) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -17,7 +16,7 @@ from clipteacher.convert.layouts import LayoutOptions
 from clipteacher.data.class_list import listed_words, words_of_file
 from clipteacher.planning.data import prepare_data
 from clipteacher.planning.plan import Decision
-from clipteacher.planning.run import CALIBRATION, PLAN, RunPlan, ask_teacher, plan_run, train_plan
+from clipteacher.planning.run import PLAN, RunPlan, ask_teacher, plan_run, train_plan
 from clipteacher.teachers.teacher import Teacher
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.keywords import check_keywords
@@ -144,24 +143,17 @@ def plan_photos(
 
 
 def carry_out(plan: RunPlan, console: Console) -> TrainingResult:
-    """Train by a plan, with a bar for each stage.
+    """Train by a plan, with a bar.
 
     Args:
         plan: The plan.
-        console: Where to show the bars.
+        console: Where to show the bar.
 
     Raises:
         DataError, KeyboardInterrupt, NonFiniteLossError, OSError: As `train_photos`.
     """
-    # A run that was stopped while it chose a calibration begins again.
-    shutil.rmtree(plan.out / CALIBRATION, ignore_errors=True)
-    with Stages(console, 2 if plan.held_out else 1) as stages:
-
-        def trained(options: Sequence[str], title: str) -> TrainingResult:
-            with stages.stage(title, title):
-                return train_in_stage(options, stages)
-
-        return train_plan(plan, trained)
+    with Stages(console, 1) as stages, stages.stage("run", "Training"):
+        return train_plan(plan, lambda options: train_in_stage(options, stages))
 
 
 def resume_photos(run: RunFolder, console: Console) -> TrainingResult:
