@@ -38,6 +38,7 @@ from tables import Spread, row, spread, spread_of_ratios, table
 LISTS: Mapping[str, Sequence[str]] = {"COCO-Stuff": COCO_STUFF_NAMES, "ADE20K": ADE20K_847_NAMES}
 PIPELINES = {
     "own size": TestPipeline(None, "whole"),
+    "short side 160": TestPipeline(160, "whole"),
     "short side 320": TestPipeline(320, "whole"),
     "windows of 192": TestPipeline(None, "slide", crop=192, stride=160),
 }

@@ -28,11 +28,11 @@ from clipteacher.inference.cells import Side, parts, rounding
 LogitsAt: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Rows (r,) and columns (c,) of positions, int64, ascending, to their logits (N, r, c), floating point."""
 
-_FEWEST: Final = 64
+_FEWEST: Final = 16
 _LEAST: Final = 2**20
 _PER_CORNER: Final = 40
-"""Fewest classes, and fewest logits at full size, in all and for each corner of each cell, from which on labels by
-cells were clearly faster on CPUs."""
+"""Fewest classes for each corner of a cell, and fewest logits at full size, in all and for each corner of each cell,
+from which on labels by cells were clearly faster on CPUs."""
 
 _MOST_CANDIDATES: Final = 0.25
 """Share of all classes in all cells beyond which it is faster to enlarge every class."""
@@ -95,7 +95,7 @@ class _Open(NamedTuple):
 
 
 class _Decided(NamedTuple):
-    """Pixels y · W + x and their labels, (P · Q, U), int64; those in doubt, (D,), and the classes in question, (n,)."""
+    """Pixels y · W + x and their labels, (U, P · Q), int64; those in doubt, (D,), and the classes in question, (n,)."""
 
     pixels: Tensor
     labels: Tensor
@@ -105,17 +105,18 @@ class _Decided(NamedTuple):
 
 def worthwhile(classes: int, pixels: int) -> bool:
     """Return whether there are enough classes on a photo of enough pixels for labels by cells to be faster."""
-    return classes >= _FEWEST and classes * pixels >= _LEAST
+    return classes >= 4 * _FEWEST and classes * pixels >= _LEAST  # a cell has four corners or more
 
 
 def serves(rows: Side, columns: Side, classes: int, max_logits: int) -> bool:
-    """Return whether the corners of a cell are within `max_logits`, and few for its pixels.
+    """Return whether the corners of a cell are within `max_logits`, and few for the classes and for its pixels.
 
     They are many where windows overlap much.
     """
     corners = rows.corners.shape[1] * columns.corners.shape[1]
     cells, pixels = len(rows.corners) * len(columns.corners), len(rows.run) * len(columns.run)
-    return corners * classes <= max_logits and _PER_CORNER * corners * cells <= classes * pixels
+    few = corners * classes <= max_logits and corners * _FEWEST <= classes
+    return few and _PER_CORNER * corners * cells <= classes * pixels
 
 
 @torch.no_grad()
@@ -255,16 +256,18 @@ def _decide(part: _Part, opened: _Open, cell: Tensor, ids: Tensor, max_logits: i
 
 def _decide_some(part: _Part, opened: _Open, cell: Tensor, ids: Tensor) -> _Decided:
     """Enlarge the candidates (q,) of cells (q,), and find the best at each pixel."""
-    logits = _mixed(part.logits[ids, opened.corners[..., cell]], opened.tall[..., cell], opened.wide[..., cell])
-    highest = logits.new_full(opened.pixels.shape, -torch.inf)
-    highest.scatter_reduce_(1, cell.expand(len(logits), -1), logits, "amax")
-    pixel, pair = (logits >= highest[:, cell] - part.margin).nonzero(as_tuple=True)
-    at = pixel * opened.pixels.shape[1] + cell[pair]
-    labels = torch.zeros_like(opened.pixels).flatten()
+    mixed = _mixed(part.logits[ids, opened.corners[..., cell]], opened.tall[..., cell], opened.wide[..., cell])
+    logits, counts = mixed.T.contiguous(), cell.bincount(minlength=opened.pixels.shape[1])
+    highest = torch.segment_reduce(logits, "max", lengths=counts, axis=0)
+    bar = highest.sub_(part.margin).index_select(0, cell)
+    pair, pixel = (logits >= bar).nonzero(as_tuple=True)
+    pixels = opened.pixels.T
+    at = cell[pair] * pixels.shape[1] + pixel
+    labels = torch.zeros_like(pixels).flatten()
     labels[at] = ids[pair]
     several = at.bincount(minlength=len(labels)) > 1
-    doubt, classes = opened.pixels.flatten()[several], torch.unique(ids[pair[several[at]]])
-    return _Decided(opened.pixels, labels.view_as(opened.pixels), doubt, classes)
+    doubt, classes = pixels.flatten()[several], torch.unique(ids[pair[several[at]]])
+    return _Decided(pixels, labels.view_as(pixels), doubt, classes)
 
 
 def _mixed(corners: Tensor, tall: Tensor, wide: Tensor) -> Tensor:

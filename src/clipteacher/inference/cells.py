@@ -1,8 +1,9 @@
-"""Cells of a photo: rectangles of pixels whose logits are mixed from the same positions of the network's output."""
+"""Cells of a photo: rectangles of pixels whose logits are mixed from the same few positions of the network's output."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 
 class Side(NamedTuple):
-    """The cells along one side of a photo: G runs of pixels, each mixed from the same positions.
+    """The cells along one side of a photo: G runs of pixels, each mixed from at most K positions.
 
     Attributes:
         corners: The K positions of each run, (G, K), int64; the last is repeated where a run has fewer.
@@ -28,6 +29,10 @@ class Side(NamedTuple):
 def cells_along(shares: Tensor) -> Side:
     """Find the cells along one side of a photo.
 
+    Neighbouring pixels with the same positions are a run. Every run takes the time of the largest; so where there are
+    short and long ones, as after two resizings, neighbours become one run that is no longer than another, and has no
+    more positions than another, or a quarter more.
+
     Args:
         shares: The share of each of h positions in each of H pixels, (H, h), floating point; rows add up to 1.
 
@@ -38,17 +43,34 @@ def cells_along(shares: Tensor) -> Side:
     """
     used = shares != 0
     changes = (used[1:] != used[:-1]).any(dim=1)
-    run = torch.cat([changes.new_zeros(1), changes]).cumsum(dim=0)
+    run = _joined(torch.cat([changes.new_zeros(1), changes]).cumsum(dim=0), used)
     lengths = run.bincount()
     last = lengths.cumsum(dim=0) - 1
     steps = torch.arange(int(lengths.max()), device=run.device)
     pixels = torch.minimum((last - lengths + 1)[:, None] + steps, last[:, None])
-    counts = used[last].sum(dim=1, keepdim=True)
+    of_run = used[pixels].any(dim=1)
+    counts = of_run.sum(dim=1, keepdim=True)
     slots = torch.arange(int(counts.max()), device=run.device)
-    in_use = used[last].byte().argsort(dim=1, descending=True, stable=True)  # those in use first, in their order
+    in_use = of_run.byte().argsort(dim=1, descending=True, stable=True)  # those in use first, in their order
     corners = in_use.gather(1, torch.minimum(slots, counts - 1))
     own = shares[pixels[:, :, None], corners[:, None]] * (slots < counts)[:, None]
     return Side(corners, own, pixels, run)
+
+
+def _joined(run: Tensor, used: Tensor) -> Tensor:
+    """Join neighbouring runs of pixels (H,), int64, by the positions that each pixel uses, (H, h) bool."""
+    longest, most = int(run.bincount().max()), int(used.sum(dim=1).max())
+    most += most // 4
+    joined, begin, held = list[int](), 0, used[0]
+    ends = (run[1:] != run[:-1]).nonzero()[:, 0].add(1).tolist()
+    for first, end in pairwise([0, *ends, len(run)]):
+        both = held | used[first]
+        if end - begin > longest or int(both.sum()) > most:
+            begin, both = first, used[first]
+        held = both
+        number = joined[-1] + (begin == first) if joined else 0
+        joined += [number] * (end - first)
+    return torch.tensor(joined, device=run.device)
 
 
 def rounding(rows: Side, columns: Side) -> float:
