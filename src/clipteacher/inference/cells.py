@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -59,18 +59,16 @@ def cells_along(shares: Tensor) -> Side:
 
 def _joined(run: Tensor, used: Tensor) -> Tensor:
     """Join neighbouring runs of pixels (H,), int64, by the positions that each pixel uses, (H, h) bool."""
-    longest, most = int(run.bincount().max()), int(used.sum(dim=1).max())
-    most += most // 4
-    joined, begin, held = list[int](), 0, used[0]
-    ends = (run[1:] != run[:-1]).nonzero()[:, 0].add(1).tolist()
-    for first, end in pairwise([0, *ends, len(run)]):
-        both = held | used[first]
-        if end - begin > longest or int(both.sum()) > most:
-            begin, both = first, used[first]
-        held = both
-        number = joined[-1] + (begin == first) if joined else 0
-        joined += [number] * (end - first)
-    return torch.tensor(joined, device=run.device)
+    lengths, most = run.bincount().tolist(), int(used.sum(dim=1).max())
+    positions = [set[int]() for _ in lengths]
+    for number, position in used[[0, *accumulate(lengths[:-1])]].nonzero().tolist():
+        positions[number].add(position)
+    numbers, held, length = [0], positions[0], lengths[0]
+    for own, further in zip(positions[1:], lengths[1:], strict=True):
+        apart = length + further > max(lengths) or len(held | own) > most + most // 4
+        held, length = (own, further) if apart else (held | own, length + further)
+        numbers.append(numbers[-1] + apart)
+    return torch.tensor(numbers, device=run.device)[run]
 
 
 def rounding(rows: Side, columns: Side) -> float:
