@@ -2,7 +2,7 @@
 
 All classes are enlarged alike: the logit of class c at a pixel is a mean of a few positions k of the network's output,
 z_c = Σ_k w_k s_c(k) with w_k ≥ 0 and Σ_k w_k = 1. That holds for one bilinear interpolation, for two in a row, and for
-the mean over windows. Pixels that are mixed from the same positions are a cell, and those positions are its corners:
+the mean over windows. Pixels that are mixed from the same few positions are a cell, these positions its corners:
 
     min_k (s_n(k) - s_m(k))  ≤  z_n - z_m  ≤  max_k (s_n(k) - s_m(k))    everywhere in the cell.
 
