@@ -100,8 +100,8 @@ def test_the_plan_repeats_the_run(ran: tuple[Path, str], tmp_path: Path) -> None
 def test_words_said_later_get_a_calibration(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     metrics = train(photos, out, "--hold-out", "boat, sand")
-    assert (metrics["protocol"], metrics["calibration"]) == ("mine-18-2", 0.25)
-    assert Segmenter.from_pretrained(out / "model").settings.calibration == 0.25
+    assert (metrics["protocol"], metrics["calibration"]) == ("mine-18-2", 0.3)
+    assert Segmenter.from_pretrained(out / "model").settings.calibration == 0.3
     plan = yaml.safe_load((out / "plan.yaml").read_text())
     assert plan["data"]["unseen"] == ["sand", "boat"]
     assert "calibration" in capsys.readouterr().out
