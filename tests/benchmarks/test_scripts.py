@@ -421,7 +421,7 @@ def test_rare_classes(run: Run, tmp_path: Path) -> None:
         assert f"| {setting} | {row} | " in shown
 
 
-def test_seed_spread(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seed_spread(run: Run, tmp_path: Path) -> None:
     """A run has the first weights of one seed and the order of another; the training itself is made up."""
     begun: list[tuple[int, int]] = []
 
@@ -443,22 +443,8 @@ def test_seed_spread(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     held_out = {"unseen": ["cow"], "settings": {"mine": [], "other": []}}
     written = {"config": "configs/msrc21.yaml", "seeds": [5], **held_out, "held_out": [["x"], ["a cat", "car"]]}
     grid.write_text(json.dumps(written))
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    options = [
-        grid,
-        "--setting",
-        "mine",
-        "--list",
-        1,
-        "--seeds",
-        1,
-        2,
-        3,
-        "--lines",
-        lines,
-        "--runs",
-        tmp_path / "runs",
-    ]
+    words = ["--setting", "mine", "--list", 1, "--seeds", 1, 2, 3]
+    options = [grid, *words, "--lines", lines, "--runs", tmp_path / "runs"]
     shown = run("seed_spread", *options, configured_session=session, data_of=lambda grid, data, runs: tmp_path)
     assert begun == [(1, 1), (2, 1), (1, 2), (3, 1), (1, 3)]
     assert "| weights | 3 | 20.0 ± 10.0 | 50.0 ± 0.0 | 50.0 ± 0.0 | 50.0 ± 0.0 | 20.0 ± 10.0 | 30.0 ± 0.0 |" in shown

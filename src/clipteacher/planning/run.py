@@ -1,8 +1,8 @@
-"""A plan made, and carried out: look, decide, ask the teacher, train."""
+"""A plan made: look, decide, ask the teacher, write it down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,16 +27,12 @@ from clipteacher.planning.measure import measure
 from clipteacher.planning.parts import Part, choose_student, choose_teacher
 from clipteacher.planning.plan import Choices, Decision, Sizes, choose_sizes, configuration, decisions
 from clipteacher.teachers.teacher import Teacher
-from clipteacher.training.session import TrainingResult
 from clipteacher.utils.atomic_files import user_cache, write_atomically
 
 _ASKED: Final = 60  # photos on which the teacher is asked about wanted words
 
 PLAN: Final = "plan.yaml"
 """What was decided, with its reasons: a configuration of `clipteacher fit`, in the run's folder."""
-
-Train = Callable[[Sequence[str]], TrainingResult]
-"""Trains by the arguments of `clipteacher fit`, and shows the steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,23 +188,14 @@ def ask_teacher(plan: RunPlan) -> WantedReport | None:
     return report
 
 
-def train_plan(plan: RunPlan, train: Train) -> TrainingResult:
-    """Carry out a plan: write it down, and train.
-
-    Args:
-        plan: The plan.
-        train: Trains.
-
-    Returns:
-        The finished run. Its folder holds `plan.yaml` too, what was decided.
+def write_plan(plan: RunPlan) -> None:
+    """Write a plan down in its run's folder: `plan.yaml`, by which it is trained.
 
     Raises:
-        KeyboardInterrupt: The user stopped it.
-        DataError, NonFiniteLossError, OSError: As `Session.start`.
+        OSError: It cannot be written.
     """
-    text, path = _comments(plan) + yaml.safe_dump(plan.config, sort_keys=False), plan.out / PLAN
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    return train(["--config", str(path), "--out", str(plan.out)])
+    text = _comments(plan) + yaml.safe_dump(plan.config, sort_keys=False)
+    write_atomically(plan.out / PLAN, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def _comments(plan: RunPlan) -> str:

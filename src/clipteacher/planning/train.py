@@ -16,7 +16,7 @@ from clipteacher.convert.layouts import LayoutOptions
 from clipteacher.data.class_list import listed_words, words_of_file
 from clipteacher.planning.data import prepare_data
 from clipteacher.planning.plan import Decision
-from clipteacher.planning.run import PLAN, RunPlan, ask_teacher, plan_run, train_plan
+from clipteacher.planning.run import PLAN, RunPlan, ask_teacher, plan_run, write_plan
 from clipteacher.teachers.teacher import Teacher
 from clipteacher.training.datamodule import FolderDataModule
 from clipteacher.training.keywords import check_keywords
@@ -152,8 +152,8 @@ def carry_out(plan: RunPlan, console: Console) -> TrainingResult:
     Raises:
         DataError, KeyboardInterrupt, NonFiniteLossError, OSError: As `train_photos`.
     """
-    with Stages(console, 1) as stages, stages.stage("run", "Training"):
-        return train_plan(plan, lambda options: train_in_stage(options, stages))
+    write_plan(plan)
+    return _trained(plan.out, console)
 
 
 def resume_photos(run: RunFolder, console: Console) -> TrainingResult:
@@ -166,8 +166,13 @@ def resume_photos(run: RunFolder, console: Console) -> TrainingResult:
     Raises:
         DataError, KeyboardInterrupt, NonFiniteLossError, OSError, ValueError: As `train_photos`.
     """
+    return _trained(run.path, console, "--resume")
+
+
+def _trained(folder: Path, console: Console, *more: str) -> TrainingResult:
+    """Train by the plan in a folder, with a bar."""
     with Stages(console, 1) as stages, stages.stage("run", "Training"):
-        return train_in_stage(["--config", str(run.path / PLAN), "--out", str(run.path), "--resume"], stages)
+        return train_in_stage(["--config", str(folder / PLAN), "--out", str(folder), *more], stages)
 
 
 def decision_table(decisions: Sequence[Decision]) -> Table:
