@@ -91,6 +91,43 @@ def test_what_is_not_begun_is_dropped_when_something_stops(where: str) -> None:
     assert not any(thread.name.startswith("ThreadPool") for thread in threading.enumerate() if thread.is_alive())
 
 
+def test_nothing_is_begun_after_what_failed() -> None:
+    failed, begun = threading.Event(), []
+
+    def function(number: int) -> None:
+        begun.append(number)
+        if number == 1:
+            failed.set()
+            raise OSError("the disk is full")
+
+    def items() -> Iterator[int]:
+        yield from (0, 1)
+        failed.wait(5)
+        time.sleep(0.05)  # the thread is free, and what comes now would be begun at once
+        yield 2
+        time.sleep(0.05)
+
+    with pytest.raises(OSError, match="the disk is full"):
+        list(map_ahead(function, items(), count=3))
+    assert begun == [0, 1]
+
+
+def test_what_came_before_the_failed_one_is_ended() -> None:
+    failed = threading.Event()
+
+    def function(number: int) -> int:
+        if number == 1:
+            failed.set()
+            raise OSError("the disk is full")
+        failed.wait(5)
+        return number
+
+    with closing(map_ahead(function, range(2), count=2)) as found:
+        assert next(found) == 0
+        with pytest.raises(OSError, match="the disk is full"):
+            next(found)
+
+
 def test_an_error_of_an_iterable_in_another_thread_is_raised_here() -> None:
     def items() -> Iterator[int]:
         yield 1

@@ -61,16 +61,23 @@ def segment(arguments: Sequence[str]) -> None:
         save_picture(picture, to.drawn, software=MADE_BY)
         save_id_png(np.where(result.labels == NONE, none, result.labels), to.ids, software=MADE_BY)
 
-    done, pipeline = Done({}, [], {}), segmenter.settings.pipeline
-    segmented, at_once = _segmented(segmenter, background, given)
+    done, pipeline = Done({}, {}, {}), segmenter.settings.pipeline
+    segmented, batch_size = _segmented(segmenter, background, given)
     try:
         with plain_warnings():
             segment_all(
-                found, files, segmented, save, done, max_pixels=given.max_pixels, pipeline=pipeline, at_once=at_once
+                found,
+                files,
+                segmented,
+                save,
+                done,
+                max_pixels=given.max_pixels,
+                pipeline=pipeline,
+                batch_size=batch_size,
             )
+        done = done.in_order_of(found)
         if given.areas is not None:
-            areas = {photo.path: done.areas[photo.path] for photo in found.photos if photo.path in done.areas}
-            write_table(areas, segmenter.class_names, given.areas)
+            write_table(done.areas, segmenter.class_names, given.areas)
     except (KeyboardInterrupt, OSError) as error:
         say_stopped(error, done, given.out, given.areas)
     listed = ", ".join(f"{i} {name}" for i, name in enumerate(segmenter.class_names))
@@ -78,7 +85,7 @@ def segment(arguments: Sequence[str]) -> None:
     print(printable(f"Ids: {listed}" + (f", {none} none of these" if none_too else "")))
     print(printable(f"Written: {2 * len(done.areas)} pictures in {given.out}"))
     say_bounded(done.bounded)
-    say_left_out(found, done.failed)
+    say_left_out(found, [*done.failed.values()])
 
 
 def _parser() -> CommandParser:
@@ -142,12 +149,13 @@ def _segmenter(given: Namespace) -> tuple[Segmenter | OnnxSegmenter, list[str]]:
 
 def _segmented(
     segmenter: Segmenter | OnnxSegmenter, background: Sequence[str], given: Namespace
-) -> tuple[SegmentPhotos, int]:
-    """Return what segments photos, and how many it is given together: several are faster on a GPU alone."""
+) -> tuple[SegmentPhotos, int | None]:
+    """Return what segments photos, and how many it is given together: on a GPU several, on a CPU None, side by side."""
     from clipteacher.segmenter.segmenter import Segmenter
 
     options: dict[str, Any] = {"threshold": given.threshold, "background_prompts": background}
     if isinstance(segmenter, Segmenter):
-        together = 1 if segmenter.text_features.device.type == "cpu" else GPU_BATCH
-        return partial(segmenter.segment_batch, **options), together
-    return lambda photos: [segmenter.segment(photo, **options) for photo in photos], 1
+        return partial(segmenter.segment_batch, **options), (
+            None if segmenter.text_features.device.type == "cpu" else GPU_BATCH
+        )
+    return lambda photos: [segmenter.segment(photo, **options) for photo in photos], None

@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,14 @@ from clipteacher.cli.result_files import ResultFiles
 from clipteacher.data.files import DataError
 from clipteacher.data.photo import eight_bits, read_photo
 from clipteacher.data.photo_search import FoundPhoto, FoundPhotos, described
-from clipteacher.inference.placement import bounded_note
+from clipteacher.inference.placement import MOST_PIXELS, bounded_note, working_pixels
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmentation import Segmentation
 from clipteacher.utils.ahead import map_ahead
 from clipteacher.utils.printable import printable
+from clipteacher.utils.side_by_side import SideBySide
+
+_T = TypeVar("_T")
 
 SegmentPhotos: TypeAlias = Callable[[list[NDArray[Any]]], list[Segmentation]]
 """Segments photos (H, W, 3), as `read_photo` gives them."""
@@ -46,8 +49,16 @@ class Done(NamedTuple):
     """
 
     areas: dict[Path, tuple[dict[str, float], float]]
-    failed: list[DataError]
+    failed: dict[Path, DataError]
     bounded: dict[Path, str]
+
+    def in_order_of(self, found: FoundPhotos) -> Done:
+        """Return the same in the order of the photos, which do not end in it."""
+
+        def ordered(some: Mapping[Path, _T]) -> dict[Path, _T]:
+            return {photo.path: some[photo.path] for photo in found.photos if photo.path in some}
+
+        return Done(ordered(self.areas), ordered(self.failed), ordered(self.bounded))
 
 
 def segment_all(
@@ -59,21 +70,20 @@ def segment_all(
     *,
     max_pixels: int,
     pipeline: TestPipeline,
-    at_once: int = 1,
+    batch_size: int | None = None,
 ) -> None:
     """Segment all photos, with a bar; one that cannot be read does not stop the others.
-
-    The next photos are read and the ones before are written while the network has its turn.
 
     Args:
         found: The photos.
         files: The files of each, in the same order.
         segmented: Segments some.
-        save: Writes the files of one; called in another thread.
+        save: Writes the files of one; called in other threads.
         done: What came of each is noted here, so that it is known when something stops this.
         max_pixels: Photos of more pixels are not read.
         pipeline: In which size the network sees photos.
-        at_once: Photos that are given to the network together; as many are read ahead and written behind.
+        batch_size: Photos that are given to the network together, while the next ones are read and the ones before are
+            written. None gives it one at a time, several side by side in threads of their own.
 
     Raises:
         KeyboardInterrupt: The user stopped it.
@@ -86,45 +96,86 @@ def segment_all(
         done.areas[path] = answer.areas, answer.none_area
         if note := bounded_note(photo.shape[0], photo.shape[1], pipeline):
             done.bounded[path] = note
+        progress.advance(task)
 
-    jobs = list(zip(found.photos, files, strict=True))
+    def note(path: Path, fault: DataError) -> None:
+        done.failed[path] = fault
+        progress.advance(task)
+
+    read, jobs = partial(_read, max_pixels), list(zip(found.photos, files, strict=True))
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("Segmenting", total=len(jobs))
-
-        def note(fault: DataError) -> None:
-            done.failed.append(fault)
-            progress.advance(task)
-
-        with (
-            closing(_results(jobs, segmented, note, max_pixels, at_once)) as results,
-            closing(map_ahead(write, results, at_once)) as written,
-        ):
-            for _ in written:
-                progress.advance(task)
+        if batch_size is None:
+            _side_by_side(jobs, read, segmented, write, note, pipeline)
+        else:
+            _in_batches(jobs, read, segmented, write, note, batch_size)
 
 
-def _results(
-    jobs: Sequence[_Job], segmented: SegmentPhotos, note: Callable[[DataError], None], max_pixels: int, at_once: int
-) -> Generator[_Result, None, None]:
-    """Read photos ahead and segment them; faults are noted, and the others yielded."""
-    with closing(map_ahead(partial(_read, max_pixels), jobs, at_once)) as photos:
-        while some := list(islice(photos, at_once)):
-            whole = [(job[0].path, photo) for job, photo in some if not isinstance(photo, DataError)]
-            answers = iter(_segmented(segmented, whole))
-            for job, photo in some:
-                answer = photo if isinstance(photo, DataError) else next(answers)
-                if not isinstance(photo, DataError) and not isinstance(answer, DataError):
-                    yield job, photo, answer
-                elif isinstance(answer, DataError):
-                    note(answer)
+def _side_by_side(
+    jobs: Sequence[_Job],
+    read: Callable[[_Job], NDArray[Any] | DataError],
+    segmented: SegmentPhotos,
+    write: Callable[[_Result], None],
+    note: Callable[[Path, DataError], None],
+    pipeline: TestPipeline,
+) -> None:
+    """Read, segment and write each photo in a thread, as many at once as their sizes allow; what fails, again alone."""
+    places = SideBySide(room=MOST_PIXELS)
+
+    def attempt(job: _Job, photo: NDArray[Any], size: int) -> DataError | None:
+        with places.place(size):
+            (answer,) = _segmented(segmented, [(job[0].path, photo)])
+            if isinstance(answer, DataError):
+                return answer
+            write((job, photo, answer))
+            return None
+
+    def one(job: _Job) -> None:
+        photo = read(job)
+        if isinstance(photo, DataError):
+            return note(job[0].path, photo)
+        size = working_pixels(photo.shape[0], photo.shape[1], pipeline)
+        if fault := attempt(job, photo, size) and attempt(job, photo, MOST_PIXELS):
+            note(job[0].path, fault)
+
+    with closing(map_ahead(one, jobs, places.count)) as written:
+        for _ in written:
+            pass
 
 
-def _read(max_pixels: int, job: _Job) -> tuple[_Job, NDArray[Any] | DataError]:
+def _in_batches(
+    jobs: Sequence[_Job],
+    read: Callable[[_Job], NDArray[Any] | DataError],
+    segmented: SegmentPhotos,
+    write: Callable[[_Result], None],
+    note: Callable[[Path, DataError], None],
+    batch_size: int,
+) -> None:
+    """Segment photos together, while the next ones are read and the ones before are written."""
+
+    def results() -> Generator[_Result, None, None]:
+        with closing(map_ahead(lambda job: (job, read(job)), jobs, batch_size)) as photos:
+            while some := list(islice(photos, batch_size)):
+                whole = [(job[0].path, photo) for job, photo in some if not isinstance(photo, DataError)]
+                answers = iter(_segmented(segmented, whole))
+                for job, photo in some:
+                    answer = photo if isinstance(photo, DataError) else next(answers)
+                    if not isinstance(photo, DataError) and not isinstance(answer, DataError):
+                        yield job, photo, answer
+                    elif isinstance(answer, DataError):
+                        note(job[0].path, answer)
+
+    with closing(results()) as found, closing(map_ahead(write, found, batch_size)) as written:
+        for _ in written:
+            pass
+
+
+def _read(max_pixels: int, job: _Job) -> NDArray[Any] | DataError:
     """Read a photo, or say what is wrong with it."""
     try:
-        return job, read_photo(job[0].path, max_pixels=max_pixels)
+        return read_photo(job[0].path, max_pixels=max_pixels)
     except (DataError, MemoryError, RuntimeError) as error:
-        return job, _fault(job[0].path, error)
+        return _fault(job[0].path, error)
 
 
 def _segmented(segmented: SegmentPhotos, photos: Sequence[tuple[Path, NDArray[Any]]]) -> list[Segmentation | DataError]:

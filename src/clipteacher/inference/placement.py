@@ -14,6 +14,8 @@ OWN_SIZE: Final = TestPipeline(short_side=None, mode="whole")
 MOST_PIXELS: Final = 2**22
 """Pixels that a network is given at once, such as 2048 x 2048: activations take some 0.4 GB a megapixel, or more."""
 
+_PHOTO_PIXELS: Final = 8  # pixels of a photo, with its labels, that take as much memory as one that a network is given
+
 _LONGEST: Final = 2**16  # pixels of a side: a photo of one row is padded to 32 of them or more
 
 
@@ -53,6 +55,16 @@ def input_size(height: int, width: int, pipeline: TestPipeline) -> tuple[int, in
     most = MOST_PIXELS if pipeline.mode == "whole" else max(MOST_PIXELS, height * width)
     scale = min(math.sqrt(most / math.prod(size)), _LONGEST / max(size))
     return size if scale >= 1 else (max(int(scale * size[0]), 1), max(int(scale * size[1]), 1))
+
+
+def working_pixels(height: int, width: int, pipeline: TestPipeline) -> int:
+    """Return the share of `MOST_PIXELS` that a photo takes while it is segmented: what is worked on at once adds up.
+
+    Example:
+        >>> working_pixels(480, 640, OWN_SIZE), working_pixels(3000, 4000, TestPipeline(320, "whole"))
+        (307200, 1500000)
+    """
+    return max(math.prod(input_size(height, width, pipeline)), height * width // _PHOTO_PIXELS)
 
 
 def bounded_note(height: int, width: int, pipeline: TestPipeline) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ HATCH_COLOUR: Final = (122, 122, 122)
 """Colour of the stripes over ignored pixels, RGB."""
 
 _WIDEST = 20  # width at which a name is broken into lines, in sizes of type
+_LINE, _BASELINE = 1.5, 1.08  # height of a line, and of its baseline from the top, likewise
+
+_KEPT: Final = 128
+"""Drawings of names that are kept, and of shares: setting type is half the time that a small overlay takes."""
 
 
 class LegendEntry(NamedTuple):
@@ -84,28 +89,50 @@ def draw_legend(entries: Sequence[LegendEntry], width: int, size: int) -> Image.
 
 def _drawn(entry: LegendEntry, width: int, size: int) -> Image.Image:
     """Draw an entry, at most `width` wide: swatch, name in lines, and behind the last line the mark and the detail."""
-    (text, font), gap = lettering(entry.name, entry.fallback, size), size // 2
+    detail = _detail(entry.detail, size) if entry.detail else None
+    detail_width = detail.width if detail else 0
+    colour = None if entry.colour is None else (entry.colour[0], entry.colour[1], entry.colour[2])
+    named, end = _named(entry.name, entry.fallback, colour, entry.unseen, width - detail_width, size)
+    if detail is None:
+        return named
+    picture = Image.new("RGB", (max(named.width, end + detail_width), named.height), "white")
+    picture.paste(named, (0, 0))
+    picture.paste(detail, (end, named.height - detail.height))
+    return picture
+
+
+@lru_cache(maxsize=_KEPT)
+def _named(
+    name: str, fallback: str, colour: tuple[int, int, int] | None, unseen: bool, width: int, size: int
+) -> tuple[Image.Image, int]:
+    """Draw an entry without its detail, and say where its last line ends, in pixels."""
+    (text, font), gap = lettering(name, fallback, size), size // 2
     tag = typeface(max(8, round(0.78 * size)))
-    tag_width = 2 * gap + tag.getlength("unseen") if entry.unseen else 0
-    detail_width = gap + typeface(size).getlength(entry.detail) if entry.detail else 0
-    others, line_height = size + gap + 4 + tag_width + detail_width, round(1.5 * size)
+    tag_width = 2 * gap + tag.getlength("unseen") if unseen else 0
+    others, line_height = size + gap + 4 + tag_width, round(_LINE * size)
     lines = wrapped(text, font, min(_WIDEST * size, width - others))
     full_width = math.ceil(others + max(map(font.getlength, lines)))
     picture = Image.new("RGB", (full_width, len(lines) * line_height), "white")
-    draw, top, baseline = ImageDraw.Draw(picture), round(0.24 * size), round(1.08 * size)
-    if entry.colour is None:
+    draw, top, baseline = ImageDraw.Draw(picture), round(0.24 * size), round(_BASELINE * size)
+    if colour is None:
         picture.paste(Image.fromarray(hatching(size, size, max(3, size // 3))), (0, top))
-    fill = None if entry.colour is None else tuple(entry.colour)
-    draw.rectangle((0, top, size - 1, top + size - 1), fill=fill, outline=INK)
+    draw.rectangle((0, top, size - 1, top + size - 1), fill=colour, outline=INK)
     for number, line in enumerate(lines):
-        write(draw, (size + gap, baseline + number * line_height), line, font, bold=entry.unseen)
+        write(draw, (size + gap, baseline + number * line_height), line, font, bold=unseen)
     baseline += (len(lines) - 1) * line_height
     end: float = size + gap + font.getlength(lines[-1]) + 2
-    if entry.unseen:
+    if unseen:
         box = (end + 0.7 * gap, baseline - 0.95 * tag.size, end + tag_width - 0.5 * gap, baseline + 0.32 * tag.size)
         draw.rounded_rectangle(box, radius=0.35 * tag.size, outline=UNSEEN_INK, width=max(1, size // 16))
         write(draw, (end + 1.1 * gap, baseline - 0.04 * tag.size), "unseen", tag, colour=UNSEEN_INK)
         end += tag_width
-    if entry.detail:
-        write(draw, (end + gap, baseline), entry.detail, typeface(size), colour=PALE_INK)
+    return picture, math.ceil(end)
+
+
+@lru_cache(maxsize=_KEPT)
+def _detail(text: str, size: int) -> Image.Image:
+    """Draw what stands behind a name, with the gap before it, in a line."""
+    font, gap = typeface(size), size // 2
+    picture = Image.new("RGB", (math.ceil(gap + font.getlength(text)), round(_LINE * size)), "white")
+    write(ImageDraw.Draw(picture), (gap, round(_BASELINE * size)), text, font, colour=PALE_INK)
     return picture

@@ -124,13 +124,11 @@ def paint(
     known = labels != ignore
     if not known.any() or opacity == 0:
         return photo.copy()
-    ids = np.where(known, labels, 0)
-    painted = colours[ids]
-    weight = np.where(known, np.uint8(round(255 * opacity)), np.uint8(0))
-    border = _borders(labels, known)
-    painted[border] = (colours * 0.35).astype(np.uint8)[ids[border]]
-    weight[border] = round(255 * min(1, 1.6 * opacity))
-    return np.asarray(Image.composite(*(Image.fromarray(array) for array in (painted, photo, weight))))
+    shades = np.concatenate([colours, (colours * 0.35).astype(np.uint8), np.zeros((1, 3), np.uint8)])
+    weights = np.repeat([round(255 * opacity), round(255 * min(1, 1.6 * opacity)), 0], (len(colours), len(colours), 1))
+    rows = np.where(known, labels, 2 * len(colours)).astype(np.int32) + len(colours) * _borders(labels, known)
+    layers = shades.take(rows, axis=0), photo, weights.astype(np.uint8).take(rows)
+    return np.asarray(Image.composite(*(Image.fromarray(layer) for layer in layers)))
 
 
 def check_labels(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from clipteacher.segmenter.vocabulary import build_text_encoder
 from clipteacher.teachers.teacher import TextEncoder
 from clipteacher.utils.atomic_files import user_cache, write_atomically
 
+_ENCODING: Final = threading.Lock()  # threads neither build a tower twice nor drop a word that another is to read
 _FORMAT: Final = 1  # counted up where the same tower and name begin to give another vector
 MOST_WORDS: Final = 4096
 """Words that are kept in memory, 2 kB each with CLIP ViT-B/16: a page that strangers type into must not grow."""
@@ -93,7 +95,8 @@ class CachedText:
     @property
     def width(self) -> int:
         """Channels C of the joint space; builds the tower."""
-        return self._built().width
+        with _ENCODING:
+            return self._built().width
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Encode N names as unit vectors, (N, C), float32, on the CPU.
@@ -104,20 +107,21 @@ class CachedText:
             ImportError: A package of the tower is not installed.
             ValueError: The tower cannot be built, or a name is blank or longer than it reads.
         """
-        unknown = [name for name in names if name not in self._known]
-        cache = TextCache.of(self._spec) if unknown and self._on_disk else None
-        if cache is not None:
-            self._known |= cache.read(unknown)
-            unknown = [name for name in unknown if name not in self._known]
-        if unknown:
-            made = dict(zip(unknown, self._built().encode_text(unknown).float().cpu(), strict=True))
-            self._known |= made
+        with _ENCODING:
+            unknown = [name for name in names if name not in self._known]
+            cache = TextCache.of(self._spec) if unknown and self._on_disk else None
             if cache is not None:
-                cache.write(made)
-        found = torch.stack([self._known[name] for name in names])
-        for name in list(self._known)[:-MOST_WORDS]:  # the oldest
-            del self._known[name]
-        return found
+                self._known |= cache.read(unknown)
+                unknown = [name for name in unknown if name not in self._known]
+            if unknown:
+                made = dict(zip(unknown, self._built().encode_text(unknown).float().cpu(), strict=True))
+                self._known |= made
+                if cache is not None:
+                    cache.write(made)
+            found = torch.stack([self._known[name] for name in names])
+            for name in list(self._known)[:-MOST_WORDS]:  # the oldest
+                del self._known[name]
+            return found
 
     def spec(self) -> dict[str, Any]:
         """Return what builds the tower again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from itertools import repeat
 from typing import Any, Final, TypeVar
 
@@ -29,18 +29,29 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], count: int) -> Gen
         What the function returns, in the order of the items.
 
     Raises:
-        BaseException: What the function or the items raise. Calls that run are waited for, others are not begun, as
-            where the caller closes the iterator (`contextlib.closing`) before its end.
+        BaseException: What the function or the items raise. Calls that run are waited for, later ones are not begun
+            once one has failed, as where the caller closes the iterator (`contextlib.closing`) before its end.
 
     Example:
         >>> list(map_ahead(abs, [-1, 2, -3], count=2))
         [1, 2, 3]
     """
     pending: deque[Future[R]] = deque()
+    failed: list[int] = []
+
+    def call(number: int, item: T) -> R:
+        if failed and number > min(failed):  # the caller, who is to stop this, may not know yet
+            raise CancelledError
+        try:
+            return function(item)
+        except BaseException:
+            failed.append(number)
+            raise
+
     threads = ThreadPoolExecutor(count)
     try:
-        for item in items:
-            pending.append(threads.submit(function, item))
+        for number, item in enumerate(items):
+            pending.append(threads.submit(call, number, item))
             if len(pending) > count:
                 yield pending.popleft().result()
         while pending:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipteacher.data.photo import MAX_PIXELS
+from clipteacher.inference.placement import MOST_PIXELS, working_pixels
+from clipteacher.inference.settings import TestSettings
 from clipteacher.pictures import class_colours, paint, save_picture
 from clipteacher.pictures.legend import LegendEntry, draw_legend
 from clipteacher.pictures.saving import MADE_BY
@@ -21,20 +23,23 @@ from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.utils.ahead import iterate_ahead, map_ahead
 from clipteacher.utils.atomic_files import write_atomically
 from clipteacher.utils.packages import needed
+from clipteacher.utils.side_by_side import SideBySide
 from clipteacher.video.reading import OPENING, Frame, VideoReader
 from clipteacher.video.writing import CODECS, VideoWriter
 
 _TYPE = 16  # pixels, of the legend
 
-_Part: TypeAlias = "tuple[Any, NDArray[np.int64] | None]"  # a frame and its labels, or a packet of sound and None
-
 
 class PhotoSegmenter(Protocol):
-    """What segments a photo: a `Segmenter` or an `OnnxSegmenter`."""
+    """What segments a photo, several at once in threads: a `Segmenter` or an `OnnxSegmenter`."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names that it answers to."""
+
+    @property
+    def settings(self) -> TestSettings:
+        """How photos are tested."""
 
     def segment(
         self,
@@ -87,8 +92,8 @@ def segment_video(
     """Segment every frame of a video and write it with the classes in colour, whole or not at all.
 
     The result has the size, the frames and their times of the source, upright, in H.264 (VP9 for .webm), and its sound
-    where the format can hold it. A few frames are in memory at a time: the next is decoded and the one before encoded
-    while the network has its turn. Warnings say what is not as in the source.
+    where the format can hold it. A few frames are in memory at a time: the next ones are decoded and those before
+    encoded while the network has its turn, with some side by side. Warnings say what is not as in the source.
 
     Args:
         segmenter: Its `class_names` are drawn.
@@ -112,18 +117,20 @@ def segment_video(
     out = check_video_file(out, video)
     av, colours = needed("av", "av", "video"), class_colours(segmenter.class_names)
 
-    def segmented(part: Any) -> _Part:  # noqa: ANN401 (a frame, or PyAV's packet)
-        if not isinstance(part, Frame):
-            return part, None
-        return part, segmenter.segment(part.pixels, threshold=threshold, background_prompts=background_prompts).labels
+    places = SideBySide(room=MOST_PIXELS)
 
-    def painted(frame: Frame, labels: NDArray[np.int64]) -> Frame:
-        return Frame(paint(frame.pixels, labels, colours, opacity=opacity, ignore=NONE), frame.time)
+    def painted(part: Any) -> Any:  # noqa: ANN401 (a frame, or a packet of sound, which is PyAV's and stays as it is)
+        if not isinstance(part, Frame):
+            return part
+        height, width = part.pixels.shape[:2]
+        with places.place(working_pixels(height, width, segmenter.settings.pipeline)):
+            labels = segmenter.segment(part.pixels, threshold=threshold, background_prompts=background_prompts).labels
+            return Frame(paint(part.pixels, labels, colours, opacity=opacity, ignore=NONE), part.time)
 
     written: list[SegmentedVideo] = []
     try:
         with VideoReader(video, max_pixels=max_pixels) as reader:
-            write_atomically(out, lambda path: written.append(_write(reader, path, segmented, painted, progress)))
+            write_atomically(out, lambda path: written.append(_write(reader, path, painted, places.count, progress)))
     except av.error.FFmpegError as error:  # what reads turns its own into DataError
         raise OSError(f"{out}: cannot be written ({getattr(error, 'strerror', None) or error}).") from error
     _warn(Path(video), out, written[0])
@@ -133,25 +140,23 @@ def segment_video(
 def _write(
     reader: VideoReader,
     path: Path,
-    segmented: Callable[[Any], _Part],
-    painted: Callable[[Frame, NDArray[np.int64]], Frame],
+    painted: Callable[[Any], Any],
+    count: int,
     progress: Callable[[int, int | None], object] | None,
 ) -> SegmentedVideo:
-    """Read, paint and write frame after frame, and the sound between them; each of the three in a thread of its own."""
+    """Read frame after frame, paint some at a time and write them, and the sound between them, each in threads."""
     info, begin, frames = reader.info, time.perf_counter(), 0
 
-    def write(result: _Part) -> bool:
-        part, labels = result
-        if labels is None:
-            writer.copy(part)
-        else:
-            writer.write(painted(part, labels))
-        return labels is not None
+    def write(part: Any) -> bool:  # noqa: ANN401 (as `painted`)
+        frame = isinstance(part, Frame)
+        (writer.write if frame else writer.copy)(part)
+        return frame
 
     with (
         VideoWriter(path, info, reader.sound) as writer,
         closing(iterate_ahead(reader.parts())) as parts,
-        closing(map_ahead(write, map(segmented, parts), count=1)) as written,
+        closing(map_ahead(painted, parts, count)) as pictures,
+        closing(map_ahead(write, pictures, count=1)) as written,
     ):
         for _ in filter(None, written):
             frames += 1
