@@ -51,6 +51,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense_prediction, "worthwhile", lambda *_: True)
     monkeypatch.setattr(dense_prediction, "serves", lambda *_: True)
     monkeypatch.setattr(cell_labels, "_MOST_CANDIDATES", float("inf"))
+    monkeypatch.setattr(cell_labels, "_MOST_OF_FEW", float("inf"))
 
 
 def given_maps(outputs: Tensor) -> Callable[[Tensor], Tensor]:
@@ -200,6 +201,13 @@ def plain(size: int = 32, classes: int = 70) -> Tensor:
     return maps("patches", (1, classes, size, size), 0)
 
 
+def halves(size: int, classes: int) -> Tensor:
+    """Two classes, each clearly ahead in its half."""
+    logits = torch.zeros(1, classes, size, size)
+    logits[:, 0, : size // 2] = logits[:, 1, size // 2 :] = 4
+    return logits
+
+
 @pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
 def test_what_is_not_finite_is_left_to_the_tiles(value: float) -> None:
     logits = plain(8)
@@ -225,6 +233,10 @@ def test_where_cells_serve_and_where_not(monkeypatch: pytest.MonkeyPatch) -> Non
         "many names": (plain(64), 256, {}, True),
         "a map of noise": (maps("noise", (1, 70, 64, 64), 0), 256, {}, False),
         "few names": (plain(64, 21), 256, {}, False),
+        "few names on a large photo": (halves(32, 21), 1024, {}, True),
+        "two names on a large photo": (halves(32, 2), 1024, {}, True),
+        "two names on a photo of medium size": (halves(64, 2), 1024, {}, False),
+        "few names on a large photo, most of them in question": (plain(16, 21), 512, {}, False),
         "a small photo": (plain(16), 64, {}, False),
         "the corners of a cell exceed the bound": (plain(64), 256, {"max_logits": 4 * 70 - 1}, False),
         "windows that overlap often": (

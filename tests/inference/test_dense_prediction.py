@@ -211,6 +211,20 @@ def test_of_equal_names_the_first_is_taken(pipeline: TestPipeline) -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("few", [0, 2, 99])
+@pytest.mark.parametrize("max_logits", [1, 5 * 20 * 24, 10**6])
+def test_however_many_names_are_compared_at_a_time(few: int, max_logits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipteacher.inference.dense_prediction._FEW", few)
+    logits = torch.randn(1, 13, 5, 6, generator=torch.Generator().manual_seed(0)).round(decimals=1)
+    logits[:, 1] = logits[:, 7]
+    logits.requires_grad_()
+    prediction = DensePrediction(lambda _: logits, torch.zeros(1, 3, 20, 24), TestSettings(max_logits=max_logits))
+    labels = prediction.labels()
+    assert labels.dtype == torch.int64
+    assert torch.equal(labels, prediction.logits().argmax(dim=1))
+    assert not (labels == 7).any(), "of equal names the first"
+
+
 def test_the_network_sees_each_window_once_at_its_size() -> None:
     classifier = TextClassifier(names(2))
     for max_logits in (1, 10**9):

@@ -222,3 +222,29 @@ def test_wrong_input_is_an_error(change: dict[str, Any], message: str) -> None:
     given: dict[str, Any] = {"photo": photo(), "labels": halves(), "class_names": NAMES, **change}
     with pytest.raises(ValueError, match=message):
         overlay(**given)
+
+
+@pytest.mark.parametrize("side", [400, 700, 1600, 2600])
+def test_borders_in_large_photos_are_wider(side: int) -> None:
+    labels = np.zeros((side, side + 3), dtype=np.int64)
+    labels[: side // 2, : side // 2] = 1
+    labels[-40:] = -1
+    colours = np.array([[200, 0, 0], [0, 200, 0]], np.uint8)
+    painted = paint(np.zeros((*labels.shape, 3), np.uint8), labels, colours, ignore=-1)
+    brightness = painted[: side - 100, side // 4].max(axis=1)
+    rows = np.flatnonzero(brightness < 80)
+    wider = round(side / 1000)
+    assert rows.tolist() == list(range(side // 2 - 1 - wider, side // 2 + 1 + wider))
+    assert not painted[-40:].any()
+
+
+def test_entries_drawn_once_do_not_depend_on_what_was_drawn_before() -> None:
+    photo, labels = np.full((60, 90, 3), 128, np.uint8), np.zeros((60, 90), dtype=np.int64)
+    labels[:20] = 1
+    first = np.asarray(overlay(photo, labels, ["cat", "a rather long name of a thing"]))
+    np.asarray(overlay(photo, labels, ["a rather long name of a thing", "cat"]))
+    labels[:21] = 1
+    other = np.asarray(overlay(photo, labels, ["cat", "a rather long name of a thing"]))
+    labels[20:21] = 0
+    assert np.array_equal(first, np.asarray(overlay(photo, labels, ["cat", "a rather long name of a thing"])))
+    assert not np.array_equal(first, other), "the share is another"

@@ -31,11 +31,13 @@ LogitsAt: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 _FEWEST: Final = 16
 _LEAST: Final = 2**20
 _PER_CORNER: Final = 40
+_PER_CORNER_OF_FEW: Final = 400
 """Fewest classes for each corner of a cell, and fewest logits at full size, in all and for each corner of each cell,
-from which on labels by cells were clearly faster on CPUs."""
+from which on labels by cells were clearly faster on CPUs; and how many for each corner make up for fewer classes."""
 
 _MOST_CANDIDATES: Final = 0.25
-"""Share of all classes in all cells beyond which it is faster to enlarge every class."""
+_MOST_OF_FEW: Final = 0.1
+"""Share of all classes in all cells beyond which it is faster to enlarge every class; and where classes are few."""
 
 _AT_ONCE: Final = 1024
 """Cells whose candidates are found at once."""
@@ -103,9 +105,13 @@ class _Decided(NamedTuple):
     classes: Tensor
 
 
-def worthwhile(classes: int, pixels: int) -> bool:
-    """Return whether there are enough classes on a photo of enough pixels for labels by cells to be faster."""
-    return classes >= 4 * _FEWEST and classes * pixels >= _LEAST  # a cell has four corners or more
+def worthwhile(classes: int, pixels: int, positions: int) -> bool:
+    """Return whether labels by cells may be faster, by the pixels of a photo and the positions of the output for it.
+
+    It is less than `serves` asks, and known before there are cells: a cell has four corners or more.
+    """
+    logits = classes * pixels
+    return logits >= _LEAST and (classes >= 4 * _FEWEST or logits >= 4 * _PER_CORNER_OF_FEW * positions)
 
 
 def serves(rows: Side, columns: Side, classes: int, max_logits: int) -> bool:
@@ -115,8 +121,12 @@ def serves(rows: Side, columns: Side, classes: int, max_logits: int) -> bool:
     """
     corners = rows.corners.shape[1] * columns.corners.shape[1]
     cells, pixels = len(rows.corners) * len(columns.corners), len(rows.run) * len(columns.run)
-    few = corners * classes <= max_logits and corners * _FEWEST <= classes
-    return few and _PER_CORNER * corners * cells <= classes * pixels
+    least = _PER_CORNER_OF_FEW if _few(rows, columns, classes) else _PER_CORNER
+    return corners * classes <= max_logits and least * corners * cells <= classes * pixels
+
+
+def _few(rows: Side, columns: Side, classes: int) -> bool:
+    return rows.corners.shape[1] * columns.corners.shape[1] * _FEWEST > classes
 
 
 @torch.no_grad()
@@ -137,6 +147,7 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
     best = torch.zeros(len(rows.corners), len(columns.corners), dtype=torch.int64, device=rows.run.device)
     share, some = rounding(rows, columns), max(max_logits // classes, 1)
     at_once = max(min(some // (rows.corners.shape[1] * columns.corners.shape[1]), _AT_ONCE), 1)
+    most = _MOST_OF_FEW if _few(rows, columns, classes) else _MOST_CANDIDATES
     decided = list[_Decided]()
     for down, across in parts(rows, columns, some):
         some_rows, at_rows = torch.unique(rows.corners[down], return_inverse=True)
@@ -149,7 +160,7 @@ def cell_labels(logits_at: LogitsAt, rows: Side, columns: Side, classes: int, ma
         settled = ((winners == winners[0, 0]) & part.clear[corners]).flatten(0, 1).all(dim=0)
         best[down, across] = winners[0, 0]
         unsettled = (~settled).nonzero()
-        if _too_many(part, corners, unsettled, min(at_once, _PROBE)):
+        if _too_many(part, corners, unsettled, min(at_once, _PROBE), most):
             return None
         for cells in torch.split(unsettled, at_once) if len(unsettled) else ():
             top, left = cells.unbind(dim=1)
@@ -227,13 +238,13 @@ def _candidates(part: _Part, corners: Tensor) -> tuple[Tensor, Tensor]:
     return found, name
 
 
-def _too_many(part: _Part, corners: Tensor, unsettled: Tensor, probe: int) -> bool:
-    """Return whether unsettled cells (U, 2), among all of a part (R, C, g, h), have too many candidates."""
+def _too_many(part: _Part, corners: Tensor, unsettled: Tensor, probe: int, most: float) -> bool:
+    """Return whether unsettled cells (U, 2), among all of a part (R, C, g, h), have more than a share of candidates."""
     if not len(unsettled):
         return False
     top, left = unsettled[:: -(-len(unsettled) // probe)].unbind(dim=1)
     share = len(_candidates(part, corners[:, :, top, left])[0]) / len(top) / len(part.logits)
-    return share * len(unsettled) > _MOST_CANDIDATES * corners.shape[2] * corners.shape[3]
+    return share * len(unsettled) > most * corners.shape[2] * corners.shape[3]
 
 
 def _open(corners: Tensor, rows: Side, columns: Side, top: Tensor, left: Tensor) -> _Open:

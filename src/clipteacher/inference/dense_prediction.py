@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,6 +22,10 @@ from clipteacher.inference.text_classifier import TextClassifier
 Network: TypeAlias = Callable[[Tensor], Tensor]
 """Images (B, 3, H, W), float in [0, 1], to features (B, C, h, w) or class logits (B, N, h, w): a student, a teacher's
 dense tokens, a closed-set network, or an ONNX session."""
+
+
+_FEW: Final = 8
+"""Classes of which one after the other is compared, faster than by torch's `max` over them."""
 
 
 class Best(NamedTuple):
@@ -116,8 +120,8 @@ class DensePrediction:
     def labels(self, classifier: TextClassifier | None = None) -> Tensor:
         """Label every pixel with its best class, without the logits of all classes in memory.
 
-        With many names on a CPU, most pixels are labelled by the positions of the network's output around them, and
-        only names that may win are brought to full size, see `clipteacher.inference.cell_labels`.
+        With many names or on a large photo, on a CPU, most pixels are labelled by the positions of the network's output
+        around them, and only names that may win are brought to full size, see `clipteacher.inference.cell_labels`.
 
         Args:
             classifier: As `logits`.
@@ -163,8 +167,9 @@ class DensePrediction:
         """Label by cells, an image at a time; None where all classes should be enlarged."""
         device, classes, most = self._windows[0].output.device, stride.num_classes, self.settings.max_logits
         pixels = self._own_size[0] * self._own_size[1]
+        positions = sum(output[0, 0].numel() for output in self.features)
         # Not measured on GPUs, which enlarge fast, and would wait for each of the many small steps.
-        if device.type != "cpu" or not worthwhile(classes, pixels) or torch.compiler.is_compiling():
+        if device.type != "cpu" or not worthwhile(classes, pixels, positions) or torch.compiler.is_compiling():
             return None
         rows, columns = self._sides()
         if not serves(rows, columns, classes, most):
@@ -211,15 +216,15 @@ class DensePrediction:
         """
         best: Best | None = None
         for first, _, logits in self._tiles(stride, classes):
+            some = logits.detach()
             if pixels is not None:
-                area = logits[0, 0].numel()
-                logits = logits.flatten(2)[pixels // area, :, pixels % area]
-            values, ids = logits.max(dim=1)
-            found = Best(values, ids + first)
-            best = found if best is None else best.or_better(found)
+                area = some[0, 0].numel()
+                some = some.flatten(2)[pixels // area, :, pixels % area]
+            best = _best_yet(best, some, first)
         if best is None:
             raise ValueError("labels: got no class, expected at least one name")
-        return best.ids if classes is None else classes[best.ids]
+        ids = best.ids.long()
+        return ids if classes is None else classes[ids]
 
     def _tiles(self, stride: StrideLogits, classes: Tensor | None = None) -> Iterator[tuple[int, int, Tensor]]:
         """Yield logits (B, last - first, H, W) at the photos' own size, of runs first..last-1 of the classes.
@@ -248,3 +253,27 @@ class DensePrediction:
             total[..., *place] += window.full_size(logits)
             counts[place] += 1
         return total.div_(counts)
+
+
+def _best_yet(best: Best | None, logits: Tensor, first: int) -> Best:
+    """Keep the best of what was found, ids in int32, and of classes first.. with logits (B, n, H, W) or (D, n).
+
+    What was found is written over: on a large photo to make new tensors takes longer than to compare.
+    """
+    if logits.shape[1] > _FEW:
+        values, ids = logits.max(dim=1)
+        ids = (ids + first).int()
+        if best is None:
+            return Best(values, ids)
+        wins = values > best.values
+        torch.where(wins, ids, best.ids, out=best.ids)
+        torch.where(wins, values, best.values, out=best.values)
+        return best
+    if best is None:
+        values = logits[:, 0].clone()
+        best = Best(values, torch.full_like(values, first, dtype=torch.int32))
+    for number, values in enumerate(logits.unbind(dim=1), first):
+        wins = values > best.values
+        best.ids.masked_fill_(wins, number)
+        torch.where(wins, values, best.values, out=best.values)
+    return best
