@@ -40,13 +40,20 @@ from tables import row, spread, spread_of_ratios, table
 TITLES = ("of", "network alone, ms each", "network / command", "network / in turn")
 
 
-def copied(folder: Path, count: int, to: Path) -> list[Path]:
-    """Copy photos of a folder, over and over, until there are enough."""
+def copied(folder: Path, count: int, width: int | None, to: Path) -> list[Path]:
+    """Copy photos of a folder, over and over, until there are enough, or enlarge them to a width as JPEG."""
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     to.mkdir()
-    return [
-        Path(shutil.copy(found[i % len(found)], to / f"{i:05}{found[i % len(found)].suffix}")) for i in range(count)
-    ]
+    paths = []
+    for number in range(count):
+        source = found[number % len(found)]
+        paths.append(to / f"{number:05}{source.suffix if width is None else '.jpg'}")
+        if width is None:
+            shutil.copy(source, paths[-1])
+        else:
+            photo = Image.fromarray(eight_bits(read_photo(source)))
+            photo.resize((width, round(width * photo.height / photo.width))).save(paths[-1], quality=92)
+    return paths
 
 
 def film(photos: Sequence[NDArray[np.uint8]], path: Path) -> None:
@@ -83,8 +90,6 @@ def ways_of(
     """Return what is timed, for photos and for a video."""
     out = video.parent / "out"
     in_memory = [read_photo(path) for path in photos]
-    with VideoReader(video) as reader:
-        frames = [part.pixels for part in reader.parts()]
 
     def network(pictures: Sequence[NDArray[Any]]) -> None:
         at_once = 1 if segmenter.text_features.device.type == "cpu" else GPU_BATCH
@@ -92,18 +97,22 @@ def ways_of(
         wait(segmenter.text_features.device)
 
     command = ["--model", str(given.model), "--device", given.device]
-    return {
+    ways: dict[str, dict[str, Callable[[], object]]] = {
         "photos": {
             "network": lambda: network(in_memory),
             "command": lambda: segment([str(photos[0].parent), "--out", str(out), *command]),
             "in turn": lambda: photos_in_turn(segmenter, photos, video.with_name("in_turn")),
         },
-        "frames": {
+    }
+    if video.exists():
+        with VideoReader(video) as reader:
+            frames = [part.pixels for part in reader.parts()]
+        ways["frames"] = {
             "network": lambda: network(frames),
             "command": lambda: segment([str(video), "--out", str(video.with_name("found.mp4")), *command]),
             "in turn": lambda: frames_in_turn(segmenter, video, video.with_name("in_turn.mp4")),
-        },
-    }
+        }
+    return ways
 
 
 def cells(found: dict[str, Any]) -> list[object]:
@@ -121,6 +130,8 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--count", type=int, default=200, help="photos, and frames")
+    parser.add_argument("--width", type=int, help="to which photos are enlarged")
+    parser.add_argument("--photos-only", action="store_true", help="no video")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
@@ -130,9 +141,10 @@ def main() -> None:
     segmenter = Segmenter.from_pretrained(given.model).to(device(given.device)).eval()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        photos = copied(given.photos, given.count, Path(folder) / "photos")
+        photos = copied(given.photos, given.count, given.width, Path(folder) / "photos")
         video = Path(folder) / "film.mp4"
-        film([eight_bits(read_photo(path)) for path in photos], video)
+        if not given.photos_only:
+            film([eight_bits(read_photo(path)) for path in photos], video)
         height, width = read_photo(photos[0]).shape[:2]
         for of, ways in ways_of(segmenter, given, photos, video).items():
             runs = alternating(ways, given.rounds)

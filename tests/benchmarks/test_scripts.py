@@ -174,6 +174,9 @@ def test_throughput(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> Non
     for found in read(out, "throughput")["rows"]:
         assert set(found["rounds"]) == {"network", "command", "in turn"}
         assert all(len(runs) == 1 and runs[0]["wall"] > 0 for runs in found["rounds"].values())
+    shown = run("throughput", trained[0] / "model", photos, *options, "--width", 180, "--photos-only")
+    assert "| 3 photos of 180x140 |" in shown
+    assert [row["of"] for row in read(out, "throughput")["rows"]] == ["photos"]
 
 
 def test_runtimes(run: Run, trained: tuple[Path, Path], tmp_path: Path) -> None:
