@@ -490,3 +490,28 @@ def test_train_command(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(typed) == 2, "what has a line is not run again"
     line = json.loads(lines.read_text().splitlines()[0])
     assert (line["steps"], line["calibration"], line["teacher"]) == (41, 0, "ImageNetTeacher")
+
+
+def test_class_sizes(run: Run, tmp_path: Path) -> None:
+    data, lines = tmp_path / "data", tmp_path / "lines.jsonl"
+    masks = [[0, 0, 0, 1], [1, 1, 2, 255], [0, 1, 1, 1]]
+    for number, mask in enumerate(masks):
+        for kind, values in (("images", [0] * 4), ("masks", mask)):
+            path = data / kind / "val" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.frombytes("L", (4, 1), bytes(values)).save(path)
+    (data / "classes.txt").write_text("cat\ndog\nsky\n")
+    runs = [("a", ["sky", "cat"], 0.5, 0.25), ("a", ["sky"], 0.7, 0.75), ("b", ["cat"], 0.1, 0.1)]
+    lines.write_text(
+        "".join(
+            json.dumps({"setting": setting, "unseen": unseen, "IoU": {"sky": sky, "cat": cat, "dog": None}}) + "\n"
+            for setting, unseen, sky, cat in runs
+        )
+    )
+    shown = run("class_sizes", data, lines, "--setting", "a")
+    assert shown.splitlines()[2:] == [
+        "| sky | 25.0 % | 1 | 2 | 60.0 ± 14.1 | - |",
+        "| cat | 50.0 % | 2 | 1 | 25.0 | 75.0 |",
+    ]
+    with pytest.raises(SystemExit):
+        run("class_sizes", data, lines, "--setting", "c")

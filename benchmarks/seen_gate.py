@@ -1,0 +1,119 @@
+"""A gate for seen names in place of a calibration: what it gives finished runs, by how far it sets pixels apart.
+
+    python benchmarks/seen_gate.py RUN... --data ../shared/msrc21 --separations 2 3.6 6
+
+Each run's gate is fitted to training photos, labelled pixels against those without a label, as the run saw them: the
+classes that it was trained without are not labelled. Beside it are the run as it is without calibration, and with a
+calibration of 0.3. `--unseen` names classes that are left out of the scores, where the choice must not see them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipteacher.analysis.calibrate import without_classes
+from clipteacher.data.dataset import Sample, SegmentationDataset
+from clipteacher.data.folder import FolderSource
+from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
+from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.seen_gate import SEPARATION, PixelMoments, SeenGate, fit_gate
+from clipteacher.inference.text_classifier import TextClassifier
+from clipteacher.method.config import MethodConfig
+from clipteacher.protocols.splits import ClassSplit
+from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.utils.atomic_files import write_json
+from machine import provenance
+from tables import score_cells, table
+
+CALIBRATION = 0.3
+PHOTOS = 100
+"""Training photos to which a gate is fitted."""
+
+
+def moments(segmenter: Segmenter, samples: Iterator[Sample], ignore: int) -> tuple[PixelMoments, PixelMoments]:
+    """Add up the features of labelled pixels, and of those without a label."""
+    channels = segmenter.text_features.shape[1]
+    labelled, latent = PixelMoments(channels), PixelMoments(channels)
+    for sample in samples:
+        prediction = DensePrediction(segmenter.student, sample.image[None], segmenter.settings)
+        features, labels = prediction.labelled_features(sample.mask[None])
+        labelled.add(features[labels != ignore])
+        latent.add(features[labels == ignore])
+    return labelled, latent
+
+
+def gated(segmenter: Segmenter, gate: SeenGate | None, calibration: float) -> TextClassifier:
+    """Return the classifier of a segmenter's names with a gate and a calibration."""
+    seen = torch.tensor([float(name in segmenter.seen) for name in segmenter.class_names])
+    text, bias = segmenter.text_features, -calibration * seen
+    if gate is not None:
+        text, bias = text + seen[:, None] * gate.direction, bias + seen * gate.offset
+    return TextClassifier(text, bias)
+
+
+def scored(
+    segmenter: Segmenter, samples: Iterator[Sample], split: ClassSplit, ways: Sequence[TextClassifier]
+) -> list[Scores]:
+    """Score each classifier on the same predictions."""
+    confusions: list[Tensor | int] = [0] * len(ways)
+    for sample in samples:
+        prediction = DensePrediction(segmenter.student, sample.image[None], segmenter.settings)
+        for number, way in enumerate(ways):
+            found = prediction.labels(way)[0]
+            confusions[number] = confusions[number] + confusion_matrix(sample.mask, found, len(split.names))
+    return [compute_metrics(torch.as_tensor(each), split) for each in confusions]
+
+
+def run_scores(run: Path, data: Path, unseen: Sequence[str], separations: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """Score one run with each gate, and without."""
+    segmenter = Segmenter.from_pretrained(run)
+    train, val = FolderSource(data, "train"), FolderSource(data, "val")
+    names = tuple(name for name in val.names if name not in unseen)
+    split = ClassSplit(names, tuple(name for name in names if name not in segmenter.seen))
+    segmenter = segmenter.with_names(names).eval()
+    hidden = tuple(name for name in train.names if name not in segmenter.seen)
+    photos = SegmentationDataset(train, ClassSplit(train.names, hidden), training=True)
+    chosen = torch.randperm(len(photos), generator=torch.Generator().manual_seed(0))[:PHOTOS].tolist()
+    labelled, latent = moments(segmenter, (photos[number] for number in chosen), photos.class_split.ignore)
+    alpha = MethodConfig.recommended().losses.alpha
+    gates = {f"gate, {each:g}": fit_gate(labelled, latent, each / alpha) for each in separations}
+    ways = {
+        "no calibration": gated(segmenter, None, 0),
+        f"calibration {CALIBRATION:g}": gated(segmenter, None, CALIBRATION),
+    }
+    ways |= {name: gated(segmenter, gate, 0) for name, gate in gates.items()}
+    tests = SegmentationDataset(val, ClassSplit(val.names, ()), training=False)
+    samples = without_classes((tests[number] for number in range(len(tests))), val.names, split)
+    found = scored(segmenter, samples, split, list(ways.values()))
+    share = latent.count / (labelled.count + latent.count)
+    return {name: {**scores.to_dict(), "latent": share} for name, scores in zip(ways, found, strict=True)}
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Score every run, print the mean and deviation over them, and write all of it down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--unseen", nargs="*", default=[], help="classes to leave out")
+    parser.add_argument("--separations", type=float, nargs="+", default=[SEPARATION])
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    found = {run.name: run_scores(run, given.data, given.unseen, given.separations) for run in given.runs}
+    write_json(given.out, {**provenance(), "runs": found})
+    ways = next(iter(found.values()))
+    print(
+        table(
+            ["", "U", "hIoU", "S", "pAcc"], [[way, *score_cells([run[way] for run in found.values()])] for way in ways]
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
