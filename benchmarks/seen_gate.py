@@ -22,39 +22,17 @@ from clipteacher.data.dataset import Sample, SegmentationDataset
 from clipteacher.data.folder import FolderSource
 from clipteacher.evaluation.metrics import Scores, compute_metrics, confusion_matrix
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.seen_gate import SEPARATION, PixelMoments, SeenGate, fit_gate
+from clipteacher.inference.seen_gate import SEPARATION, fit_gate
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.method.config import MethodConfig
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
+from clipteacher.training.seen_gate import pixel_moments
 from clipteacher.utils.atomic_files import write_json
 from machine import provenance
 from tables import score_cells, table
 
 CALIBRATION = 0.3
-PHOTOS = 100
-"""Training photos to which a gate is fitted."""
-
-
-def moments(segmenter: Segmenter, samples: Iterator[Sample], ignore: int) -> tuple[PixelMoments, PixelMoments]:
-    """Add up the features of labelled pixels, and of those without a label."""
-    channels = segmenter.text_features.shape[1]
-    labelled, latent = PixelMoments(channels), PixelMoments(channels)
-    for sample in samples:
-        prediction = DensePrediction(segmenter.student, sample.image[None], segmenter.settings)
-        features, labels = prediction.labelled_features(sample.mask[None])
-        labelled.add(features[labels != ignore])
-        latent.add(features[labels == ignore])
-    return labelled, latent
-
-
-def gated(segmenter: Segmenter, gate: SeenGate | None, calibration: float) -> TextClassifier:
-    """Return the classifier of a segmenter's names with a gate and a calibration."""
-    seen = torch.tensor([float(name in segmenter.seen) for name in segmenter.class_names])
-    text, bias = segmenter.text_features, -calibration * seen
-    if gate is not None:
-        text, bias = text + seen[:, None] * gate.direction, bias + seen * gate.offset
-    return TextClassifier(text, bias)
 
 
 def scored(
@@ -79,15 +57,15 @@ def run_scores(run: Path, data: Path, unseen: Sequence[str], separations: Sequen
     segmenter = segmenter.with_names(names).eval()
     hidden = tuple(name for name in train.names if name not in segmenter.seen)
     photos = SegmentationDataset(train, ClassSplit(train.names, hidden), training=True)
-    chosen = torch.randperm(len(photos), generator=torch.Generator().manual_seed(0))[:PHOTOS].tolist()
-    labelled, latent = moments(segmenter, (photos[number] for number in chosen), photos.class_split.ignore)
+    labelled, latent = pixel_moments(segmenter, photos)
     alpha = MethodConfig.recommended().losses.alpha
-    gates = {f"gate, {each:g}": fit_gate(labelled, latent, each / alpha) for each in separations}
+    plain = segmenter.with_gate(None).with_settings(calibration=0.0)
     ways = {
-        "no calibration": gated(segmenter, None, 0),
-        f"calibration {CALIBRATION:g}": gated(segmenter, None, CALIBRATION),
+        "no calibration": plain.classifier,
+        f"calibration {CALIBRATION:g}": plain.with_settings(calibration=CALIBRATION).classifier,
     }
-    ways |= {name: gated(segmenter, gate, 0) for name, gate in gates.items()}
+    for each in separations:
+        ways[f"gate, {each:g}"] = plain.with_gate(fit_gate(labelled, latent, each / alpha)).classifier
     tests = SegmentationDataset(val, ClassSplit(val.names, ()), training=False)
     samples = without_classes((tests[number] for number in range(len(tests))), val.names, split)
     found = scored(segmenter, samples, split, list(ways.values()))

@@ -385,8 +385,9 @@ OPTIONS: dict[Any, tuple[Callable[..., Result], dict[str, Any]]] = {
 }
 
 ELSEWHERE: dict[Any, set[str]] = {
-    OpenClipTeacher: {"tokenizer"}
-}  # needs files of the hub: tests/teachers/test_openclip_families.py
+    OpenClipTeacher: {"tokenizer"},  # needs files of the hub: tests/teachers/test_openclip_families.py
+    TrainingModule: {"seen_gate"},  # needs photos: tests/training/test_seen_gate.py
+}
 
 
 def options_of(owner: Any) -> set[str]:  # noqa: ANN401

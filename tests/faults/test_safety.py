@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import clipteacher
@@ -117,6 +117,21 @@ def test_a_student_is_no_larger_than_its_vectors(model: Path) -> None:
 def test_vectors_without_an_axis(model: Path) -> None:
     save_file({"vectors": torch.tensor(1.0)}, model / "vocabulary.safetensors")
     with pytest.raises(ValueError, match=r"have shape \(\), expected \(N, C\)"):
+        Segmenter.from_pretrained(model)
+
+
+@pytest.mark.parametrize("gate", [torch.zeros(5), torch.zeros(6, 1), torch.zeros(6, dtype=torch.int64)])
+def test_a_gate_of_another_shape(gate: torch.Tensor, model: Path) -> None:
+    vectors = load_file(model / "vocabulary.safetensors")["vectors"]
+    save_file({"vectors": vectors, "gate": gate}, model / "vocabulary.safetensors")
+    with pytest.raises(ValueError, match=r"got a gate of shape \(.*\) and type \w+, expected \(6,\)"):
+        Segmenter.from_pretrained(model)
+
+
+def test_a_gate_that_is_no_number(model: Path) -> None:
+    vectors = load_file(model / "vocabulary.safetensors")["vectors"]
+    save_file({"vectors": vectors, "gate": torch.full((6,), torch.inf)}, model / "vocabulary.safetensors")
+    with pytest.raises(ValueError, match="got NaN in 'gate'"):
         Segmenter.from_pretrained(model)
 
 

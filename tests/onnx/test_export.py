@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from clipteacher import __version__
 from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
+from clipteacher.inference.seen_gate import SeenGate
 from clipteacher.onnx.export import OnnxError, drawn_images, export_onnx
 from clipteacher.onnx.opsets import OPSETS
 from clipteacher.onnx.segmenter import OnnxSegmenter
@@ -131,6 +132,22 @@ def test_a_model_that_wanted_names(text_input: bool, tmp_path: Path) -> None:
     picture = photo(40, 56)
     found, expected = exported.segment(picture.permute(1, 2, 0).numpy()).labels, model.segment(picture).labels
     assert (found == expected).mean() > 0.999
+
+
+@pytest.mark.parametrize("text_input", [False, True])
+def test_a_gate_for_seen_names(text_input: bool, tmp_path: Path) -> None:
+    path, direction = tmp_path / "gated.onnx", 0.3 * torch.randn(WIDTH, generator=torch.Generator().manual_seed(3))
+    model = segmenter(calibration=0.1).with_gate(SeenGate(direction, 0.05, 1.2))
+    assert export_onnx(model, path, text_input=text_input) >= 0.999
+    exported, picture = OnnxSegmenter(path), photo(40, 56)
+    image = picture.permute(1, 2, 0).numpy()
+    for names in (NAMES, NAMES[1:3]):
+        expected = model.segment(picture, names).labels
+        assert (exported.segment(image, names).labels == expected).mean() > 0.999
+        if text_input:  # what a text tower gives for them knows of no gate
+            plain = model.with_names(names).text_features.numpy()
+            assert (exported.segment(image, names, text_features=plain).labels == expected).mean() > 0.999
+    assert not np.array_equal(model.segment(picture).labels, model.with_gate(None).segment(picture).labels)
 
 
 def test_text_features_as_an_input(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from clipteacher.inference import DensePrediction, TestSettings, TextClassifier
 from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.seen_gate import SeenGate
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.segmenter import Segmenter
@@ -662,3 +663,49 @@ def test_names_in_both_forms_of_unicode_are_one() -> None:
     assert np.array_equal(alone.labels == NONE, found.labels == 1)
     with pytest.raises(ValueError, match="twice, at positions 0 and 1"):
         model.with_names([split, joined])
+
+
+def gated(**options: Any) -> Segmenter:  # noqa: ANN401
+    direction = torch.randn(WIDTH, generator=torch.Generator().manual_seed(5))
+    return segmenter(**options).with_gate(SeenGate(direction, offset=-0.2, separation=1.2)).eval()
+
+
+@pytest.mark.parametrize("calibration", [0.0, 0.3])
+def test_a_gate_is_added_to_the_logits_of_seen_names(calibration: float) -> None:
+    plain, model = segmenter().eval(), gated(calibration=calibration)
+    images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    (features,) = DensePrediction(model.student, images, model.settings).features
+    gate = model.gate
+    assert gate is not None
+    added = torch.einsum("bchw,c->bhw", features, gate.direction) + gate.offset - calibration
+    stride = TextClassifier(plain.text_features).logits(features)
+    expected = stride + added.unsqueeze(1) * torch.tensor([1.0, 0.0, 1.0]).view(1, 3, 1, 1)
+    assert torch.allclose(model.classifier.logits(features), expected, atol=1e-5)
+    assert plain.gate is None, "the first is left alone"
+    assert model.with_gate(None).classifier.bias is None or calibration
+
+
+def test_a_gate_stays_whatever_it_answers_to() -> None:
+    model, image = gated(), photo_of(30, 40)
+    all_three = model.segment(image, return_logits=True).logits
+    assert all_three is not None
+    fewer = model.with_names(["cat"]).with_names(["cat"])
+    assert fewer.gate is model.gate
+    assert torch.equal(fewer.text_features[0], model.text_features[1])
+    asked = model.segment(image, ["sea"], background_prompts=["sky", "cat"], return_logits=True).logits
+    assert asked is not None
+    assert np.allclose(asked[0], all_three[2], atol=1e-5)
+    assert model.with_settings(calibration=0.1).gate is model.gate
+
+
+def test_a_gate_is_fused_and_kept(tmp_path: Path) -> None:
+    model, image = gated(calibration=0.1), photo_of(64, 64)
+    expected = model.segment(image).labels
+    assert not np.array_equal(expected, model.with_gate(None).segment(image).labels), "it changes something"
+    assert (model.to_closed_set().segment(image).labels == expected).mean() > 0.999
+    model.save_pretrained(tmp_path / "model")
+    again = Segmenter.from_pretrained(tmp_path / "model", student=own_network())
+    assert again.gate is not None
+    assert model.gate is not None
+    assert torch.equal(again.gate.numbers, model.gate.numbers)
+    assert np.array_equal(again.segment(image).labels, expected)

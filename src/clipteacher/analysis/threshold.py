@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from clipteacher.data.dataset import Sample
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.segmenter.segmenter import Segmenter
 
 STEPS: Final = 200
@@ -120,7 +119,7 @@ def choose_threshold(
     others = tuple(name for name in segmenter.class_names if name not in names)
     asked = segmenter.with_names((*names, *others))
     # With a threshold of 1 the last logit is the feature's length.
-    classifier = TextClassifier(asked.text_features, asked.bias, threshold=1.0)
+    classifier = replace(asked.classifier, threshold=1.0)
     groups = [range(len(names)), range(len(names), len(names) + len(others)), [len(names) + len(others)]]
     table = torch.full((max(256, len(classes) + 1),), -1)
     for index, name in enumerate(classes):

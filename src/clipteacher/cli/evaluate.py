@@ -28,6 +28,7 @@ def evaluate(arguments: Sequence[str]) -> None:
     from clipteacher.evaluation.evaluate import pooled_confusion
     from clipteacher.evaluation.metrics import compute_metrics
     from clipteacher.inference.calibration import calibration_entry
+    from clipteacher.inference.seen_gate import gate_entry
     from clipteacher.segmenter.segmenter import Segmenter
 
     with user_errors():
@@ -43,5 +44,6 @@ def evaluate(arguments: Sequence[str]) -> None:
             confusion = pooled_confusion(segmenter, photos, len(split.names))
         result, calibration = compute_metrics(confusion, split), segmenter.settings.calibration
         if given.out is not None:
-            write_json(given.out, {"protocol": data.protocol, **calibration_entry(calibration), **result.to_dict()})
-    print_scores(result, split, data.protocol, calibration)
+            tested = {**calibration_entry(calibration), **gate_entry(segmenter.gate)}
+            write_json(given.out, {"protocol": data.protocol, **tested, **result.to_dict()})
+    print_scores(result, split, data.protocol, calibration, segmenter.gate)

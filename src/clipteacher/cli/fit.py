@@ -33,7 +33,7 @@ def fit(arguments: Sequence[str]) -> None:
         result = session.start()
     if result is None:  # one of several processes, and not the first
         return
-    calibration = result.segmenter.settings.calibration
-    print_scores(result.scores, result.data.class_split, result.protocol, calibration)
+    calibration, gate = result.segmenter.settings.calibration, result.segmenter.gate
+    print_scores(result.scores, result.data.class_split, result.protocol, calibration, gate)
     run = session.run
     print(f"Written: {run.model}, {run.metrics}, {run.report}")

@@ -47,8 +47,8 @@ def train(arguments: Sequence[str]) -> None:
             )
     with training_faults(run):
         result = resume_photos(run, console) if resumed else carry_out(plan, console)
-    calibration = result.segmenter.settings.calibration
-    print_scores(result.scores, result.data.class_split, result.protocol, calibration)
+    calibration, gate = result.segmenter.settings.calibration, result.segmenter.gate
+    print_scores(result.scores, result.data.class_split, result.protocol, calibration, gate)
     _say_what_next(result, console)
 
 

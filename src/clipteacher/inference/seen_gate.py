@@ -13,8 +13,9 @@ identity.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import torch
 from torch import Tensor
@@ -33,11 +34,53 @@ class SeenGate:
 
     Attributes:
         direction: v, (C,), float32.
-        offset: b.
+        offset: b, in units of a logit Rᵀ T.
+        separation: What was asked of it, see `fit_gate`; for the record.
     """
 
     direction: Tensor
     offset: float
+    separation: float
+
+    @classmethod
+    def of(cls, numbers: Tensor) -> Self:
+        """Read a gate from what `numbers` gives, (C + 2,)."""
+        return cls(numbers[:-2].float(), float(numbers[-2]), float(numbers[-1]))
+
+    @property
+    def numbers(self) -> Tensor:
+        """The gate as one tensor, (C + 2,), float32."""
+        return torch.cat([self.direction.detach().cpu(), torch.tensor([self.offset, self.separation])])
+
+
+def gated_text(
+    text_features: Tensor, class_names: Sequence[str], seen: Collection[str], gate: SeenGate | None
+) -> Tensor:
+    """Add a gate's direction to the text features of the names that training saw.
+
+    Args:
+        text_features: T, (N, C).
+        class_names: N names.
+        seen: Names that the model was trained on.
+        gate: The gate; None changes nothing.
+
+    Returns:
+        T + v for seen names and T for others, (N, C), on the device of T.
+
+    Example:
+        >>> gate = SeenGate(torch.tensor([0.5, 0.0]), offset=-1.0, separation=1.2)
+        >>> gated_text(torch.eye(2), ["sky", "cat"], {"sky"}, gate).tolist()
+        [[1.5, 0.0], [0.0, 1.0]]
+    """
+    if gate is None:
+        return text_features
+    rows = torch.tensor([[float(name in seen)] for name in class_names]).to(text_features)
+    return text_features + rows * gate.direction.to(text_features)
+
+
+def gate_entry(gate: SeenGate | None) -> dict[str, float]:
+    """Return a gate's separation as an entry for a report; empty where there is none."""
+    return {} if gate is None else {"seen_gate": gate.separation}
 
 
 class PixelMoments:
@@ -81,7 +124,7 @@ def fit_gate(labelled: PixelMoments, latent: PixelMoments, separation: float) ->
     Args:
         labelled: Of the pixels with a label, m₁.
         latent: Of those without, m₀.
-        separation: vᵀ (m₁ - m₀), in units of a logit Rᵀ T, such as `SEPARATION` / α.
+        separation: vᵀ (m₁ - m₀), in units of a logit Rᵀ T, such as `SEPARATION` / alpha.
 
     Returns:
         The gate; None where there are no pixels of one kind, or where both kinds are the same.
@@ -96,4 +139,4 @@ def fit_gate(labelled: PixelMoments, latent: PixelMoments, separation: float) ->
     if not apart > 0:
         return None
     direction = solved * (separation / apart)
-    return SeenGate(direction.float(), -float(direction @ (labelled.mean + latent.mean)) / 2)
+    return SeenGate(direction.float(), -float(direction @ (labelled.mean + latent.mean)) / 2, separation)

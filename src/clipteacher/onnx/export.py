@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,6 +83,7 @@ def export_onnx(segmenter: Segmenter, path: str | Path, *, text_input: bool = Fa
         unseen=segmenter.unseen,
         seen=segmenter.seen,
         settings=segmenter.settings,
+        gate=segmenter.gate,
     ).eval()
     shares: list[float] = []
 
@@ -140,14 +142,17 @@ def _add_metadata(model: Segmenter, path: Path, text_input: bool) -> None:
         value = getattr(model.student, name, None)
         if isinstance(value, Tensor):
             normalisation[name] = value.flatten().tolist()
+    # The gate is in the text features of seen names, and its offset in the calibration.
+    offset = 0.0 if model.gate is None else model.gate.offset
+    settings = replace(model.settings, calibration=model.settings.calibration - offset)
     metadata = OnnxMetadata(
         version=__version__,
         class_names=model.class_names,
         unseen=model.unseen,
-        settings=model.settings,
+        settings=settings,
         normalisation=normalisation,
-        text_features=model.text_features.numpy() if text_input else None,
-        seen=model.seen if model.settings.calibration else (),
+        text_features=model.classifier.text_features.numpy() if text_input else None,
+        seen=model.seen if settings.calibration else (),
     )
     onnx = needed("onnx", "onnx", "onnx")
     made = onnx.load(str(path))
@@ -177,7 +182,7 @@ def _agreement(model: Segmenter, path: Path, text_input: bool) -> float:
         runtime = needed("onnxruntime", "onnxruntime", "onnx")
         session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         for number, size in enumerate(_CHECKED):
-            images, text, bias = drawn_images(*size), model.text_features, model.bias
+            images, text, bias = drawn_images(*size), model.classifier.text_features, model.bias
             given = {"images": images.numpy()}
             if text_input:
                 text, bias = text[: max(1, len(text) // 2)] if number == 1 else text, None

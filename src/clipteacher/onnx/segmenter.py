@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from clipteacher.protocols.words import read_words
 from clipteacher.segmenter.segmentation import NONE, Segmentation
 from clipteacher.segmenter.vocabulary import check_names
 from clipteacher.utils.packages import needed
+
+_UNIT: Final = 1e-3  # how far the length of a unit vector is from 1
 
 
 class OnnxSegmenter:
@@ -179,7 +181,7 @@ class OnnxSegmenter:
         own = stored[[self.metadata.class_names.index(name) for name in looked_up]]
         if text_features is None:
             return own
-        given = np.asarray(text_features, dtype=np.float32)
+        given = np.array(text_features, dtype=np.float32)
         if given.shape != (len(wanted), stored.shape[1]):
             raise ValueError(
                 f"text_features: got shape {given.shape}, expected {(len(wanted), stored.shape[1])}: a row a name, of "
@@ -187,6 +189,11 @@ class OnnxSegmenter:
             )
         if not np.isfinite(given).all():
             raise ValueError("text_features: got NaN or infinity, expected unit vectors. Encode the names again.")
+        # A seen name of a model with a gate has it in its text features, which are no unit vector then.
+        for row, name in enumerate(wanted):
+            if name in self.metadata.seen and name in self.metadata.class_names:
+                known = stored[self.metadata.class_names.index(name)]
+                given[row] = known if abs(float(np.linalg.norm(known)) - 1) > _UNIT else given[row]
         return np.concatenate([given, own])
 
     def _network(self, text: NDArray[np.float32] | None) -> ArrayNetwork:

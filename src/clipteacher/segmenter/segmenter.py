@@ -13,6 +13,7 @@ from clipteacher.data.photo import Photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import check_images, float_images, image_dtype
+from clipteacher.inference.seen_gate import SeenGate, gated_text
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.inference.threshold import check_threshold
@@ -43,6 +44,8 @@ class Segmenter(Pretrained):
         wanted: All names that training knew by word alone (the transductive setting); for the record.
         settings: How photos are tested. The calibration is subtracted from the logits of seen names; other names keep
             theirs, whether training held them back or they are new words.
+        gate: What is added to the logits of seen names, pixel by pixel, see `clipteacher.inference.seen_gate`; None is
+            nothing.
         text_spec: Description of the teacher's text tower, for names to come; None where there is none.
         text_cache: Keep text features of new names on disk, see `clipteacher.segmenter.text_cache`.
         record: What else is known of the model, ready for JSON, such as its protocol and scores; it is saved with it.
@@ -69,6 +72,7 @@ class Segmenter(Pretrained):
         seen: Sequence[str] | None = None,
         wanted: Sequence[str] = (),
         settings: TestSettings = TestSettings(),
+        gate: SeenGate | None = None,
         text_spec: Mapping[str, Any] | None = None,
         text_cache: bool = True,
         record: Mapping[str, Any] | None = None,
@@ -81,14 +85,13 @@ class Segmenter(Pretrained):
         self.seen = tuple(others) if seen is None else tuple(map(tidy, seen))
         self.wanted = tuple(map(tidy, wanted))
         check_seen(self.seen, (*self.unseen, *self.wanted))
-        self.settings = settings
+        self.settings, self.gate = settings, gate
         self.text_spec = dict(text_spec) if text_spec is not None else None
         self.text_cache = text_cache
         self.record = dict(record or {})
         self._text: CachedText | None = None
         self.register_buffer("text_features", text_features.detach().float(), persistent=False)
-        bias = calibration_bias(self.class_names, self.seen, settings.calibration)
-        self.register_buffer("bias", bias, persistent=False)
+        self.register_buffer("bias", self._bias(self.class_names), persistent=False)
 
     @classmethod
     def from_teacher(
@@ -109,8 +112,8 @@ class Segmenter(Pretrained):
 
     @property
     def classifier(self) -> TextClassifier:
-        """The class names as a classifier: text features (N, C) and calibration, without a threshold."""
-        return TextClassifier(self.text_features, self.bias)
+        """The class names as a classifier: text features (N, C) with gate and calibration, without a threshold."""
+        return TextClassifier(gated_text(self.text_features, self.class_names, self.seen, self.gate), self.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """Segment images (B, 3, H, W), float in [0, 1] or uint8, into class ids (B, H, W), int64 in 0..N-1.
@@ -200,8 +203,9 @@ class Segmenter(Pretrained):
         text_features = model.text_features
         if others:
             text_features = torch.cat([text_features, self._encode(others).to(text_features)])
-        bias = calibration_bias((*model.class_names, *others), self.seen, self.settings.calibration)
-        classifier = TextClassifier(text_features, bias, threshold)
+        names = (*model.class_names, *others)
+        gated = gated_text(text_features, names, self.seen, self.gate)
+        classifier = TextClassifier(gated, self._bias(names), threshold)
         found: list[Segmentation] = []
         for some in read_batches(photos, batch_size):
             self.eval()
@@ -260,11 +264,24 @@ class Segmenter(Pretrained):
         return ClosedSetSegmenter(
             model.student,
             model.class_names,
-            model.text_features,
+            model.classifier.text_features,
             unseen=model.unseen,
             bias=model.bias,
             settings=model.settings,
         )
+
+    def with_gate(self, gate: SeenGate | None) -> Segmenter:
+        """Return a segmenter that shares the student and the names, and has another gate for seen names, or none.
+
+        Args:
+            gate: See `clipteacher.inference.seen_gate`.
+        """
+        return self._like(gate=gate)
+
+    def _bias(self, class_names: Sequence[str]) -> Tensor | None:
+        """What is added to the logits of names, (N,), on the CPU, or None: the gate's offset, less the calibration."""
+        offset = 0.0 if self.gate is None else self.gate.offset
+        return calibration_bias(class_names, self.seen, self.settings.calibration - offset)
 
     def _encode(self, class_names: Sequence[str], text_encoder: TextEncoder | None = None) -> Tensor:
         """Return the text features (N, C) of names, on the CPU, as `with_names` explains."""

@@ -97,7 +97,8 @@ def check_vocabulary(path: Path, config: Mapping[str, Any], *, builds: bool) -> 
     """Check the text features of a model folder by their header, against its configuration.
 
     Args:
-        path: The file of safetensors: "vectors", (N, C), float, for N class names.
+        path: The file of safetensors: "vectors", (N, C), float, for N class names, and where there is a gate for seen
+            names, "gate", (C + 2,), float.
         config: The folder's configuration, which was checked.
         builds: Whether the student is built from its description, and not given.
 
@@ -116,6 +117,12 @@ def check_vocabulary(path: Path, config: Mapping[str, Any], *, builds: bool) -> 
         raise ValueError(
             f"model: {path.with_name('config.json')}: class_names: got {len(config['class_names'])} beside {shape[0]} "
             "text features. Save it or train it again."
+        )
+    gate_shape, gate_kind = shapes.get("gate", ((shape[1] + 2,), kind))
+    if tuple(gate_shape) != (shape[1] + 2,) or gate_kind not in _FLOATS:
+        raise ValueError(
+            f"model: {path}: got a gate of shape {tuple(gate_shape)} and type {gate_kind}, expected ({shape[1] + 2},) "
+            f"of {', '.join(_FLOATS)}. Save it or train it again."
         )
     channels = (config["student"] or {}).get("channels", shape[1]) if builds else shape[1]
     if channels != shape[1]:  # before room is made for them

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from clipteacher.inference.placement import OWN_SIZE
+from clipteacher.inference.seen_gate import SeenGate
 from clipteacher.inference.settings import TestSettings
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.storage.config_entries import check_entries
@@ -46,6 +47,7 @@ class SavedModel:
         seen: All names that training saw; None is unknown.
         wanted: All names that training knew by word alone.
         settings: How photos are tested.
+        gate: What is added to the logits of seen names, see `clipteacher.inference.seen_gate`; None is nothing.
         text_spec: Description of the teacher's text tower; None where there is none.
         record: What else is known of the model, ready for JSON, such as its protocol and scores. The model card,
             README.md, is made of it.
@@ -58,6 +60,7 @@ class SavedModel:
     seen: Sequence[str] | None = None
     wanted: Sequence[str] = ()
     settings: TestSettings = TestSettings()
+    gate: SeenGate | None = None
     text_spec: Mapping[str, Any] | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
@@ -96,7 +99,8 @@ def write_model(model: SavedModel, folder: str | Path) -> None:
     try:
         # Networks may share tensors between names, which safetensors refuses: each gets its own storage.
         save_file({name: each.detach().cpu().contiguous().clone() for name, each in state.items()}, fresh / _STUDENT)
-        save_file({"vectors": model.text_features.detach().cpu().contiguous()}, fresh / _VOCABULARY)
+        gate = {} if model.gate is None else {"gate": model.gate.numbers}
+        save_file({"vectors": model.text_features.detach().cpu().contiguous(), **gate}, fresh / _VOCABULARY)
         (fresh / _CONFIG).write_text(text, encoding="utf-8")
         (fresh / _CARD).write_text(model_card(nan_to_none(config)), encoding="utf-8")
         _move(fresh, folder)
@@ -220,7 +224,8 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
     settings = _test_settings(config["test"], folder / _CONFIG)
     check_vocabulary(folder / _VOCABULARY, config, builds=student is None)
     tensor_shapes(folder / _STUDENT)
-    text_features = _read_tensors(folder / _VOCABULARY)["vectors"].float()
+    vocabulary = _read_tensors(folder / _VOCABULARY)
+    text_features, gate = vocabulary["vectors"].float(), vocabulary.get("gate")
     if student is None:
         with torch.random.fork_rng(devices=[]):
             student = _build_student(config, folder)
@@ -242,6 +247,7 @@ def read_model(folder: str | Path, student: nn.Module | None = None) -> SavedMod
             seen=None if config["seen"] is None else tuple(config["seen"]),
             wanted=tuple(config["wanted"]),
             settings=settings,
+            gate=None if gate is None else SeenGate.of(gate),
             text_spec=config["text_encoder"],
             record={name: value for name, value in config.items() if name not in _OWN},
         )
@@ -259,8 +265,9 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         raise ValueError(f"model: the weights in {path.parent} cannot be read ({error})") from error
     for name, tensor in tensors.items():
-        # Text features are finite; a network of your own may keep an infinity, as a mask does.
-        faulty = tensor.is_floating_point() and (tensor.isnan() if name != "vectors" else ~tensor.isfinite()).any()
+        # The vocabulary is finite; a network of your own may keep an infinity, as a mask does.
+        finite = path.name == _VOCABULARY
+        faulty = tensor.is_floating_point() and (~tensor.isfinite() if finite else tensor.isnan()).any()
         if faulty:
             raise ValueError(
                 f"model: {path}: got NaN in {name[:80]!r}, expected finite numbers. Save it or train it again."

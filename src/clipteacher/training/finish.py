@@ -14,6 +14,7 @@ from clipteacher.data.dataset import SegmentationDataset
 from clipteacher.evaluation.evaluate import pooled_confusion
 from clipteacher.evaluation.metrics import Scores, compute_metrics
 from clipteacher.inference.calibration import calibration_entry
+from clipteacher.inference.seen_gate import gate_entry
 from clipteacher.pictures import ReportRow, report, report_rows, save_picture
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.training.run_folder import RunFolder
@@ -68,8 +69,8 @@ def finish_run(
     result = compute_metrics(confusion, val_set.class_split)
     segmenter.record |= {"protocol": protocol, "scores": result.to_dict()}
     segmenter.save_pretrained(run.model)
-    calibration = calibration_entry(segmenter.settings.calibration)
-    write_json(run.metrics, {"protocol": protocol, **calibration, **result.to_dict()})
+    tested = {**calibration_entry(segmenter.settings.calibration), **gate_entry(segmenter.gate)}
+    write_json(run.metrics, {"protocol": protocol, **tested, **result.to_dict()})
     other = baseline if baseline is not None else _first_segmenter(run.first_model, segmenter)
     title = "supervised baseline" if baseline is not None else "first checkpoint"
     columns = {}

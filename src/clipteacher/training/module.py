@@ -24,6 +24,7 @@ from clipteacher.teacher_cache import TeacherCache, TeacherCacheConfig
 from clipteacher.training.average import StudentAverage, check_ema
 from clipteacher.training.optimizer import OptimizerConfig, build_optimizer, learning_rate_factor
 from clipteacher.training.pooled_confusion import PooledConfusion
+from clipteacher.training.seen_gate import check_seen_gate
 from clipteacher.training.trainer_checks import check_precision
 from clipteacher.utils.distributed import TOGETHER
 
@@ -43,13 +44,18 @@ class TrainingModule(LightningModule):
         optimizer: Options of the optimiser and its schedule.
         channels_last: Keep images and convolutions channels-last in memory, which is faster on most hardware.
         test: How photos are tested; kept with the trained student. It plays no part in training.
+        seen_gate: How far a gate for seen names, fitted to the training photos after the last step, sets labelled
+            pixels apart from those without a label, in the loss's logits, see `clipteacher.training.seen_gate`; 3.6 is
+            the best known value (`clipteacher.inference.seen_gate.SEPARATION`). It takes the place of the calibration
+            and is for words that are said after training. None fits none.
         ema: Decay of an exponential moving average of the student's weights, such as 0.99: the average is what is
             validated, scored and kept, see `clipteacher.training.average`. None keeps the weights of the last step.
         seed: Seed of what is drawn inside a step (dropout). The command line gives it that of `seed_everything`.
 
     Raises:
         TypeError: Student or teacher is not what it must be.
-        ValueError: The student's channels are not the teacher's width, or `ema` is out of its range.
+        ValueError: The student's channels are not the teacher's width, `ema` or `seen_gate` is out of its range, or
+            there are a gate and wanted names.
     """
 
     def __init__(
@@ -63,12 +69,14 @@ class TrainingModule(LightningModule):
         optimizer: OptimizerConfig = OptimizerConfig(),
         channels_last: bool = True,
         test: TestSettings = TestSettings(),
+        seen_gate: float | None = None,
         ema: float | None = None,
         seed: int = 0,
         wanted: Sequence[str] = (),
     ) -> None:
         super().__init__()
         check_ema(ema)
+        check_seen_gate(seen_gate, wanted)
         self.framework = CLIPTeacher(
             student,
             teacher,  # type: ignore[arg-type]  # a module that is one
@@ -87,7 +95,7 @@ class TrainingModule(LightningModule):
         self.predictor: StudentAverage | None = None
         if self.framework.wanted and method.self_training is not None:
             self.predictor = StudentAverage(self.framework.student, method.self_training.ema)
-        self.test = test
+        self.test, self.seen_gate = test, seen_gate
         self.seed = seed
         self.names = with_wanted(class_split.names, self.framework.wanted)
         self.confusion = PooledConfusion(len(self.names), len(class_split.names))

@@ -27,6 +27,7 @@ from clipteacher.training.module import TrainingModule
 from clipteacher.training.resume import check_content, check_settings, check_unfinished, read_settings
 from clipteacher.training.run_folder import RunFolder
 from clipteacher.training.run_lock import RunLock
+from clipteacher.training.seen_gate import with_seen_gate
 from clipteacher.training.trainer_checks import check_trainer
 from clipteacher.training.trial import check_test_photo, check_training_batch
 from clipteacher.utils.atomic_files import write_atomically
@@ -182,6 +183,9 @@ class Session:
             )
         # Lightning leaves the module on the CPU; the test photos are for the device that trained.
         segmenter = self.module.segmenter().to(self.trainer.strategy.root_device)
+        if self.module.seen_gate is not None:
+            separation = self.module.seen_gate / self.module.framework.method.losses.alpha
+            segmenter = with_seen_gate(segmenter, self.data.train_set, separation)
         scores = finish_run(self.run, segmenter, self.data.val_set, self.data.protocol, self.baseline, self.report_rows)
         teacher = self.module.framework.teacher
         return TrainingResult(segmenter, scores, self.run.path, self.data.protocol, self.data, teacher)

@@ -54,6 +54,7 @@ def train(
     optimizer: OptimizerConfig = OptimizerConfig(),
     test: TestSettings = TestSettings(),
     teacher_cache: TeacherCacheConfig | None = None,
+    seen_gate: float | None = None,
     ema: float | None = None,
     seed: int = 0,
     out: str | Path | None = None,
@@ -82,6 +83,7 @@ def train(
         optimizer: Learning rate and schedule.
         test: How photos are tested; kept with the trained student.
         teacher_cache: Keeps the teacher's tokens on disk; None runs the teacher in each step.
+        seen_gate: Fits a gate for seen names, such as 3.6, for words to be said later, see `TrainingModule`.
         ema: Decay of an average of the student's weights that is kept in its place; None keeps the last step's.
         seed: Decides order, augmentation and dropout.
         out: Run folder to write; None names one below `runs/` after the time.
@@ -105,7 +107,8 @@ def train(
     check_checkpointing(trainer.get("enable_checkpointing"))
     run = RunFolder(Path(out) if out is not None else default_out())
     photos = _photos(data, unseen, wanted, seed)
-    model = {"method": method, "optimizer": optimizer, "teacher_cache": teacher_cache, "test": test, "ema": ema}
+    model = {"method": method, "optimizer": optimizer, "teacher_cache": teacher_cache, "test": test}
+    model |= {"seen_gate": seen_gate, "ema": ema}
     built = {"student": student_spec(student), "teacher": {"spec": teacher.spec()}}
     settings = _settings(photos, built | model, {"max_steps": steps} | trainer)
     check_run(run, settings, resume=resume)

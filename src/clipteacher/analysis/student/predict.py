@@ -15,7 +15,6 @@ from clipteacher.evaluation.metrics import confusion_matrix
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.placement import input_size, windows
 from clipteacher.inference.settings import TestSettings
-from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.utils.nearest import resize_labels
@@ -45,7 +44,7 @@ def student_predictions(
     confusions = {calibration: torch.zeros(size, size, dtype=torch.int64) for calibration in calibrations}
     sums = CosineSums(segmenter.text_features)
     segmenter.eval()
-    classifier = TextClassifier(segmenter.text_features)  # without the model's calibration: the sweep applies its own
+    classifier = segmenter.with_settings(calibration=0.0).classifier  # the sweep applies its own
     for sample in samples:
         images = sample.image.unsqueeze(0).to(segmenter.text_features.device)
         prediction = DensePrediction(segmenter.student, images, segmenter.settings)
