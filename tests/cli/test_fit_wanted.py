@@ -213,7 +213,7 @@ def test_wrong_names_stop_before_training_with_one_message(
 def test_the_config_of_msrc21_differs_from_the_inductive_one_in_its_setting_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """And in the calibration, which was chosen for classes whose names training did not know."""
+    """And in what was chosen for classes whose names training did not know: calibration, gate and learning rate."""
     found = []
     for name in ("msrc21.yaml", "msrc21-transductive.yaml"):
         with pytest.raises(SystemExit) as stop:
@@ -227,6 +227,10 @@ def test_the_config_of_msrc21_differs_from_the_inductive_one_in_its_setting_alon
     assert len(transductive["data"].pop("unseen")) == 0
     assert inductive["model"]["test"].pop("calibration") == 0.3
     assert transductive["model"]["test"].pop("calibration") == 0
+    assert inductive["model"].pop("seen_gate") == 3.6
+    assert transductive["model"].pop("seen_gate") is None
+    assert inductive["model"]["optimizer"].pop("lr") == 1e-3
+    assert transductive["model"]["optimizer"].pop("lr") == 5e-4
     assert transductive == inductive
 
 
