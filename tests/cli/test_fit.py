@@ -209,7 +209,7 @@ def test_training_is_the_same_to_the_bit_when_unseen_masks_are_scrambled(
 class Unnamed(nn.Identity):
     """Stands for the segmenter of a run; it knows no name."""
 
-    settings = TestSettings()
+    settings, gate = TestSettings(), None
 
 
 @pytest.mark.parametrize(

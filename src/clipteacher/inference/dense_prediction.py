@@ -106,12 +106,12 @@ class DensePrediction:
         """Pair the network's output with labels of the photos: at each of its positions the label of the nearest pixel.
 
         Args:
-            labels: (B, H, W), integer, 0 or above.
+            labels: (B, H, W), integer, 0..65535.
 
         Returns:
             Features (P, C), float32, and labels (P,), int64, of all positions of all windows, without padding.
         """
-        seen = F.interpolate(labels.unsqueeze(1).double(), size=self._input_size, mode="nearest-exact")
+        seen = F.interpolate(labels.unsqueeze(1).float(), size=self._input_size, mode="nearest-exact")
         features, found = [], []
         for window in self._windows:
             part = seen[..., window.top : window.top + window.height, window.left : window.left + window.width]

@@ -49,7 +49,7 @@ class SeenGate:
 
     @property
     def numbers(self) -> Tensor:
-        """The gate as one tensor, (C + 2,), float32."""
+        """The gate as one tensor, (C + 2,), float32, on the CPU."""
         return torch.cat([self.direction.detach().cpu(), torch.tensor([self.offset, self.separation])])
 
 
@@ -101,8 +101,8 @@ class PixelMoments:
     def add(self, features: Tensor) -> None:
         """Add pixels' features, (P, C), floating point."""
         self.count += len(features)
-        self._total += features.sum(dim=0, dtype=torch.float64).cpu()
-        self._products += (features.T @ features).double().cpu()
+        self._total += features.sum(dim=0).cpu().double()  # there are devices without float64
+        self._products += (features.T @ features).cpu().double()
 
     @property
     def mean(self) -> Tensor:

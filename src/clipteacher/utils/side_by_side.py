@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import Final
 
-import torch
-
 _MOST_THREADS: Final = 4
 """Python's own part of the work runs in one of them at a time, so more gain little."""
 
@@ -28,6 +26,8 @@ class SideBySide:
     """
 
     def __init__(self, room: int) -> None:
+        import torch  # here, for a page of help needs none
+
         self._threads = torch.get_num_threads()
         self.count = min(max(self._threads, 2), _MOST_THREADS)
         self._room, self._taken = room, 0
@@ -40,6 +40,8 @@ class SideBySide:
         Args:
             size: Of the work, in the units of `room`; what is larger than the room takes all of it.
         """
+        import torch
+
         size = min(size, self._room)
         with self._changed:
             self._changed.wait_for(lambda: self._taken + size <= self._room)
