@@ -337,18 +337,3 @@ def test_a_threshold_that_is_no_cosine(threshold: float) -> None:
 def test_settings_out_of_their_range(option: str, value: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=message):
         TestSettings(**{option: value})
-
-
-@pytest.mark.parametrize("pipeline", [TestPipeline(None, "whole"), TestPipeline(None, "slide", crop=16, stride=12)])
-def test_features_are_paired_with_the_labels_in_their_middle(pipeline: TestPipeline) -> None:
-    labels = torch.randint(256, (2, 22, 27), generator=torch.Generator().manual_seed(0))
-    images = labels.unsqueeze(1).expand(-1, 3, -1, -1).to(torch.uint8)
-    prediction = DensePrediction(lambda x: x[:, :, 2::4, 2::4], images, TestSettings(pipeline, pad_multiple=8))
-    features, found = prediction.labelled_features(labels)
-    assert (features.ndim, found.dtype) == (2, torch.int64)
-    assert len(features) == len(found) > 2 * 5 * 6 - 1
-    assert torch.equal((255 * features[:, 0]).round().long(), found)
-    halved = DensePrediction(lambda x: x, images, TestSettings(TestPipeline(11, "whole"), pad_multiple=8))
-    features, found = halved.labelled_features(labels)
-    assert len(features) == len(found) == 2 * 11 * 14
-    assert set(found.tolist()) <= set(labels.flatten().tolist())

@@ -82,7 +82,7 @@ def test_it_is_fitted_to_whole_photos_in_eval_mode(folder: Path, teacher: OpenCl
         assert torch.equal(before.mean, after.mean)
     source = FolderSource(folder, "train")
     share = np.mean([(source.labels(i) == 2).mean() + (source.labels(i) == 255).mean() for i in range(len(source))])
-    assert one[1].count / (one[0].count + one[1].count) == pytest.approx(share, abs=0.05)
+    assert 0.2 * share < one[1].count / (one[0].count + one[1].count) < share, "without what lies beside a label"
 
 
 def test_without_enough_latent_pixels_the_calibration_stays(folder: Path, teacher: OpenClipTeacher) -> None:
@@ -91,11 +91,11 @@ def test_without_enough_latent_pixels_the_calibration_stays(folder: Path, teache
         with Image.open(path) as picture:
             mask = np.array(picture)
         mask[mask == 255] = 0
-        mask[0, :4] = 255
+        mask[20:24] = mask[:, 30:34] = 255  # seams, a position wide
         Image.fromarray(mask).save(path)
     photos = SegmentationDataset(FolderSource(folder, "train"), ClassSplit(names, ()), training=True)
     segmenter = Segmenter(student(), names, teacher.encode_text(names), settings=TestSettings(calibration=0.3))
-    with pytest.warns(UserWarning, match=r"seen_gate: \d % of the pixels .* have no label, expected at least 10 %"):
+    with pytest.warns(UserWarning, match=r"seen_gate: 0\.0 % of .* area has no label, .* at least 2 %"):
         assert with_seen_gate(segmenter, photos, 1.2) is segmenter
     assert segmenter.settings.calibration == 0.3
 

@@ -102,25 +102,6 @@ class DensePrediction:
         """The network's output for each window, (B, C, h, w), float32, in the order of `placement.windows`."""
         return tuple(window.output for window in self._windows)
 
-    def labelled_features(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pair the network's output with labels of the photos: at each of its positions the label of the nearest pixel.
-
-        Args:
-            labels: (B, H, W), integer, 0..65535.
-
-        Returns:
-            Features (P, C), float32, and labels (P,), int64, of all positions of all windows, without padding.
-        """
-        seen = F.interpolate(labels.unsqueeze(1).float(), size=self._input_size, mode="nearest-exact")
-        features, found = [], []
-        for window in self._windows:
-            part = seen[..., window.top : window.top + window.height, window.left : window.left + window.width]
-            part = F.pad(part, (0, window.padded[1] - window.width, 0, window.padded[0] - window.height), value=-1)
-            part = F.interpolate(part, size=window.output.shape[2:], mode="nearest-exact").flatten().long()
-            features.append(window.output.permute(0, 2, 3, 1).flatten(0, 2)[part >= 0])
-            found.append(part[part >= 0])
-        return torch.cat(features), torch.cat(found)
-
     def logits(self, classifier: TextClassifier | None = None) -> Tensor:
         """Return the logits of every class at every pixel.
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipteacher.analysis.student.attention import PhotoAttention, attention_metrics, glm_weights, photo_attention
-from clipteacher.analysis.student.predict import window_labels
 from clipteacher.analysis.student.pseudo_labels import PseudoLabelMetrics, mask_matches, pseudo_label_metrics
 from clipteacher.analysis.student.run_options import RunOptions
 from clipteacher.analysis.student.with_teacher import diagnose_photo, diagnose_with_teacher
 from clipteacher.inference import TestSettings
+from clipteacher.inference.window_labels import window_labels
 from clipteacher.method.config import MethodConfig
 from clipteacher.method.glm import GLMConfig
 from clipteacher.method.plm.module import PLMConfig, latent_masks

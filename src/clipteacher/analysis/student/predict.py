@@ -6,18 +6,15 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from clipteacher.analysis.student.calibration_sweep import check_calibrations
 from clipteacher.analysis.student.cosines import ClassCosines, CosineSums
 from clipteacher.data.dataset import Sample
 from clipteacher.evaluation.metrics import confusion_matrix
 from clipteacher.inference.dense_prediction import DensePrediction
-from clipteacher.inference.placement import input_size, windows
-from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.window_labels import window_labels
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
-from clipteacher.utils.nearest import resize_labels
 
 
 @torch.inference_mode()
@@ -62,27 +59,3 @@ def student_predictions(
     if not count:
         raise ValueError("photos: got none, expected at least one")
     return confusions, sums.means(split)
-
-
-def window_labels(mask: Tensor, sizes: Sequence[tuple[int, int]], settings: TestSettings, ignore: int) -> list[Tensor]:
-    """Bring a photo's labels to the features of each window, by nearest neighbour as training does.
-
-    A pixel in overlapping windows appears in each of them.
-
-    Args:
-        mask: Labels of the photo (H, W), int64, class ids or `ignore`.
-        sizes: Height and width of each window's features, in the order of `placement.windows`.
-        settings: Size, windows and padding in which the network sees the photo.
-        ignore: Label of pixels that do not count; padding gets it.
-
-    Returns:
-        Labels (h, w), int64, of each window.
-    """
-    pipeline, multiple = settings.pipeline, settings.pad_multiple
-    size = input_size(mask.shape[0], mask.shape[1], pipeline)
-    resized = resize_labels(mask, size)
-    labels = []
-    for (top, left, bottom, right), own in zip(windows(*size, pipeline), sizes, strict=True):
-        padding = (0, -(right - left) % multiple, 0, -(bottom - top) % multiple)
-        labels.append(resize_labels(F.pad(resized[top:bottom, left:right], padding, value=ignore), own))
-    return labels

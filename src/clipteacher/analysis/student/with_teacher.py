@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional as F
 
 from clipteacher.analysis.student.attention import PhotoAttention, glm_weights, photo_attention
-from clipteacher.analysis.student.predict import window_labels
 from clipteacher.analysis.student.pseudo_labels import (
     MIN_AREA,
     MaskMatch,
@@ -24,6 +23,7 @@ from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import float_images
 from clipteacher.inference.placement import OWN_SIZE, input_size
 from clipteacher.inference.settings import TestSettings
+from clipteacher.inference.window_labels import window_labels
 from clipteacher.protocols.protocol import TestPipeline
 from clipteacher.protocols.splits import ClassSplit
 from clipteacher.segmenter.segmenter import Segmenter
