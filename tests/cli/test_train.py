@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 import clipteacher
 from clipteacher.cli.main import main
 from clipteacher.demo.drawn_world import write_world
+from clipteacher.inference.seen_gate import SEPARATION
 from clipteacher.planning import budget, run
 from clipteacher.planning.budget import Seconds
 from clipteacher.segmenter.segmenter import Segmenter
@@ -97,14 +98,26 @@ def test_the_plan_repeats_the_run(ran: tuple[Path, str], tmp_path: Path) -> None
     assert same_bits(ran[0], tmp_path / "again")
 
 
-def test_words_said_later_get_a_calibration(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_said_later_get_a_gate(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     metrics = train(photos, out, "--hold-out", "boat, sand")
-    assert (metrics["protocol"], metrics["calibration"]) == ("mine-18-2", 0.3)
-    assert Segmenter.from_pretrained(out / "model").settings.calibration == 0.3
+    assert (metrics["protocol"], metrics["seen_gate"]) == ("mine-18-2", pytest.approx(SEPARATION / 3))
+    model = Segmenter.from_pretrained(out / "model")
+    assert model.gate is not None
+    assert model.settings.calibration == 0
     plan = yaml.safe_load((out / "plan.yaml").read_text())
     assert plan["data"]["unseen"] == ["sand", "boat"]
-    assert "calibration" in capsys.readouterr().out
+    assert (plan["model"]["seen_gate"], plan["model"]["test"]["calibration"]) == (SEPARATION, 0.3)
+    shown = capsys.readouterr().out
+    assert "seen gate" in shown
+    assert "gate for seen names 1.2" in " ".join(shown.split())
+
+
+def test_words_said_before_need_none(ran: tuple[Path, str]) -> None:
+    plan = yaml.safe_load((ran[0] / "plan.yaml").read_text())
+    assert plan["model"].get("seen_gate") is None
+    assert plan["model"]["test"]["calibration"] == 0
+    assert "seen gate" not in ran[1]
 
 
 def test_masks_of_wanted_names_change_no_bit(ran: tuple[Path, str], tmp_path: Path) -> None:
