@@ -1,6 +1,6 @@
 """How well classes without masks are found, by their size: from the lines of finished runs and the masks of a data set.
 
-    python benchmarks/class_sizes.py ../shared/msrc21 benchmarks/results/msrc21_recommended.jsonl --setting "GLM + PLM"
+    python benchmarks/class_sizes.py ../shared/msrc21 benchmarks/results/msrc21_steady.jsonl --setting "GLM + PLM"
 
 Size is the median share of a photo that a class takes, over the test photos that have it. The IoU of a class is given
 over all runs of a setting that had no masks of it, and beside it over those that had.

@@ -1,6 +1,6 @@
 """A gate for seen names in place of a calibration: what it gives finished runs, by how far it sets pixels apart.
 
-    python benchmarks/seen_gate.py RUN... --data ../shared/msrc21 --separations 2 3.6 6
+    python benchmarks/seen_gate.py RUN... --data ../shared/msrc21 --separations 2 3.6 6 --out gate.json
 
 Each run's gate is fitted to training photos, labelled pixels against those without a label, as the run saw them: the
 classes that it was trained without are not labelled. Beside it are the run as it is without calibration, and with a
@@ -30,7 +30,7 @@ from clipteacher.segmenter.segmenter import Segmenter
 from clipteacher.training.seen_gate import pixel_moments
 from clipteacher.utils.atomic_files import write_json
 from machine import provenance
-from tables import score_cells, table
+from tables import COLUMNS, score_cells, table
 
 CALIBRATION = 0.3
 
@@ -85,12 +85,8 @@ def main() -> None:
     given = parser.parse_args()
     found = {run.name: run_scores(run, given.data, given.unseen, given.separations) for run in given.runs}
     write_json(given.out, {**provenance(), "runs": found})
-    ways = next(iter(found.values()))
-    print(
-        table(
-            ["", "U", "hIoU", "S", "pAcc"], [[way, *score_cells([run[way] for run in found.values()])] for way in ways]
-        )
-    )
+    rows = [[way, *score_cells([run[way] for run in found.values()])] for way in next(iter(found.values()))]
+    print(table(["", *COLUMNS], rows))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,11 @@ def gated_text(
     return text_features + rows * gate.direction.to(text_features)
 
 
+def net_calibration(calibration: float, gate: SeenGate | None) -> float:
+    """Return the constant that seen names lose, with a gate's offset in it."""
+    return calibration if gate is None else calibration - gate.offset
+
+
 def gate_entry(gate: SeenGate | None) -> dict[str, float]:
     """Return a gate's separation as an entry for a report; empty where there is none."""
     return {} if gate is None else {"seen_gate": gate.separation}

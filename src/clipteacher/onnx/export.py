@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipteacher.inference.dense_prediction import DensePrediction
+from clipteacher.inference.seen_gate import net_calibration
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.onnx.graph import SegmentationGraph, exportable
@@ -143,8 +144,7 @@ def _add_metadata(model: Segmenter, path: Path, text_input: bool) -> None:
         if isinstance(value, Tensor):
             normalisation[name] = value.flatten().tolist()
     # The gate is in the text features of seen names, and its offset in the calibration.
-    offset = 0.0 if model.gate is None else model.gate.offset
-    settings = replace(model.settings, calibration=model.settings.calibration - offset)
+    settings = replace(model.settings, calibration=net_calibration(model.settings.calibration, model.gate))
     metadata = OnnxMetadata(
         version=__version__,
         class_names=model.class_names,

@@ -13,7 +13,7 @@ from clipteacher.data.photo import Photo
 from clipteacher.inference.calibration import calibration_bias
 from clipteacher.inference.dense_prediction import DensePrediction
 from clipteacher.inference.image import check_images, float_images, image_dtype
-from clipteacher.inference.seen_gate import SeenGate, gated_text
+from clipteacher.inference.seen_gate import SeenGate, gated_text, net_calibration
 from clipteacher.inference.settings import TestSettings
 from clipteacher.inference.text_classifier import TextClassifier
 from clipteacher.inference.threshold import check_threshold
@@ -280,8 +280,7 @@ class Segmenter(Pretrained):
 
     def _bias(self, class_names: Sequence[str]) -> Tensor | None:
         """What is added to the logits of names, (N,), on the CPU, or None: the gate's offset, less the calibration."""
-        offset = 0.0 if self.gate is None else self.gate.offset
-        return calibration_bias(class_names, self.seen, self.settings.calibration - offset)
+        return calibration_bias(class_names, self.seen, net_calibration(self.settings.calibration, self.gate))
 
     def _encode(self, class_names: Sequence[str], text_encoder: TextEncoder | None = None) -> Tensor:
         """Return the text features (N, C) of names, on the CPU, as `with_names` explains."""
