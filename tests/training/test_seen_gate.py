@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.scrambled import scramble
 from tests.training.test_train import AUGMENT, QUICK, same, student
 
 import clipteacher
@@ -49,16 +50,6 @@ def test_a_gate_changes_no_weight_and_takes_the_place_of_the_calibration(
     assert torch.equal(again.gate.numbers, gate.numbers)
 
 
-def scrambled(folder: Path) -> None:
-    for path in sorted((folder / "masks" / "train").iterdir()):
-        with Image.open(path) as picture:
-            mask = np.array(picture)
-        unseen = (mask == 1) | (mask == 255)
-        assert (mask == 1).any()
-        mask[unseen] = np.random.default_rng(0).choice(np.array([1, 255], np.uint8), unseen.sum())
-        Image.fromarray(mask).save(path)
-
-
 def test_the_gate_is_the_same_to_the_bit_when_unseen_masks_are_scrambled(
     folder: Path, teacher: OpenClipTeacher, tmp_path: Path
 ) -> None:
@@ -67,7 +58,7 @@ def test_the_gate_is_the_same_to_the_bit_when_unseen_masks_are_scrambled(
         gate = train(folder, teacher, tmp_path / run, seen_gate=3.6).segmenter.gate
         assert gate is not None
         gates.append(gate.numbers)
-        scrambled(folder)
+        scramble(folder, unseen=1)
     assert torch.equal(*gates)
 
 
