@@ -113,7 +113,7 @@ class Segmenter(Pretrained):
     @property
     def classifier(self) -> TextClassifier:
         """The class names as a classifier: text features (N, C) with gate and calibration, without a threshold."""
-        return TextClassifier(gated_text(self.text_features, self.class_names, self.seen, self.gate), self.bias)
+        return self._classifier(self.class_names, self.text_features)
 
     def forward(self, images: Tensor) -> Tensor:
         """Segment images (B, 3, H, W), float in [0, 1] or uint8, into class ids (B, H, W), int64 in 0..N-1.
@@ -203,9 +203,7 @@ class Segmenter(Pretrained):
         text_features = model.text_features
         if others:
             text_features = torch.cat([text_features, self._encode(others).to(text_features)])
-        names = (*model.class_names, *others)
-        gated = gated_text(text_features, names, self.seen, self.gate)
-        classifier = TextClassifier(gated, self._bias(names), threshold)
+        classifier = self._classifier((*model.class_names, *others), text_features, threshold)
         found: list[Segmentation] = []
         for some in read_batches(photos, batch_size):
             self.eval()
@@ -277,6 +275,13 @@ class Segmenter(Pretrained):
             gate: See `clipteacher.inference.seen_gate`.
         """
         return self._like(gate=gate)
+
+    def _classifier(
+        self, class_names: Sequence[str], text_features: Tensor, threshold: float | None = None
+    ) -> TextClassifier:
+        """Return names with their text features (N, C) as a classifier, with gate and calibration."""
+        gated = gated_text(text_features, class_names, self.seen, self.gate)
+        return TextClassifier(gated, self._bias(class_names), threshold)
 
     def _bias(self, class_names: Sequence[str]) -> Tensor | None:
         """What is added to the logits of names, (N,), on the CPU, or None: the gate's offset, less the calibration."""
